@@ -1,0 +1,103 @@
+//! The daemon as a whole: what starts in which order, and what stops in which.
+
+use crate::config::Config;
+use crate::instance::{Instance, InstanceError};
+use crate::rpc::{Module, Registry};
+use crate::store::{ModuleSchema, OpenError, Store, StoreConfig};
+use crate::transport::{Listener, Server};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Asks the daemon to stop; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    token: CancellationToken,
+    started: Instant,
+    socket: Arc<Path>,
+}
+
+impl Stop {
+    fn new(token: CancellationToken, socket: &Path) -> Self {
+        Self { token, started: Instant::now(), socket: socket.into() }
+    }
+
+    /// Asks.
+    pub fn request(&self) {
+        self.token.cancel();
+    }
+
+    /// How long the daemon has run.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Where the daemon listens.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+}
+
+/// Why the daemon could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Another one is there, or the place is not usable.
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    /// The database can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The socket does not work.
+    #[error("cannot listen: {0}")]
+    Listen(#[from] std::io::Error),
+}
+
+/// Runs the daemon until `stop`. Calls `ready` once it serves.
+///
+/// # Errors
+/// When it can't start. Once it runs, it ends in order.
+pub async fn run(
+    config: Config,
+    modules: &[Module],
+    stop: CancellationToken,
+    ready: impl FnOnce(&Store),
+) -> Result<(), RunError> {
+    // Start: lock, store, methods, socket.
+    let instance = Instance::claim(&config)?;
+    let schemas: Vec<ModuleSchema> = modules.iter().map(Module::schema).collect();
+    let limits = Arc::new(config.limits.clone());
+    let store_config = StoreConfig {
+        location: config.location.clone(),
+        limits: Arc::clone(&limits),
+        clock: config.clock.clone(),
+    };
+    let (store, writer) = Store::open(store_config, &schemas)?;
+    let (methods, background) = Registry::with(modules).finish();
+    let server = Server::new(store.clone(), methods, Stop::new(stop.clone(), &config.socket));
+    let listener = Listener::new(instance.listen()?, &limits)?;
+
+    let tasks = TaskTracker::new();
+    let background_stop = CancellationToken::new();
+    tasks.spawn(store.clone().keep_house(background_stop.clone()));
+    for task in background {
+        tasks.spawn(task(store.clone(), background_stop.clone()));
+    }
+    ready(&store);
+    _ = stop.run_until_cancelled(listener.accept(&server)).await;
+
+    // Stop: no new connections; end subscriptions and answer calls in flight; background work; then the writer
+    // drains its queue, commits and checkpoints; socket and locks last, so that no other daemon starts before.
+    tracing::info!("stopping");
+    drop(listener);
+    server.close().await;
+    background_stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    writer.finish(&store).await;
+    drop((server, store));
+    instance.release();
+    tracing::info!("stopped");
+    Ok(())
+}

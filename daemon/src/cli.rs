@@ -1,0 +1,155 @@
+//! The command line of `stinad`.
+
+use crate::app::{self, RunError};
+use crate::config::{Config, NoHome};
+use crate::rpc::Module;
+use crate::store::{OpenError, Store};
+use clap::Parser;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Owns Stina's database and serves it to all of Stina's programs.
+///
+/// Runs in the foreground until SIGTERM, SIGINT or `stinactl stop`. Exit codes: 0 stopped in order, 1 failed,
+/// 2 wrong arguments, 3 another stinad is there, 4 the database was refused and left untouched.
+#[derive(Debug, Parser)]
+#[command(name = "stinad", version)]
+pub struct Args {
+    /// Stina's directory [env: STINA_HOME] [default: ~/.stina]
+    #[arg(long, value_name = "DIR")]
+    home: Option<PathBuf>,
+    /// Database, or `:memory:` [env: STINA_DB_PATH] [default: stina.db in the home]
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
+    /// Socket [env: STINA_SOCKET] [default: stinad.sock in the home]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// What is logged to standard error: error, warn, info, debug, trace, or a filter such as `stinad::store=debug`
+    #[arg(long, env = "STINA_LOG", value_name = "FILTER", default_value = "info")]
+    log: String,
+    /// Print nothing on standard output
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Exit code: another daemon holds the database or the socket.
+const HELD: u8 = 3;
+/// Exit code: the database is not ours, or of a schema that this binary does not know.
+const REFUSED: u8 = 4;
+
+/// Runs the program with these modules.
+#[must_use]
+pub fn main(modules: &[Module]) -> ExitCode {
+    let args = Args::parse();
+    // Whatever is made from here on is its owner's alone, the socket included.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    if let Err(error) = start_log(&args.log) {
+        return fail(2, &error);
+    }
+    let Args { home, db, socket, quiet, .. } = args;
+    let config = match Config::resolve(home, db, socket) {
+        Ok(config) => config,
+        Err(error @ NoHome) => return fail(2, &error),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("stinad").build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(serve(config, modules, quiet)),
+        Err(error) => return fail(1, &error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(exit_code(&error), &error),
+    }
+}
+
+fn exit_code(error: &RunError) -> u8 {
+    use crate::instance::InstanceError;
+    match error {
+        RunError::Instance(InstanceError::Held { .. }) => HELD,
+        RunError::Open(OpenError::NotOurs { .. } | OpenError::Newer { .. } | OpenError::Changed { .. }) => {
+            REFUSED
+        }
+        RunError::Instance(InstanceError::Unusable { .. }) | RunError::Open(_) | RunError::Listen(_) => 1,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the program's last word is for the person who started it")]
+fn fail(code: u8, error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("stinad: {error}");
+    ExitCode::from(code)
+}
+
+/// Journal friendly: one line an event, colours only on a terminal.
+fn start_log(filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
+    use std::io::IsTerminal;
+    let filter = EnvFilter::builder().parse(filter)?;
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_terminal)
+        .with_writer(std::io::stderr)
+        .init();
+    Ok(())
+}
+
+async fn serve(config: Config, modules: &[Module], quiet: bool) -> Result<(), RunError> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let on_signal = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM"),
+            _ = interrupt.recv() => tracing::info!("SIGINT"),
+        }
+        on_signal.cancel();
+    });
+    let socket = config.socket.clone();
+    let names: Vec<&str> = modules.iter().map(|m| m.name).collect();
+    app::run(config, modules, stop, move |store| {
+        tracing::info!(rev = store.head(), epoch = store.epoch(), "serving");
+        if !quiet {
+            welcome(store, &socket, &names);
+        }
+    })
+    .await
+}
+
+/// What it serves, where, and what to type next.
+fn welcome(store: &Store, socket: &Path, modules: &[&str]) {
+    let ctl = stinactl();
+    let text = format!(
+        "stinad {version} serves {modules} from {db} (revision {rev})\n\
+         socket  {socket}\n\
+         next    {ctl} watch\n\
+         \x20       {ctl} kv set greeting hej\n\
+         \x20       echo '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"kv.get\",\"params\":{{\"key\":\"greeting\"}}}}' | nc -U {socket}\n\
+         stop    Ctrl-C, or {ctl} stop\n",
+        version = env!("CARGO_PKG_VERSION"),
+        modules = modules.join(", "),
+        db = store.config().location.display(),
+        rev = store.head(),
+        socket = socket.display(),
+    );
+    // A closed standard output is no reason not to serve.
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+}
+
+/// How `stinactl` can be called from here: beside this program, or by cargo out of its workspace.
+fn stinactl() -> String {
+    let exe = std::env::current_exe().unwrap_or_default();
+    let sibling = exe.with_file_name("stinactl");
+    let on_path = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|directory| directory.join("stinactl").is_file())
+    });
+    if on_path {
+        "stinactl".to_owned()
+    } else if sibling.is_file() {
+        sibling.display().to_string()
+    } else {
+        "cargo run --release -q --bin stinactl --".to_owned()
+    }
+}

@@ -1,0 +1,157 @@
+//! One daemon per database and per socket: locks, directories, stale sockets.
+
+use crate::config::Config;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+/// Why this daemon can't be the one.
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    /// Another daemon holds the lock.
+    #[error(
+        "{what} is in use by another stinad ({holder}). Talk to that one, or stop it with `stinactl stop`."
+    )]
+    Held {
+        /// The database or the socket.
+        what: String,
+        /// What the other wrote into its lock file.
+        holder: String,
+    },
+    /// A directory or file that can't be used.
+    #[error("{path}: {reason}")]
+    Unusable {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl InstanceError {
+    fn unusable(path: &Path, reason: impl ToString) -> Self {
+        Self::Unusable { path: path.to_owned(), reason: reason.to_string() }
+    }
+}
+
+/// The right to serve this database at this socket. The locks end with the process, however it ends.
+#[derive(Debug)]
+pub struct Instance {
+    socket: PathBuf,
+    _locks: Vec<File>,
+}
+
+impl Instance {
+    /// Makes the directories, and takes the locks.
+    ///
+    /// # Errors
+    /// When another daemon holds one, or the place can't be used.
+    pub fn claim(config: &Config) -> Result<Self, InstanceError> {
+        let db = config.location.file();
+        for path in db.into_iter().chain([config.socket.as_path()]) {
+            prepare_directory(path, config.home.as_deref())?;
+        }
+        let about = format!(
+            "pid {}, database {}, socket {}",
+            std::process::id(),
+            config.location.display(),
+            config.socket.display()
+        );
+        let mut locks = Vec::new();
+        for path in db.into_iter().chain([config.socket.as_path()]) {
+            locks.push(lock(path, &about)?);
+        }
+        Ok(Self { socket: config.socket.clone(), _locks: locks })
+    }
+
+    /// Binds the socket. What lies there is removed only if it is a socket on which nobody listens: the lock is
+    /// held, so nobody else of us is about to.
+    ///
+    /// # Errors
+    /// When something else is there, or it can't be bound.
+    pub fn listen(&self) -> Result<UnixListener, InstanceError> {
+        let unusable = |reason: &dyn ToString| InstanceError::unusable(&self.socket, reason.to_string());
+        match std::fs::symlink_metadata(&self.socket) {
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(unusable(&"is in the way: it is no socket"));
+            }
+            Ok(_) => match UnixStream::connect(&self.socket) {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    std::fs::remove_file(&self.socket).map_err(|e| unusable(&e))?;
+                }
+                Ok(_) => return Err(unusable(&"another program listens there")),
+                Err(error) => return Err(unusable(&error)),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(unusable(&error)),
+        }
+        let listener = UnixListener::bind(&self.socket).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => unusable(&"too long for a socket (about 100 bytes): choose a shorter one with --socket or STINA_SOCKET"),
+            _ => unusable(&error),
+        })?;
+        std::fs::set_permissions(&self.socket, std::fs::Permissions::from_mode(0o600))
+            .map_err(|e| unusable(&e))?;
+        Ok(listener)
+    }
+
+    /// Removes the socket and gives up the locks.
+    pub fn release(self) {
+        if let Err(error) = std::fs::remove_file(&self.socket) {
+            tracing::warn!(%error, "the socket could not be removed");
+        }
+    }
+}
+
+/// Makes the directory of `path`, private to its owner. An existing one is made private only if it is Stina's
+/// home: others are not ours to change.
+fn prepare_directory(path: &Path, home: Option<&Path>) -> Result<(), InstanceError> {
+    let Some(directory) = path.parent().filter(|p| !p.as_os_str().is_empty()) else { return Ok(()) };
+    let unusable = |error: io::Error| InstanceError::unusable(directory, error);
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
+    if home != Some(directory) {
+        return Ok(());
+    }
+    let found = directory.metadata().map_err(unusable)?;
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(InstanceError::unusable(directory, "belongs to another user"));
+    }
+    if found.permissions().mode() & 0o077 != 0 {
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).map_err(unusable)?;
+    }
+    Ok(())
+}
+
+/// Locks `<path>.lock`. The file stays when the lock ends: removing it would let two daemons lock two files of
+/// one name.
+fn lock(path: &Path, about: &str) -> Result<File, InstanceError> {
+    // Two paths to one file are one file.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut name = path.clone().into_os_string();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let unusable = |error: io::Error| InstanceError::unusable(&name, error);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&name)
+        .map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let read = (&file).take(4096).read_to_string(&mut holder);
+            if read.is_err() || holder.is_empty() {
+                "it has not said which".clone_into(&mut holder);
+            }
+            return Err(InstanceError::Held { what: path.display().to_string(), holder });
+        }
+        Err(TryLockError::Error(error)) => return Err(unusable(error)),
+    }
+    file.set_len(0).and_then(|()| file.write_all(about.as_bytes())).map_err(unusable)?;
+    Ok(file)
+}

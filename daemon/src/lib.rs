@@ -1,0 +1,16 @@
+//! `stinad`: one daemon that owns Stina's database, serializes every write, and tells its clients what changed.
+//!
+//! In the order in which a request passes through: how it is started ([`cli`], [`config`]), what runs ([`app`],
+//! [`instance`]), where bytes arrive ([`transport`]), which method they name ([`rpc`]), what it does to the
+//! tables ([`modules`]), and what holds them ([`store`]).
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod instance;
+pub mod limits;
+pub mod modules;
+pub mod rpc;
+pub mod store;
+mod transport;

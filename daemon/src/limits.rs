@@ -1,0 +1,119 @@
+//! *Bounded*: every queue, buffer, batch and frame has its limit here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident / $wire:literal : $ty:ty = $value:expr,)+) => {
+        /// Every bound of the daemon. `store.info` shows them.
+        #[derive(Debug, Clone)]
+        pub struct Limits {
+            $($(#[doc = $doc])+ pub $name: $ty,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $value,)+ }
+            }
+        }
+
+        impl Limits {
+            /// All of them by their names on the wire; durations in milliseconds.
+            pub fn by_name(&self) -> BTreeMap<String, u64> {
+                [$(($wire.to_owned(), self.$name.number()),)+].into()
+            }
+        }
+    };
+}
+
+limits! {
+    /// Connections at once. One more is answered `busy` and closed.
+    connections / "connections": usize = 256,
+    /// Bytes of one message. A longer one is answered `too_large`.
+    frame_bytes / "frameBytes": usize = 32 << 20,
+    /// Calls of one JSON-RPC batch.
+    batch_calls / "batchCalls": usize = 1000,
+    /// Calls that one connection has in flight; then it is not read from until one is answered.
+    calls_per_connection / "callsPerConnection": usize = 64,
+    /// Subscriptions of one connection. One more is answered `too_large`.
+    subscriptions_per_connection / "subscriptionsPerConnection": usize = 64,
+    /// Bytes waiting to be sent to one connection, one message over; then it is not served until they are sent.
+    output_bytes / "outputBytes": usize = 128 << 10,
+    /// Writes waiting for the writer; a connection that has one more waits.
+    queued_writes / "queuedWrites": usize = 1024,
+    /// Bytes of params of the writes that wait.
+    queued_write_bytes / "queuedWriteBytes": usize = 64 << 20,
+    /// How long a write waits for a place in the queue before it is answered `busy`.
+    queue_wait / "queueWaitMs": Duration = Duration::from_secs(5),
+    /// Writes of one group commit.
+    batch_writes / "batchWrites": usize = 512,
+    /// Steps of one `store.transact`.
+    transact_steps / "transactSteps": usize = 1000,
+    /// Read connections.
+    readers / "readers": u32 = 4,
+    /// How long a read waits for a read connection before it is answered `busy`.
+    reader_wait / "readerWaitMs": Duration = Duration::from_secs(10),
+    /// Long reads at once; more wait, each holding its connection's place for calls.
+    scans / "scans": usize = 3,
+    /// How long SQLite waits for a lock that a foreign process holds.
+    lock_wait / "lockWaitMs": Duration = Duration::from_secs(5),
+    /// Revisions kept in memory for live subscribers; who is further behind reads the log.
+    ring_items / "ringItems": usize = 1024,
+    /// Bytes of those revisions.
+    ring_bytes / "ringBytes": usize = 1 << 20,
+    /// Bytes that a subscription takes from the ring or the log in one step, one revision over.
+    cursor_bytes / "cursorBytes": usize = 64 << 10,
+    /// Bytes of the present entities that a subscription with `initial` holds in memory; more goes to a temporary file.
+    snapshot_bytes / "snapshotBytes": usize = 256 << 10,
+    /// How long a subscription whose filter let revisions pass stays silent before it is told `synced`.
+    synced_after / "syncedAfterMs": Duration = Duration::from_millis(250),
+    /// Revisions that a filter lets pass before `synced` is told even though more come.
+    synced_every / "syncedEvery": u64 = 1000,
+    /// How long a shutdown waits for calls in flight.
+    shutdown / "shutdownMs": Duration = Duration::from_secs(3),
+    /// Pages in the WAL at which a commit also checkpoints.
+    wal_pages / "walPages": u32 = 2000,
+    /// Size that the WAL is cut to after a checkpoint.
+    wal_bytes / "walBytes": u64 = 8 << 20,
+    /// Quiet time after which the WAL is checkpointed and truncated.
+    checkpoint_after / "checkpointAfterMs": Duration = Duration::from_secs(2),
+    /// Age to which the change log is kept at least.
+    log_age / "logAgeMs": Duration = Duration::from_secs(30 * 24 * 3600),
+    /// Revisions that the change log keeps at least.
+    log_revisions / "logRevisions": u64 = 100_000,
+    /// Bytes of values in the change log over which it is pruned whatever its age.
+    log_bytes / "logBytes": u64 = 1 << 30,
+    /// Age to which results of writes with a `requestId` are kept.
+    result_age / "resultAgeMs": Duration = Duration::from_secs(7 * 24 * 3600),
+    /// Rows that one step of pruning deletes.
+    prune_rows / "pruneRows": u64 = 500,
+}
+
+/// A limit as a number.
+trait Number {
+    fn number(&self) -> u64;
+}
+
+impl Number for Duration {
+    fn number(&self) -> u64 {
+        u64::try_from(self.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Number for usize {
+    fn number(&self) -> u64 {
+        *self as u64
+    }
+}
+
+impl Number for u32 {
+    fn number(&self) -> u64 {
+        (*self).into()
+    }
+}
+
+impl Number for u64 {
+    fn number(&self) -> u64 {
+        *self
+    }
+}

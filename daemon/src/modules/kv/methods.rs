@@ -1,0 +1,90 @@
+//! The methods `kv.*`.
+
+use super::{ENTRY, repository};
+use crate::rpc::{Feed, Initial, Registry};
+use crate::store::{LiveChange, ReadTx, Result, WriteTx};
+use data_encoding::BASE64URL_NOPAD;
+use stina_protocol::kv::{
+    Delete, Entry, Get, Increment, IncrementParams, List, ListParams, Set, Subscribe, SubscribeParams,
+};
+use stina_protocol::{Error, Json, Page};
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.read::<Get>(|tx, p| repository::get(tx, p.key.as_str()));
+    registry.scan::<List>(list);
+    registry.write::<Set>(|tx, p| repository::set(tx, p.key.as_str(), p.value, p.if_rev));
+    registry.write::<Delete>(|tx, p| repository::delete(tx, p.key.as_str(), p.if_rev));
+    registry.write::<Increment>(increment);
+    registry.feed::<Subscribe, _>(|params: SubscribeParams| {
+        Ok(Entries { prefix: params.prefix.unwrap_or_default() })
+    });
+}
+
+fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Entry>> {
+    let after = params.cursor.as_deref().map(decode_cursor).transpose()?;
+    let limit = params.limit.get();
+    let mut items = Vec::new();
+    let mut next = None;
+    repository::walk(tx, params.prefix.as_deref().unwrap_or_default(), after.as_deref(), |entry| {
+        if items.len() == limit {
+            next = items.last().map(|last: &Entry| BASE64URL_NOPAD.encode(last.key.as_bytes()));
+            return Ok(false);
+        }
+        items.push(entry);
+        Ok(true)
+    })?;
+    Ok(Page { items, next })
+}
+
+fn decode_cursor(cursor: &str) -> Result<String> {
+    let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok();
+    let key = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    Ok(key.ok_or_else(|| Error::invalid("cursor", "not a cursor that kv.list gave"))?)
+}
+
+fn increment(tx: &mut WriteTx<'_>, params: IncrementParams) -> Result<Entry> {
+    let key = params.key.as_str();
+    let by = params.by.unwrap_or(1);
+    let value = repository::get(tx, key)?.map(|entry| entry.value);
+    let sum = add(value.as_ref(), by)?;
+    repository::set(tx, key, sum, params.if_rev)
+}
+
+/// Largest integer that every client's number type holds (RFC 8259, section 6).
+const MAX_SAFE: i64 = (1 << 53) - 1;
+
+fn add(value: Option<&Json>, by: i64) -> Result<Json> {
+    let text = value.map_or("0", Json::get);
+    let is_integer = text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    if is_integer {
+        let sum = text.parse::<i64>().ok().and_then(|integer| integer.checked_add(by));
+        let sum = sum.filter(|sum| (-MAX_SAFE..=MAX_SAFE).contains(sum));
+        return Ok(Json::of(&sum.ok_or_else(|| Error::invalid("by", "the sum is beyond ±(2^53 - 1)"))?)?);
+    }
+    let number = value.and_then(|v| v.to::<f64>().ok());
+    let number = number.ok_or_else(|| Error::invalid("key", "its value is no number"))?;
+    #[expect(clippy::cast_precision_loss, reason = "the other summand is a double already")]
+    Ok(Json::of(&(number + by as f64))?)
+}
+
+/// Subscribers to the entries whose keys begin with a prefix.
+struct Entries {
+    prefix: String,
+}
+
+impl Feed for Entries {
+    fn wants(&self, change: &LiveChange) -> bool {
+        change.module == ENTRY.module && change.id.starts_with(&self.prefix)
+    }
+
+    fn initial(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
+        repository::walk(tx, &self.prefix, None, |entry| {
+            out.entity(ENTRY.name, &entry.key, &entry)?;
+            Ok(true)
+        })
+    }
+}
+
+pub(super) fn present(tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
+    Entries { prefix: String::new() }.initial(tx, out)
+}

@@ -1,0 +1,181 @@
+//! `store.*` and `rpc.discover`: the methods that every daemon has, whatever its modules.
+
+use super::feed::{Feed, Initial};
+use super::openrpc;
+use super::registry::{Call, Methods, Module, Registry, Run};
+use crate::store::{LiveChange, ReadTx, Result, oldest_rev, read_since};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use stina_protocol::store::{
+    ChangePage, ChangesParams, ClientList, Clients, Discover, GetChanges, GetInfo, GetResult, Hello,
+    HelloParams, Info, LogChange, LogRevision, Ping, ResultParams, Rev, ServerInfo, Stop, StoredReply,
+    Subscribe, SubscribeParams, Sync, Transact, Welcome,
+};
+use stina_protocol::types::NoParams;
+use stina_protocol::{Error, Json, VERSION};
+
+pub(super) fn register(registry: &mut Registry, modules: &[Module]) {
+    registry.call::<Hello, _>(hello);
+    registry.call::<Ping, _>(|call, NoParams {}| async move {
+        call.store.read(|tx| {
+            tx.first("SELECT value FROM core_meta WHERE name = 'epoch'", [], |_| Ok(()))?;
+            Ok(Rev { rev: tx.rev() })
+        })
+    });
+    registry.call::<GetInfo, _>(info);
+    registry.call::<Clients, _>(|call, NoParams {}| async move {
+        Ok(ClientList { clients: call.peers.states(call.store.head()) })
+    });
+    registry.scan::<GetChanges>(changes);
+    registry.call::<GetResult, _>(|call, ResultParams { request_id }| async move {
+        let stored = call.store.read(|tx| crate::store::find_result(tx, &request_id))?;
+        let (rev, value) = stored.ok_or_else(|| Error::not_found("result", request_id))?;
+        Ok(StoredReply { rev, value: Json::stored(value)? })
+    });
+    registry.call::<Stop, _>(|call, NoParams {}| async move {
+        tracing::info!(client = call.peer.name(), "asked to stop");
+        call.stop.request();
+        Ok(Rev { rev: call.store.head() })
+    });
+    registry.call::<Discover, _>(|call, NoParams {}| async move { openrpc::document(&call.methods) });
+    registry.add::<Sync>(Run::Sync, None);
+    registry.add::<Transact>(Run::Transact, None);
+    let modules = modules.to_vec();
+    registry.feed::<Subscribe, _>(move |params: SubscribeParams| {
+        check_modules(&modules, params.modules.as_deref())?;
+        Ok(AllModules { names: params.modules, modules: modules.clone() })
+    });
+}
+
+async fn hello(call: Call, params: HelloParams) -> Result<Welcome> {
+    if params.protocol.is_some_and(|v| !(v.min..=v.max).contains(&VERSION)) {
+        let what = format!("a protocol without version {VERSION}");
+        return Err(Error::Unsupported { what }.into());
+    }
+    call.peer.introduce(params.client);
+    let modules = call.methods.modules.iter().map(|m| m.name.to_owned());
+    let features = ["transact", "requestId", "sync"].map(ToOwned::to_owned);
+    let (rev, oldest_rev) = call.store.read(|tx| Ok((tx.rev(), oldest_rev(tx)?)))?;
+    Ok(Welcome {
+        server: ServerInfo { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() },
+        protocol: VERSION,
+        capabilities: modules.chain(features).collect(),
+        epoch: call.store.epoch().to_owned(),
+        rev,
+        oldest_rev,
+        db_path: call.store.config().location.display(),
+    })
+}
+
+async fn info(call: Call, NoParams {}: NoParams) -> Result<Info> {
+    let methods = Arc::clone(&call.methods);
+    let (rev, oldest_rev, counts, schemas) = call
+        .store
+        .scan(move |tx| {
+            Ok((tx.rev(), oldest_rev(tx)?, counts(tx, &methods)?, crate::store::schema_versions(tx)?))
+        })
+        .await?;
+    let config = call.store.config();
+    let size = |suffix: &str| config.location.file().map_or(0, |path| crate::store::file_bytes(path, suffix));
+    let uptime = call.stop.uptime();
+    Ok(Info {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        sqlite_version: rusqlite::version().to_owned(),
+        protocol: VERSION,
+        pid: std::process::id(),
+        db_path: config.location.display(),
+        socket_path: call.stop.socket().display().to_string(),
+        epoch: call.store.epoch().to_owned(),
+        rev,
+        oldest_rev,
+        started_at: call
+            .store
+            .clock()
+            .now()
+            .saturating_sub(i64::try_from(uptime.as_millis()).unwrap_or(i64::MAX)),
+        uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
+        db_bytes: size(""),
+        wal_bytes: size("-wal"),
+        counts,
+        schemas,
+        clients: call.peers.count() as u64,
+        limits: config.limits.by_name(),
+    })
+}
+
+fn counts(tx: &ReadTx<'_>, methods: &Methods) -> Result<BTreeMap<String, u64>> {
+    let mut counts = BTreeMap::new();
+    for entity in methods.modules.iter().flat_map(|m| m.entities) {
+        let sql = format!("SELECT count(*) FROM {}", entity.table);
+        counts.insert(entity.name.to_owned(), tx.first(&sql, [], |row| row.get(0))?.unwrap_or(0));
+    }
+    Ok(counts)
+}
+
+/// Bytes of values that one page of `store.changes` holds, one revision over.
+const CHANGES_PAGE: usize = 4 << 20;
+
+fn changes(tx: &ReadTx<'_>, params: ChangesParams) -> Result<ChangePage> {
+    let oldest = oldest_rev(tx)?;
+    if params.since > tx.rev() {
+        return Err(Error::invalid("since", format!("the newest revision is {}", tx.rev())).into());
+    }
+    if oldest > params.since + 1 {
+        return Err(Error::Compacted { oldest_rev: oldest }.into());
+    }
+    let revisions = read_since(tx, params.since, params.limit.get(), CHANGES_PAGE, true)?;
+    let next = revisions.last().map(|r| r.rev).filter(|rev| *rev < tx.rev());
+    let wanted = |module: &str| params.modules.as_ref().is_none_or(|names| names.iter().any(|n| n == module));
+    let mut items = Vec::with_capacity(revisions.len());
+    for revision in revisions {
+        let changes = revision.changes.iter().filter(|c| wanted(&c.module)).map(log_change);
+        let changes = changes.collect::<Result<Vec<_>>>()?;
+        if !changes.is_empty() || revision.reset.is_some() {
+            let (at, origin, reset) = (revision.at, revision.origin.clone(), revision.reset);
+            items.push(LogRevision { rev: revision.rev, at, origin, reset, changes });
+        }
+    }
+    Ok(ChangePage { items, next })
+}
+
+fn log_change(change: &LiveChange) -> Result<LogChange> {
+    let json = |text: Option<&str>| text.map(|t| Json::stored(t.to_owned())).transpose();
+    Ok(LogChange {
+        module: change.module.clone().into_owned(),
+        entity: change.entity.clone().into_owned(),
+        op: change.op,
+        id: change.id.clone(),
+        before: json(change.before.as_deref())?,
+        after: json(change.after())?,
+    })
+}
+
+fn check_modules(modules: &[Module], names: Option<&[String]>) -> stina_protocol::error::Result<()> {
+    let known = |name: &String| modules.iter().any(|m| m.name == name);
+    match names.and_then(|names| names.iter().find(|name| !known(name))) {
+        Some(name) => Err(Error::invalid("modules", format!("there is no module `{name}`"))),
+        None => Ok(()),
+    }
+}
+
+/// `store.subscribe`: the changes of all modules, or of some.
+struct AllModules {
+    names: Option<Vec<String>>,
+    modules: Vec<Module>,
+}
+
+impl AllModules {
+    fn has(&self, module: &str) -> bool {
+        self.names.as_ref().is_none_or(|names| names.iter().any(|n| n == module))
+    }
+}
+
+impl Feed for AllModules {
+    fn wants(&self, change: &LiveChange) -> bool {
+        self.has(&change.module)
+    }
+
+    fn initial(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
+        self.modules.iter().filter(|m| self.has(m.name)).try_for_each(|m| (m.present)(tx, out))
+    }
+}

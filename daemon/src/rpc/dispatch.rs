@@ -1,0 +1,170 @@
+//! One call: which method, which params, and where it runs.
+
+use super::params::Fields;
+use super::registry::{Call, Entry, LongRead, Opening, Run, UnsubscribeParams};
+use super::transact;
+use crate::store::{Admission, Author, Done, Failure, Fingerprint, Job, Once, WriteFn};
+use futures_util::future::BoxFuture;
+use serde_json::value::RawValue;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use stina_protocol::event::Origin;
+use stina_protocol::types::NoParams;
+use stina_protocol::{Error, Fault};
+use tokio::sync::oneshot;
+
+/// The result of a call as JSON, or why it failed.
+pub(crate) type Reply = Result<String, Fault>;
+
+/// A call that was begun.
+pub(crate) enum Started {
+    /// It is done.
+    Done(Reply),
+    /// It goes on; whatever must keep the order of arrival is done.
+    Running(BoxFuture<'static, Reply>),
+    /// A write that found the queue full: until the first future ends, nothing that follows may begin.
+    Waiting(BoxFuture<'static, Result<(), Fault>>, BoxFuture<'static, Reply>),
+    Subscribe(Opening),
+    Unsubscribe(u64),
+    /// Answer once everything up to now has been sent.
+    Sync,
+}
+
+/// Begins a call.
+pub(crate) fn start(call: &Call, method: &str, params: Option<&RawValue>) -> Started {
+    let Some(entry) = call.methods.by_name.get(method) else {
+        return Started::Done(Err(Fault::unknown_method(method)));
+    };
+    let span = tracing::info_span!("call", method, peer = call.peer.id, client = call.peer.name());
+    let _entered = span.enter();
+    tracing::debug!("begins");
+    let started = begin(call, entry, method, params, &span).unwrap_or_else(|fault| Started::Done(Err(fault)));
+    if let Started::Done(Err(fault)) = &started {
+        tracing::debug!(code = fault.code, "refused");
+    }
+    started
+}
+
+fn begin(
+    call: &Call,
+    entry: &Entry,
+    method: &str,
+    params: Option<&RawValue>,
+    span: &tracing::Span,
+) -> Result<Started, Fault> {
+    if let (Run::Unsubscribe, Some(params)) = (&entry.run, params) {
+        return Ok(Started::Unsubscribe(unsubscribe_params(params)?));
+    }
+    let mut fields = Fields::read(params)?;
+    let started = match &entry.run {
+        Run::Read(f) => match call.store.readers.try_reader() {
+            Some(reader) => {
+                let read = || reader.read(|tx| Ok(envelope(tx.rev(), &f(tx, fields)?)));
+                let outcome = catch_unwind(AssertUnwindSafe(read));
+                let reply = outcome.unwrap_or_else(|_| Err(Failure::Panic(method.to_owned())));
+                Started::Done(reply.map_err(Failure::into_fault))
+            }
+            None => Started::Running(read_later(call, method, params)),
+        },
+        Run::Scan(prepare) => Started::Running(scan(call, prepare(fields)?)),
+        Run::Write(prepare) => {
+            let once = once(method, &mut fields)?;
+            write(call, prepare(fields)?, once, params, span)
+        }
+        Run::Transact => {
+            let once = once(method, &mut fields)?;
+            let run = transact::prepare(&call.methods, fields.parse()?, &call.store.config().limits)?;
+            write(call, run, once, params, span)
+        }
+        Run::Call(f) => {
+            let output = f(call.clone(), fields)?;
+            Started::Running(Box::pin(async move { output.await.map_err(Failure::into_fault) }))
+        }
+        Run::Subscribe(open) => Started::Subscribe(open(fields)?),
+        Run::Sync => {
+            fields.parse::<NoParams>()?;
+            Started::Sync
+        }
+        Run::Unsubscribe => return Err(Error::invalid("subscription", "missing").into()),
+    };
+    Ok(started)
+}
+
+fn envelope(rev: u64, value: &str) -> String {
+    format!("{{\"rev\":{rev},\"value\":{value}}}")
+}
+
+/// `[id]`, as jsonrpsee does, or by name.
+fn unsubscribe_params(params: &RawValue) -> Result<u64, Fault> {
+    if let Ok([id]) = serde_json::from_str::<[u64; 1]>(params.get()) {
+        return Ok(id);
+    }
+    let parsed = Fields::read(Some(params)).and_then(Fields::parse::<UnsubscribeParams>);
+    let params = parsed
+        .map_err(|_| Error::invalid("subscription", "params are [id], the id that subscribe answered"))?;
+    Ok(params.subscription)
+}
+
+/// A short read for which no connection was free: it waits for one on another thread.
+fn read_later(call: &Call, method: &str, params: Option<&RawValue>) -> BoxFuture<'static, Reply> {
+    let (store, methods) = (call.store.clone(), Arc::clone(&call.methods));
+    let (method, params) = (method.to_owned(), params.map(ToOwned::to_owned));
+    Box::pin(async move {
+        let read = store.scan(move |tx| {
+            let Some(Entry { run: Run::Read(f), .. }) = methods.by_name.get(method.as_str()) else {
+                return Err(Failure::Panic(method));
+            };
+            Ok(envelope(tx.rev(), &f(tx, Fields::read(params.as_deref())?)?))
+        });
+        read.await.map_err(Failure::into_fault)
+    })
+}
+
+fn scan(call: &Call, run: LongRead) -> BoxFuture<'static, Reply> {
+    let store = call.store.clone();
+    Box::pin(async move {
+        let read = store.scan(move |tx| Ok(envelope(tx.rev(), &run(tx)?)));
+        read.await.map_err(Failure::into_fault)
+    })
+}
+
+fn once(method: &str, fields: &mut Fields<'_>) -> Result<Option<Once>, Fault> {
+    let Some(id) = fields.take_request_id()? else { return Ok(None) };
+    let canonical = fields.canonical();
+    let parts = std::iter::once(method).chain(canonical.iter().map(String::as_str));
+    Ok(Some(Once { id, fingerprint: Fingerprint::of(parts) }))
+}
+
+fn write(
+    call: &Call,
+    run: WriteFn,
+    once: Option<Once>,
+    params: Option<&RawValue>,
+    span: &tracing::Span,
+) -> Started {
+    let origin = Origin {
+        client: call.peer.name().map(ToOwned::to_owned),
+        request_id: once.as_ref().map(|once| once.id.to_string()),
+    };
+    let (reply, outcome) = oneshot::channel();
+    let job = Job {
+        run,
+        author: Author { origin, peer: Some(call.peer.id) },
+        once,
+        bytes: params.map_or(0, |p| p.get().len()),
+        span: span.clone(),
+        reply,
+    };
+    let outcome: BoxFuture<'static, Reply> = Box::pin(async move {
+        // The writer answers every job that it took; a dropped sender means that it ended.
+        let Done { rev, value } = outcome.await.unwrap_or(Err(Error::ShuttingDown.into()))?;
+        Ok(envelope(rev, &value))
+    });
+    match call.store.queue.offer(job) {
+        Admission::Queued => Started::Running(outcome),
+        Admission::Full(job) => {
+            let queue = call.store.queue.clone();
+            Started::Waiting(Box::pin(async move { Ok(queue.admit(job).await?) }), outcome)
+        }
+    }
+}

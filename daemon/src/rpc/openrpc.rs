@@ -1,0 +1,114 @@
+//! `rpc.discover`: the registry as an OpenRPC document.
+//!
+//! Source of the shape: <https://spec.open-rpc.org/> (1.3.2).
+
+use super::registry::{Entry, Methods, Run};
+use crate::store::{Failure, Result};
+use schemars::Schema;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use serde_json::{Map, Value, json};
+use stina_protocol::event::Event;
+use stina_protocol::{Error, Json, RequestId};
+
+/// The document.
+pub(super) fn document(methods: &Methods) -> Result<Json> {
+    let settings = SchemaSettings::draft07().with(|s| s.definitions_path = "/components/schemas".into());
+    let mut generator = settings.into_generator();
+    let list: Vec<Value> =
+        methods.by_name.iter().map(|(name, entry)| describe(&mut generator, name, entry)).collect();
+    let event = generator.subschema_for::<Event>();
+    let mut schemas = generator.take_definitions(true);
+    schemas.insert("SubscriptionEvent".to_owned(), event.to_value());
+    let document = json!({
+        "openrpc": "1.3.2",
+        "info": {
+            "title": "stinad",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "JSON-RPC 2.0 over a Unix socket. Params go by name. Times are milliseconds since the Unix epoch.",
+        },
+        "methods": list,
+        "components": { "schemas": schemas, "errors": errors() },
+    });
+    Ok(Json::of(&document).map_err(Failure::Told)?)
+}
+
+fn describe(generator: &mut SchemaGenerator, name: &str, entry: &Entry) -> Value {
+    let (params, result) = (entry.describe)(generator);
+    let mut params = content_descriptors(&params);
+    if entry.mutates {
+        params.push(json!({
+            "name": "requestId",
+            "required": false,
+            "description": "Makes the write happen once: a repeat with the same id changes nothing and gets the same answer.",
+            "schema": generator.subschema_for::<RequestId>(),
+        }));
+    }
+    let by_position = matches!(entry.run, Run::Unsubscribe);
+    let mut method = json!({
+        "name": name,
+        "summary": entry.summary,
+        "paramStructure": if by_position { "either" } else { "by-name" },
+        "params": params,
+        "result": { "name": "result", "schema": result },
+    });
+    if let (Some(event), Some(method)) = (entry.event, method.as_object_mut()) {
+        method.insert(
+            "x-notification".to_owned(),
+            json!({ "method": event, "schema": { "$ref": "#/components/schemas/SubscriptionEvent" } }),
+        );
+    }
+    method
+}
+
+/// Each property of a params object as a content descriptor.
+fn content_descriptors(params: &Schema) -> Vec<Value> {
+    let empty = Map::new();
+    let properties = params.get("properties").and_then(Value::as_object).unwrap_or(&empty);
+    let required: Vec<&str> = params
+        .get("required")
+        .and_then(Value::as_array)
+        .map(|names| names.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default();
+    let mut descriptors: Vec<Value> = properties
+        .iter()
+        .map(|(name, schema)| {
+            let description = schema.get("description").cloned().unwrap_or_default();
+            json!({
+                "name": name,
+                "required": required.contains(&name.as_str()),
+                "description": description.as_str().unwrap_or_default(),
+                "schema": schema,
+            })
+        })
+        .collect();
+    // Required ones first, as OpenRPC wants of optional params that they come last.
+    descriptors.sort_by_key(|d| d["required"] != Value::Bool(true));
+    descriptors
+}
+
+/// One example of each kind of error.
+fn errors() -> Value {
+    let all = [
+        Error::invalid("field", "reason"),
+        Error::not_found("entity", "id"),
+        Error::already_exists("entity", "id"),
+        Error::Conflict { current: None },
+        Error::RequestMismatch,
+        Error::Compacted { oldest_rev: 1 },
+        Error::TooLarge { limit: 1 },
+        Error::Busy,
+        Error::StorageFull,
+        Error::ReadOnly,
+        Error::Corrupt,
+        Error::Io,
+        Error::ShuttingDown,
+        Error::Unsupported { what: "what".to_owned() },
+        Error::Internal,
+    ];
+    let entries = all.into_iter().filter_map(|error| {
+        let data = serde_json::to_value(&error).ok()?;
+        let kind = data.get("kind")?.as_str()?.to_owned();
+        Some((kind, json!({ "code": error.code(), "message": error.to_string(), "data": data })))
+    });
+    Value::Object(entries.collect())
+}

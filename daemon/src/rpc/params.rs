@@ -1,0 +1,136 @@
+//! Params: from JSON to a method's type, with an error that names the field at fault.
+
+use serde::de::value::MapDeserializer;
+use serde::de::{DeserializeOwned, Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+use stina_protocol::error::Result;
+use stina_protocol::json::compact;
+use stina_protocol::{Error, RequestId};
+
+/// The members of a params object, their values still text.
+pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Fields<'a> {
+    /// Takes the params of a call apart; none count as an empty object.
+    pub(crate) fn read(params: Option<&'a RawValue>) -> Result<Self> {
+        let Some(params) = params else { return Ok(Self(Vec::new())) };
+        if !params.get().starts_with('{') {
+            return Err(Error::invalid("", "params must be an object: they go by name"));
+        }
+        let mut json = serde_json::Deserializer::from_str(params.get());
+        let fields = json.deserialize_map(Members).map_err(|e| Error::invalid("", reason(&e.to_string())))?;
+        for (i, (name, _)) in fields.iter().enumerate() {
+            if fields[..i].iter().any(|(earlier, _)| earlier == name) {
+                return Err(Error::invalid(name.as_ref(), "given twice"));
+            }
+        }
+        Ok(Self(fields))
+    }
+
+    /// Takes `requestId` out, which every mutating method has beside its own params.
+    pub(crate) fn take_request_id(&mut self) -> Result<Option<RequestId>> {
+        let Some(at) = self.0.iter().position(|(name, _)| name == "requestId") else { return Ok(None) };
+        let (_, value) = self.0.remove(at);
+        let id = serde_json::from_str(value.get());
+        id.map_err(|e| Error::invalid("requestId", reason(&e.to_string())))
+    }
+
+    /// Name and text of every member, ordered by name and without white space: equal for equal params.
+    pub(crate) fn canonical(&self) -> Vec<String> {
+        let mut fields: Vec<_> = self.0.iter().collect();
+        fields.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        fields.into_iter().flat_map(|(name, value)| [name.to_string(), compact(value.get())]).collect()
+    }
+
+    /// The params as the method's type.
+    pub(crate) fn parse<P: DeserializeOwned>(self) -> Result<P> {
+        let members = self.0.iter().map(|(name, value)| (name.as_ref(), *value));
+        let parsed = serde_path_to_error::deserialize(MapDeserializer::<_, serde_json::Error>::new(members));
+        parsed.map_err(|error| {
+            let text = error.inner().to_string();
+            let path = error.path().to_string();
+            let path = if path == "." { "" } else { path.as_str() };
+            Error::invalid(field(path, &text), reason(&text))
+        })
+    }
+}
+
+/// The field at fault. For unknown and missing fields serde's text has the name, the path only the parent.
+fn field(path: &str, text: &str) -> String {
+    let named = ["unknown field `", "missing field `"].iter().find_map(|start| text.strip_prefix(start));
+    let Some(name) = named.and_then(|rest| rest.split('`').next()) else { return path.to_owned() };
+    match path {
+        "" => name.to_owned(),
+        path if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
+        path => format!("{path}.{name}"),
+    }
+}
+
+/// serde's text without the position, which would be one within the field.
+fn reason(text: &str) -> String {
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(Name(name)) = map.next_key()? {
+            members.push((name, map.next_value()?));
+        }
+        Ok(members)
+    }
+}
+
+/// A member's name, borrowed where it has no escapes. (`Cow` itself would always be owned.)
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stina_protocol::kv::SetParams;
+
+    fn parse(text: &str) -> std::result::Result<SetParams, String> {
+        let raw: &RawValue = serde_json::from_str(text).unwrap();
+        Fields::read(Some(raw)).and_then(Fields::parse).map_err(|e| match e {
+            Error::Invalid { field, reason, .. } => format!("{field}: {reason}"),
+            other => other.to_string(),
+        })
+    }
+
+    #[test]
+    fn errors_name_the_field() {
+        for (text, field) in [
+            (r#"{"key":"a","value":1,"colour":2}"#, "colour: unknown field `colour`"),
+            (r#"{"key":"a"}"#, "value: missing field `value`"),
+            (r#"{"key":7,"value":1}"#, "key: invalid type"),
+            (r#"{"key":"","value":1}"#, "key: a key has 1 to 512 bytes"),
+            (r#"{"key":"a","key":"b","value":1}"#, "key: given twice"),
+            (r#"{"key":"a","value":1,"ifRev":-1}"#, "ifRev: invalid value"),
+            (r#"[1]"#, ": params must be an object"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with(field), "{text} gave {error}");
+        }
+        assert_eq!(parse(r#"{"k\u0065y":"a","value":{"b": [1]}}"#).unwrap().value.get(), r#"{"b":[1]}"#);
+    }
+
+    #[test]
+    fn canonical_params_ignore_order_and_white_space_only() {
+        let canonical =
+            |text: &str| Fields::read(Some(serde_json::from_str(text).unwrap())).unwrap().canonical();
+        assert_eq!(canonical(r#"{"b":[1, 2],"a":"x"}"#), canonical(r#"{ "a" : "x", "b":[1,2]}"#));
+        assert_ne!(canonical(r#"{"a":"x"}"#), canonical(r#"{"a":"x "}"#));
+    }
+}

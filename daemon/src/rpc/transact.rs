@@ -1,0 +1,54 @@
+//! `store.transact`: several mutating methods as one write.
+
+use super::params::Fields;
+use super::registry::{Methods, Run};
+use crate::limits::Limits;
+use crate::store::{Failure, WriteFn};
+use serde_json::value::RawValue;
+use stina_protocol::error::{METHOD_NOT_FOUND, Result as Told};
+use stina_protocol::store::{Step, TransactParams};
+use stina_protocol::{Error, Fault};
+
+/// Prepares every step, so that wrong params are told before anything is queued.
+pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits) -> Result<WriteFn, Fault> {
+    let TransactParams { ops, if_rev } = params;
+    if ops.is_empty() {
+        return Err(Error::invalid("ops", "at least one step").into());
+    }
+    if ops.len() > limits.transact_steps {
+        return Err(Error::TooLarge { limit: limits.transact_steps as u64 }.into());
+    }
+    let steps = ops.iter().enumerate().map(|(index, step)| {
+        prepare_step(methods, step).map_err(|fault| Fault { index: Some(index), ..fault })
+    });
+    let steps: Vec<WriteFn> = steps.collect::<Result<_, Fault>>()?;
+    Ok(Box::new(move |tx| {
+        let newest = tx.rev() - 1;
+        if if_rev.is_some_and(|rev| rev != newest) {
+            return Err(Error::Conflict { current: Some(serde_json::json!({ "rev": newest })) }.into());
+        }
+        let mut results = String::from("{\"results\":[");
+        for (index, step) in steps.into_iter().enumerate() {
+            let value = step(tx).map_err(|f| Failure::Step { index, failure: Box::new(f) })?;
+            if index > 0 {
+                results.push(',');
+            }
+            results.push_str(&value);
+        }
+        results.push_str("]}");
+        Ok(results)
+    }))
+}
+
+fn prepare_step(methods: &Methods, step: &Step) -> Result<WriteFn, Fault> {
+    let Some(entry) = methods.by_name.get(step.method.as_str()) else {
+        return Err(Fault { code: METHOD_NOT_FOUND, ..Fault::unknown_method(&step.method) });
+    };
+    let Run::Write(prepare) = &entry.run else {
+        let reason = format!("`{}` is no mutating method of a module", step.method);
+        return Err(Error::invalid("method", reason).into());
+    };
+    let params: Option<&RawValue> = step.params.as_ref().map(stina_protocol::Json::as_raw);
+    let told: Told<WriteFn> = Fields::read(params).and_then(|fields| prepare(fields));
+    Ok(told?)
+}

@@ -1,0 +1,48 @@
+//! Copies of the database that are worth something: whole, verified, on disk, private.
+
+use super::OpenError;
+use super::connection::{self, beside};
+use rusqlite::Connection;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// A name for a copy beside the database: `<db>.<why>-<UTC time>`.
+pub(super) fn copy_path(db: &Path, why: &str, now: i64) -> PathBuf {
+    let time = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
+    beside(db, &format!(".{why}-{}", time.strftime("%Y%m%dT%H%M%S%.3fZ")))
+}
+
+/// Copies the database at `from`, its WAL included, to the new file `to`, and checks the copy.
+///
+/// `from` is not written to. A copy that fails is removed.
+pub(super) fn verified_copy(from: &Path, to: &Path) -> Result<(), OpenError> {
+    copy(from, to).map_err(|reason| {
+        // Half a copy must not look like one.
+        let _ = std::fs::remove_file(to);
+        OpenError::Copy { path: to.to_owned(), reason }
+    })
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    let text = |error: &dyn std::error::Error| error.to_string();
+    let source = Connection::open_with_flags(from, connection::read_flags()).map_err(|e| text(&e))?;
+    connection::private_file(to).map_err(|e| text(&e))?;
+    let target = to.to_str().ok_or("its path is not UTF-8")?;
+    source.execute("VACUUM INTO ?", [target]).map_err(|e| text(&e))?;
+    let copied = Connection::open_with_flags(to, connection::read_flags()).map_err(|e| text(&e))?;
+    let verdict: String =
+        copied.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(|e| text(&e))?;
+    if verdict != "ok" {
+        return Err(format!("it does not verify: {verdict}"));
+    }
+    File::open(to).and_then(|file| file.sync_all()).map_err(|e| text(&e))?;
+    sync_directory(to).map_err(|e| text(&e))
+}
+
+/// Makes a new or renamed directory entry durable.
+pub(super) fn sync_directory(file: &Path) -> std::io::Result<()> {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}

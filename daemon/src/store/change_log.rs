@@ -1,0 +1,132 @@
+//! The change log: one row a change, written in the transaction that it tells of.
+
+use super::hub::{LiveChange, Revision};
+use super::tx::{Author, Recorded};
+use super::{ReadTx, Result};
+use rusqlite::{Connection, Row, params};
+use std::sync::Arc;
+use stina_protocol::event::{Op, Origin, ResetReason};
+
+/// Newest revision in the log. Pruning always leaves it one.
+pub(super) fn head(conn: &Connection) -> rusqlite::Result<u64> {
+    conn.prepare_cached("SELECT coalesce(max(rev), 0) FROM core_changes")?.query_row([], |row| row.get(0))
+}
+
+/// First revision that is still in the log; 0 while there is none.
+pub(crate) fn oldest_rev(tx: &ReadTx<'_>) -> Result<u64> {
+    let oldest = tx.first("SELECT coalesce(min(rev), 0) FROM core_changes", [], |row| row.get(0))?;
+    Ok(oldest.unwrap_or(0))
+}
+
+/// Writes what a job changed; answers the revision as subscribers will get it.
+pub(super) fn append(
+    conn: &Connection,
+    rev: u64,
+    at: i64,
+    author: &Author,
+    changes: Vec<Recorded>,
+) -> rusqlite::Result<Revision> {
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO core_changes (rev, idx, at, module, entity, id, op, before, after, client, request_id)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    let origin = &author.origin;
+    for (idx, c) in changes.iter().enumerate() {
+        insert.execute(params![
+            rev,
+            idx,
+            at,
+            c.entity.module,
+            c.entity.name,
+            c.id,
+            op_name(c.op),
+            c.before,
+            c.after,
+            origin.client,
+            origin.request_id
+        ])?;
+    }
+    let changes = changes.into_iter().map(|c| {
+        LiveChange::new(c.entity.module.into(), c.entity.name.into(), c.id, c.op, c.before, c.after)
+    });
+    Ok(Revision { rev, at, origin: origin.clone(), reset: None, changes: changes.collect() })
+}
+
+/// Writes a revision that says: everything before is void.
+pub(super) fn append_reset(
+    conn: &Connection,
+    rev: u64,
+    at: i64,
+    reason: ResetReason,
+) -> rusqlite::Result<Revision> {
+    let origin = Author::daemon().origin;
+    let name = if reason == ResetReason::External { "external" } else { "restored" };
+    conn.execute(
+        "INSERT INTO core_changes (rev, idx, at, module, entity, id, op, client) VALUES (?, 0, ?, 'store', 'store', ?, 'reset', ?)",
+        params![rev, at, name, origin.client],
+    )?;
+    Ok(Revision { rev, at, origin, reset: Some(reason), changes: Vec::new() })
+}
+
+fn op_name(op: Op) -> &'static str {
+    match op {
+        Op::Put => "put",
+        Op::Delete => "delete",
+    }
+}
+
+/// Revisions after `since`, oldest first: at most `max_revisions`, and no more once `max_bytes` are reached.
+///
+/// With `full`, changes have their `before` too; else only deletes have, for filters.
+pub(crate) fn read_since(
+    tx: &ReadTx<'_>,
+    since: u64,
+    max_revisions: usize,
+    max_bytes: usize,
+    full: bool,
+) -> Result<Vec<Arc<Revision>>> {
+    let mut statement = tx.statement(
+        "SELECT rev, at, module, entity, id, op, iif(?2 OR op = 'delete', before, NULL), after, client, request_id
+         FROM core_changes WHERE rev > ?1 ORDER BY rev, idx",
+    )?;
+    let mut rows = statement.query(params![since, full])?;
+    let mut revisions: Vec<Revision> = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.next()? {
+        let rev = row.get(0)?;
+        if revisions.last().is_none_or(|r| r.rev != rev) {
+            if revisions.len() == max_revisions || bytes >= max_bytes {
+                break;
+            }
+            revisions.push(revision(rev, row)?);
+        }
+        let op = row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?;
+        if let (Some(last), "put" | "delete") = (revisions.last_mut(), op) {
+            let op = if op == "put" { Op::Put } else { Op::Delete };
+            let change = LiveChange::new(
+                row.get::<_, String>(2)?.into(),
+                row.get::<_, String>(3)?.into(),
+                row.get(4)?,
+                op,
+                row.get(6)?,
+                row.get(7)?,
+            );
+            bytes += change.bytes();
+            last.changes.push(change);
+        }
+    }
+    Ok(revisions.into_iter().map(Arc::new).collect())
+}
+
+/// A revision without its changes, from its first row.
+fn revision(rev: u64, row: &Row<'_>) -> rusqlite::Result<Revision> {
+    let op: String = row.get(5)?;
+    let id: String = row.get(4)?;
+    let reset = match (op.as_str(), id.as_str()) {
+        ("reset", "external") => Some(ResetReason::External),
+        ("reset", _) => Some(ResetReason::Restored),
+        _ => None,
+    };
+    let origin = Origin { client: row.get(8)?, request_id: row.get(9)? };
+    Ok(Revision { rev, at: row.get(1)?, origin, reset, changes: Vec::new() })
+}

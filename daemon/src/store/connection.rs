@@ -1,0 +1,155 @@
+//! Opening connections: which file, whose file, which settings.
+
+use super::failure::OpenError;
+use crate::limits::Limits;
+use rusqlite::{Connection, OpenFlags};
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+/// `application_id` of our databases: "Stin" in ASCII.
+pub const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Stin");
+
+/// Where a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file.
+    File(PathBuf),
+    /// Memory, under a name of its own; gone with the process.
+    Memory(String),
+}
+
+impl Location {
+    /// The location that `path` names: `:memory:`, or a file.
+    pub fn new(path: &Path) -> Self {
+        if path.as_os_str() == ":memory:" {
+            Self::Memory(format!("file:/stinad-{}?vfs=memdb", Uuid::new_v4()))
+        } else {
+            Self::File(path.to_owned())
+        }
+    }
+
+    /// For people.
+    pub fn display(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Memory(_) => ":memory:".to_owned(),
+        }
+    }
+
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Memory(_) => None,
+        }
+    }
+
+    /// What SQLite is to open.
+    pub(super) fn name(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Memory(uri) => Path::new(uri),
+        }
+    }
+}
+
+/// Path of a file beside the database, such as its WAL.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Size of the database (`""`) or of a file beside it; 0 when it is not there.
+pub(crate) fn file_bytes(path: &Path, suffix: &str) -> u64 {
+    beside(path, suffix).metadata().map_or(0, |m| m.len())
+}
+
+/// What is found where the database should be.
+pub(super) enum Found {
+    Nothing,
+    Ours,
+}
+
+/// Looks at the file's first bytes, without SQLite, so that a foreign file and its WAL stay as they are.
+///
+/// Source of the offsets: <https://www.sqlite.org/fileformat.html#the_database_header>.
+pub(super) fn identify(path: &Path) -> Result<Found, OpenError> {
+    let not_ours = |found: &str| OpenError::NotOurs { path: path.to_owned(), found: found.to_owned() };
+    let mut header = Vec::with_capacity(100);
+    match File::open(path) {
+        Ok(file) if file.metadata()?.is_file() => _ = file.take(100).read_to_end(&mut header)?,
+        Ok(_) => return Err(not_ours("it is no regular file")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error.into()),
+    }
+    if header.is_empty() {
+        // SQLite would replay an orphaned WAL over a database made in its place.
+        return match beside(path, "-wal").metadata() {
+            Ok(wal) if wal.len() > 0 => Err(not_ours("it is empty or missing, but its -wal file holds data")),
+            _ => Ok(Found::Nothing),
+        };
+    }
+    if !header.starts_with(b"SQLite format 3\0") || header.len() < 100 {
+        return Err(not_ours("it is no SQLite database"));
+    }
+    match header[68..72] == APPLICATION_ID.to_be_bytes() {
+        true => Ok(Found::Ours),
+        false => Err(not_ours("it is an SQLite database of another program")),
+    }
+}
+
+/// Makes an empty file that only its owner can read, or makes an existing one so.
+pub(super) fn private_file(path: &Path) -> std::io::Result<()> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    let mode = file.metadata()?.permissions().mode();
+    if mode & 0o077 != 0 {
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+/// Opens the one writable connection.
+pub(super) fn writable(location: &Location, limits: &Limits) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(
+        location.name(),
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    settings(&conn, limits)?;
+    if location.file().is_some() {
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+    }
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    #[cfg(target_os = "macos")]
+    conn.pragma_update(None, "fullfsync", true)?;
+    conn.pragma_update(None, "wal_autocheckpoint", limits.wal_pages)?;
+    conn.pragma_update(None, "journal_size_limit", limits.wal_bytes)?;
+    Ok(conn)
+}
+
+/// Flags of every read-only connection.
+pub(super) fn read_flags() -> OpenFlags {
+    OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+/// Settings that every connection has.
+pub(super) fn settings(conn: &Connection, limits: &Limits) -> rusqlite::Result<()> {
+    conn.busy_timeout(limits.lock_wait)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    conn.set_prepared_statement_cache_capacity(256);
+    Ok(())
+}
+
+/// Settings that every read-only connection has.
+pub(super) fn read_settings(conn: &Connection, limits: &Limits) -> rusqlite::Result<()> {
+    settings(conn, limits)?;
+    conn.pragma_update(None, "query_only", true)
+}

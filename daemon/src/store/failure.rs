@@ -1,0 +1,171 @@
+//! What goes wrong inside, and the one table that says what a client is told of it.
+
+use rusqlite::ErrorCode;
+use std::path::PathBuf;
+use stina_protocol::{Error, Fault};
+use uuid::Uuid;
+
+/// Result of everything that runs in a transaction.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+/// Why an operation on the store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Something the client is to be told as it is.
+    #[error(transparent)]
+    Told(#[from] Error),
+    /// SQLite said no.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// No read connection was free in time.
+    #[error("no read connection: {0}")]
+    Pool(#[from] r2d2::Error),
+    /// A value could not be written as JSON.
+    #[error("cannot serialize: {0}")]
+    Serialize(#[from] serde_json::Error),
+    /// A temporary file failed.
+    #[error("temporary file: {0}")]
+    File(#[from] std::io::Error),
+    /// A panic in a method.
+    #[error("a method panicked: {0}")]
+    Panic(String),
+    /// A step of a transaction failed.
+    #[error("step {index}: {failure}")]
+    Step {
+        /// Which, from 0.
+        index: usize,
+        /// Why.
+        failure: Box<Failure>,
+    },
+}
+
+impl Failure {
+    /// What the client is told. What it is not told goes to the log, under the id that the fault carries.
+    pub fn into_fault(self) -> Fault {
+        match self {
+            Self::Told(error) => error.into(),
+            Self::Step { index, failure } => Fault { index: Some(index), ..failure.into_fault() },
+            Self::Sqlite(_) | Self::Pool(_) | Self::Serialize(_) | Self::File(_) | Self::Panic(_) => {
+                let error_id = Uuid::new_v4().simple().to_string();
+                let error = self.told();
+                tracing::error!(error_id, kind = %error, "{}", self.for_log());
+                Fault { error_id: Some(error_id), ..error.into() }
+            }
+        }
+    }
+
+    /// The kind of error that stands for this one on the wire.
+    fn told(&self) -> Error {
+        match self {
+            Self::Told(error) => error.clone(),
+            Self::Step { failure, .. } => failure.told(),
+            Self::Pool(_) => Error::Busy,
+            Self::Serialize(_) | Self::Panic(_) => Error::Internal,
+            Self::File(error) => match error.kind() {
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::StorageFull,
+                _ => Error::Io,
+            },
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::DiskFull) => Error::StorageFull,
+                Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::ReadOnly,
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Corrupt,
+                Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => Error::Io,
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy,
+                Some(ErrorCode::TooBig) => Error::TooLarge { limit: 1_000_000_000 },
+                _ => Error::Internal,
+            },
+        }
+    }
+
+    /// Text for the log: SQLite's message without SQL, which may hold what users wrote.
+    fn for_log(&self) -> String {
+        match self {
+            Self::Sqlite(rusqlite::Error::SqlInputError { error, msg, .. }) => format!("{error}: {msg}"),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Why the store could not be opened. Its text is for the person who started the daemon.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file is somebody else's.
+    #[error(
+        "{path} is not a database of stinad ({found}); it was left untouched. Name another file with --db or STINA_DB_PATH."
+    )]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        found: String,
+    },
+    /// The database has migrations that this binary does not know.
+    #[error("{path} needs stinad {needed} or newer: it has migration {migration}, which stinad {this} does not know. It was left untouched.", this = env!("CARGO_PKG_VERSION"))]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Version of the daemon that applied the migration.
+        needed: String,
+        /// `module/version name`.
+        migration: String,
+    },
+    /// A migration that was applied has another text in this binary.
+    #[error("{path} was made with another text of migration {migration} (applied by stinad {applied_by}); this stinad {this} does not match it. It was left untouched.", this = env!("CARGO_PKG_VERSION"))]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// `module/version name`.
+        migration: String,
+        /// Version of the daemon that applied it.
+        applied_by: String,
+    },
+    /// The copy that is made before migrating failed or does not verify.
+    #[error("the safety copy {path} before migrating failed, so nothing was migrated: {reason}")]
+    Copy {
+        /// The copy.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A migration failed; it was rolled back.
+    #[error("migration {migration} failed and was rolled back: {source}")]
+    Migration {
+        /// `module/version name`.
+        migration: String,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// SQLite said no.
+    #[error("cannot open the database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file system said no.
+    #[error("cannot open the database: {0}")]
+    Io(#[from] std::io::Error),
+    /// The readers could not be opened.
+    #[error("cannot open read connections: {0}")]
+    Readers(#[from] r2d2::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+
+    #[test]
+    fn sqlite_codes_become_the_kinds_of_the_table() {
+        for (code, kind) in [
+            (ffi::SQLITE_FULL, Error::StorageFull),
+            (ffi::SQLITE_READONLY, Error::ReadOnly),
+            (ffi::SQLITE_CORRUPT, Error::Corrupt),
+            (ffi::SQLITE_NOTADB, Error::Corrupt),
+            (ffi::SQLITE_IOERR_FSYNC, Error::Io),
+            (ffi::SQLITE_BUSY_SNAPSHOT, Error::Busy),
+            (ffi::SQLITE_CONSTRAINT_CHECK, Error::Internal),
+        ] {
+            let failure = Failure::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+            let fault = failure.into_fault();
+            assert_eq!(fault.error, kind);
+            assert!(fault.error_id.is_some(), "the log has more");
+        }
+    }
+}

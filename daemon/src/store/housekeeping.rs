@@ -1,0 +1,95 @@
+//! What the store does when nobody asks: checkpoints when it is quiet, prunes what has grown old in small steps.
+
+use super::Store;
+use crate::limits::Limits;
+use rusqlite::{Connection, params};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often pruning looks, once there has been a commit since.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+
+impl Store {
+    /// Keeps the WAL and the log small until `stop`.
+    pub(crate) async fn keep_house(self, stop: CancellationToken) {
+        _ = stop.run_until_cancelled(self.keep_house_forever()).await;
+    }
+
+    async fn keep_house_forever(self) {
+        let mut bell = self.hub.bell();
+        let limits = self.config.limits.clone();
+        let mut pruned_at: Option<tokio::time::Instant> = None;
+        loop {
+            if bell.changed().await.is_err() {
+                return;
+            }
+            // Quiet: no commit for a while.
+            while tokio::time::timeout(limits.checkpoint_after, bell.changed()).await.is_ok_and(|r| r.is_ok())
+            {
+            }
+            if pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
+                self.prune(&limits).await;
+                pruned_at = Some(tokio::time::Instant::now());
+            }
+            self.queue.chore(checkpoint).await;
+        }
+    }
+
+    /// Prunes in steps; other work gets its turn between them.
+    async fn prune(&self, limits: &Limits) {
+        // On a reader: it passes over the whole log, though not over its values.
+        let size = "SELECT coalesce(sum(coalesce(octet_length(before), 0) + coalesce(octet_length(after), 0)), 0) FROM core_changes";
+        let size = self.scan(move |tx| tx.first(size, [], |row| row.get::<_, u64>(0))).await;
+        let mut over = match size {
+            Ok(bytes) => bytes.unwrap_or(0).saturating_sub(limits.log_bytes),
+            Err(error) => return tracing::warn!(%error, "the size of the change log is unknown"),
+        };
+        loop {
+            let (now, limits) = (self.clock().now(), limits.clone());
+            match self.queue.chore(move |conn| prune_step(conn, &limits, now, over > 0)).await {
+                Some(Ok(Pruned { rows: 0, .. })) | None => return,
+                Some(Ok(Pruned { bytes, .. })) => over = over.saturating_sub(bytes),
+                Some(Err(error)) => return tracing::warn!(%error, "pruning failed"),
+            }
+        }
+    }
+}
+
+/// What one step of pruning deleted.
+struct Pruned {
+    rows: usize,
+    bytes: u64,
+}
+
+fn checkpoint(conn: &mut Connection) {
+    // Busy readers are no failure: the next quiet time comes.
+    if let Err(error) = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        tracing::warn!(%error, "checkpoint failed");
+    }
+}
+
+/// Deletes a few old rows; from the log regardless of their age when it is `too_large`.
+fn prune_step(conn: &mut Connection, limits: &Limits, now: i64, too_large: bool) -> rusqlite::Result<Pruned> {
+    let before = |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+    let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let results = tx.execute(
+        "DELETE FROM core_results WHERE request_id IN (SELECT request_id FROM core_results WHERE at < ? LIMIT ?)",
+        params![before(limits.result_age), limits.prune_rows],
+    )?;
+    let (oldest, head): (u64, u64) =
+        tx.query_row("SELECT coalesce(min(rev), 0), coalesce(max(rev), 0) FROM core_changes", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    // Old and far back: both must hold, unless the log is too large. The newest revision always stays.
+    let step_end = oldest.saturating_add(limits.prune_rows).min(head);
+    let keep_from = head.saturating_sub(limits.log_revisions);
+    let deleted: Vec<u64> = tx
+        .prepare_cached(
+            "DELETE FROM core_changes WHERE rev < ?1 AND (?2 OR (rev <= ?3 AND at < ?4))
+             RETURNING coalesce(octet_length(before), 0) + coalesce(octet_length(after), 0)",
+        )?
+        .query_map(params![step_end, too_large, keep_from, before(limits.log_age)], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    tx.commit()?;
+    Ok(Pruned { rows: results + deleted.len(), bytes: deleted.iter().sum() })
+}

@@ -1,0 +1,213 @@
+//! Bringing a database to the schema of this binary, or refusing it before anything is touched.
+//!
+//! One ledger for all modules (`core_migrations`), because the question before touching a file is about the
+//! whole of it: has it anything that this binary does not know?
+
+use super::connection::{self, APPLICATION_ID, Found, Location};
+use super::{OpenError, StoreConfig, backup};
+use crate::limits::Limits;
+use data_encoding::HEXLOWER;
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+/// One step of a module's schema. Once released, its text never changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    /// Number, counted from 1 within the module.
+    pub version: u32,
+    /// A few words, as in its file name.
+    pub name: &'static str,
+    /// The SQL.
+    pub sql: &'static str,
+}
+
+impl Migration {
+    fn checksum(&self) -> String {
+        HEXLOWER.encode(&Sha256::digest(self.sql.as_bytes()))
+    }
+
+    fn label(&self, module: &str) -> String {
+        label(module, self.version, self.name)
+    }
+}
+
+fn label(module: &str, version: u32, name: &str) -> String {
+    format!("{module}/{version:04} {name}")
+}
+
+/// The migrations of a module, in order.
+#[derive(Debug, Clone, Copy)]
+pub struct ModuleSchema {
+    /// Name of the module.
+    pub module: &'static str,
+    /// Its migrations, versions 1, 2, 3 …
+    pub migrations: &'static [Migration],
+}
+
+/// The core's own tables.
+pub(super) const CORE: ModuleSchema = ModuleSchema {
+    module: "core",
+    migrations: &[Migration {
+        version: 1,
+        name: "change_log",
+        sql: include_str!("../../../migrations/core/0001_change_log.sql"),
+    }],
+};
+
+struct Applied {
+    module: String,
+    version: u32,
+    name: String,
+    checksum: String,
+    stinad: String,
+}
+
+/// A migration that a database still needs.
+type Pending = (&'static str, &'static Migration);
+
+/// Opens the database for writing, with every migration of `modules` applied.
+pub(super) fn open(config: &StoreConfig, modules: &[ModuleSchema]) -> Result<Connection, OpenError> {
+    let schemas: Vec<ModuleSchema> = std::iter::once(CORE).chain(modules.iter().copied()).collect();
+    let now = config.clock.now();
+    let Some(path) = config.location.file() else {
+        let mut conn = connection::writable(&config.location, &config.limits)?;
+        create(&mut conn, &schemas, now)?;
+        return Ok(conn);
+    };
+    match connection::identify(path)? {
+        Found::Nothing => create_file(path, &schemas, &config.limits, now)?,
+        Found::Ours => {
+            let pending = look(path, &schemas, &config.limits)?;
+            connection::private_file(path)?;
+            if let Some((module, migration)) = pending.first() {
+                tracing::info!(
+                    first = migration.label(module),
+                    count = pending.len(),
+                    "migrating the database"
+                );
+                let copy = backup::copy_path(path, "before-migration", now);
+                backup::verified_copy(path, &copy)?;
+                tracing::info!(copy = %copy.display(), "kept a verified copy");
+                apply(&mut connection::writable(&config.location, &config.limits)?, &pending, now)?;
+            }
+        }
+    }
+    Ok(connection::writable(&config.location, &config.limits)?)
+}
+
+/// Makes a new database beside its place and moves it there whole, so that a crash leaves nothing half made.
+fn create_file(path: &Path, schemas: &[ModuleSchema], limits: &Limits, now: i64) -> Result<(), OpenError> {
+    let new = connection::beside(path, ".new");
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        remove_if_there(&connection::beside(&new, suffix))?;
+    }
+    connection::private_file(&new)?;
+    let mut conn = connection::writable(&Location::File(new.clone()), limits)?;
+    create(&mut conn, schemas, now)?;
+    // Everything into the main file: its header must say that it is ours before it has that name.
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    conn.close().map_err(|(_, error)| error)?;
+    File::open(&new)?.sync_all()?;
+    std::fs::rename(&new, path)?;
+    backup::sync_directory(path)?;
+    Ok(())
+}
+
+fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn create(conn: &mut Connection, schemas: &[ModuleSchema], now: i64) -> Result<(), OpenError> {
+    conn.pragma_update(None, "application_id", APPLICATION_ID)?;
+    let pending: Vec<Pending> =
+        schemas.iter().flat_map(|s| s.migrations.iter().map(|m| (s.module, m))).collect();
+    apply(conn, &pending, now)
+}
+
+/// Compares the ledger with what this binary knows, on a read-only handle.
+fn look(path: &Path, schemas: &[ModuleSchema], limits: &Limits) -> Result<Vec<Pending>, OpenError> {
+    let conn = Connection::open_with_flags(path, connection::read_flags())?;
+    connection::read_settings(&conn, limits)?;
+    let applied = ledger(&conn)?;
+    for row in &applied {
+        let schema = schemas.iter().find(|s| s.module == row.module);
+        let known = schema.and_then(|s| s.migrations.iter().find(|m| m.version == row.version));
+        let migration = || label(&row.module, row.version, &row.name);
+        let path = || PathBuf::from(path);
+        match known {
+            None => {
+                return Err(OpenError::Newer {
+                    path: path(),
+                    needed: row.stinad.clone(),
+                    migration: migration(),
+                });
+            }
+            Some(known) if known.checksum() != row.checksum => {
+                return Err(OpenError::Changed {
+                    path: path(),
+                    migration: migration(),
+                    applied_by: row.stinad.clone(),
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    let is_applied =
+        |module: &str, version| applied.iter().any(|a| a.module == module && a.version == version);
+    let all = schemas.iter().flat_map(|s| s.migrations.iter().map(|m| (s.module, m)));
+    Ok(all.filter(|(module, m)| !is_applied(module, m.version)).collect())
+}
+
+fn ledger(conn: &Connection) -> rusqlite::Result<Vec<Applied>> {
+    let sql = "SELECT module, version, name, checksum, stinad FROM core_migrations ORDER BY module, version";
+    conn.prepare(sql)?
+        .query_map([], |row| {
+            Ok(Applied {
+                module: row.get(0)?,
+                version: row.get(1)?,
+                name: row.get(2)?,
+                checksum: row.get(3)?,
+                stinad: row.get(4)?,
+            })
+        })?
+        .collect()
+}
+
+fn apply(conn: &mut Connection, pending: &[Pending], now: i64) -> Result<(), OpenError> {
+    for (module, migration) in pending {
+        apply_one(conn, module, migration, now)
+            .map_err(|source| OpenError::Migration { migration: migration.label(module), source })?;
+    }
+    Ok(())
+}
+
+fn apply_one(conn: &mut Connection, module: &str, migration: &Migration, now: i64) -> rusqlite::Result<()> {
+    let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    tx.execute_batch(migration.sql)?;
+    tx.execute(
+        "INSERT INTO core_migrations (module, version, name, checksum, stinad, applied_at) VALUES (?, ?, ?, ?, ?, ?)",
+        params![module, migration.version, migration.name, migration.checksum(), env!("CARGO_PKG_VERSION"), now],
+    )?;
+    tx.execute(
+        "INSERT OR IGNORE INTO core_meta (name, value) VALUES ('epoch', ?)",
+        [Uuid::new_v4().simple().to_string()],
+    )?;
+    tx.commit()
+}
+
+/// The epoch of an open database.
+pub(super) fn epoch(conn: &Connection) -> rusqlite::Result<String> {
+    let epoch = conn.query_row("SELECT value FROM core_meta WHERE name = 'epoch'", [], |row| row.get(0));
+    Ok(epoch.optional()?.unwrap_or_default())
+}
+
+/// Newest migration of each module.
+pub(crate) fn versions(tx: &super::ReadTx<'_>) -> super::Result<std::collections::BTreeMap<String, u32>> {
+    Ok(ledger(tx.conn())?.into_iter().map(|a| (a.module, a.version)).collect())
+}

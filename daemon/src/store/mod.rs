@@ -1,0 +1,166 @@
+//! The store: one writable connection, a pool of read-only ones, the change log, and the ring of live events.
+//!
+//! *Blind core*: nothing here knows a module. A module brings [`Migration`]s and functions over [`ReadTx`] and
+//! [`WriteTx`].
+
+mod backup;
+mod change_log;
+mod connection;
+mod failure;
+mod housekeeping;
+mod hub;
+mod idempotency;
+mod migrate;
+mod readers;
+mod tx;
+mod writer;
+
+pub(crate) use connection::file_bytes;
+pub use connection::{APPLICATION_ID, Location};
+pub use failure::{Failure, OpenError, Result};
+pub use hub::{LiveChange, Revision, Transient};
+pub use migrate::{Migration, ModuleSchema};
+pub use tx::{Author, Entity, ReadTx, WriteTx};
+pub use writer::{Done, WriteFn};
+
+pub(crate) use change_log::{oldest_rev, read_since};
+pub(crate) use hub::{Hub, Item, Joined};
+pub(crate) use idempotency::{Fingerprint, Once, find as find_result};
+pub(crate) use migrate::versions as schema_versions;
+pub(crate) use readers::Readers;
+pub(crate) use writer::{Admission, Job};
+
+use crate::clock::Clock;
+use crate::limits::Limits;
+use std::sync::Arc;
+use stina_protocol::Fault;
+use tokio::sync::oneshot;
+
+/// What the store is opened with.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// Where the database is.
+    pub location: Location,
+    /// Bounds.
+    pub limits: Arc<Limits>,
+    /// Source of time.
+    pub clock: Clock,
+}
+
+/// Handle to the open store; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) readers: Readers,
+    pub(crate) queue: writer::Queue,
+    epoch: Arc<str>,
+    config: StoreConfig,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("location", &self.config.location).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens or creates the database and starts the writer thread.
+    ///
+    /// Nothing is touched before the file is known to be ours and of a schema that this binary knows. An
+    /// existing database that needs migrations is copied and the copy verified first.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(
+        config: StoreConfig,
+        schemas: &[ModuleSchema],
+    ) -> std::result::Result<(Self, Writer), OpenError> {
+        let conn = migrate::open(&config, schemas)?;
+        let head = change_log::head(&conn)?;
+        let epoch: Arc<str> = migrate::epoch(&conn)?.into();
+        let hub = Arc::new(Hub::new(&config.limits, head));
+        let readers = Readers::open(&config)?;
+        let (queue, thread) = writer::start(conn, head, Arc::clone(&hub), &config)?;
+        let store = Self { hub, readers, queue, epoch, config };
+        Ok((store, Writer { thread }))
+    }
+
+    /// Runs a read on the current thread, in one snapshot.
+    ///
+    /// # Errors
+    /// What `f` fails with, or that no reader is to be had.
+    pub fn read<T>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T>) -> Result<T> {
+        self.readers.read(f)
+    }
+
+    /// Runs a long read on a thread for blocking work.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn scan<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&ReadTx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.readers.scan(f).await
+    }
+
+    /// Runs a write of the daemon's own, and waits for its commit.
+    ///
+    /// # Errors
+    /// The fault that a client would have been told.
+    pub async fn write(&self, run: WriteFn) -> std::result::Result<Done, Fault> {
+        let (reply, outcome) = oneshot::channel();
+        let job = Job {
+            run,
+            author: Author::daemon(),
+            once: None,
+            bytes: 0,
+            span: tracing::Span::current(),
+            reply,
+        };
+        self.queue.admit(job).await?;
+        outcome.await.unwrap_or(Err(stina_protocol::Error::ShuttingDown.into()))
+    }
+
+    /// Newest revision whose commit is done.
+    pub fn head(&self) -> u64 {
+        self.hub.head()
+    }
+
+    /// Tells the subscribers of a module something that is not in the log.
+    pub fn tell(&self, transient: Transient) {
+        self.hub.publish_transient(transient);
+    }
+
+    /// Id of this database's history.
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// What it was opened with.
+    pub fn config(&self) -> &StoreConfig {
+        &self.config
+    }
+
+    /// Source of time.
+    pub fn clock(&self) -> &Clock {
+        &self.config.clock
+    }
+}
+
+/// The writer thread. Dropping every [`Store`] is not enough to end it: the queue must be closed.
+#[derive(Debug)]
+pub struct Writer {
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Writer {
+    /// Closes the queue, waits until what is queued is committed and checkpointed.
+    pub async fn finish(self, store: &Store) {
+        store.queue.close().await;
+        let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the writer thread ended with a panic");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Accepting connections: who may connect, how many, and which framing they speak.
+
+use super::session::Session;
+use super::{http, ndjson};
+use crate::app::Stop;
+use crate::limits::Limits;
+use crate::rpc::{Call, Framing, Methods, PeerGuard, Peers};
+use crate::store::Store;
+use rustix::net::RecvFlags;
+use std::io;
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::time::Duration;
+use stina_protocol::{Error, envelope};
+use tokio::io::{AsyncWriteExt, Interest};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What every connection shares.
+pub(crate) struct Server {
+    store: Store,
+    methods: Arc<Methods>,
+    peers: Arc<Peers>,
+    stop: Stop,
+    pub(super) tasks: TaskTracker,
+    /// End subscriptions, answer what is in flight, close.
+    pub(super) closing: CancellationToken,
+    /// Close now.
+    pub(super) killing: CancellationToken,
+}
+
+impl Server {
+    pub(crate) fn new(store: Store, methods: Arc<Methods>, stop: Stop) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            methods,
+            peers: Arc::default(),
+            stop,
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            killing: CancellationToken::new(),
+        })
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.store.config().limits
+    }
+
+    pub(super) fn connect(&self, framing: Framing, pid: Option<i32>) -> (Call, PeerGuard) {
+        let guard = self.peers.connect(framing, pid, self.store.clock().now());
+        let call = Call {
+            store: self.store.clone(),
+            peer: Arc::clone(&guard.peer),
+            peers: Arc::clone(&self.peers),
+            methods: Arc::clone(&self.methods),
+            stop: self.stop.clone(),
+        };
+        (call, guard)
+    }
+
+    /// Ends all connections: in order within the limit, then at once.
+    pub(crate) async fn close(&self) {
+        self.tasks.close();
+        self.closing.cancel();
+        if tokio::time::timeout(self.limits().shutdown, self.tasks.wait()).await.is_err() {
+            tracing::warn!(connections = self.tasks.len(), "closing connections that do not read");
+        }
+        self.killing.cancel();
+        self.tasks.wait().await;
+    }
+}
+
+/// The socket that clients connect to.
+pub(crate) struct Listener {
+    socket: UnixListener,
+    places: Arc<Semaphore>,
+}
+
+impl Listener {
+    pub(crate) fn new(socket: std::os::unix::net::UnixListener, limits: &Limits) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            socket: UnixListener::from_std(socket)?,
+            places: Arc::new(Semaphore::new(limits.connections)),
+        })
+    }
+
+    /// Accepts connections for ever. Cancel safe.
+    pub(crate) async fn accept(&self, server: &Arc<Server>) {
+        loop {
+            match self.socket.accept().await {
+                Ok((stream, _)) => self.admit(server, stream),
+                Err(error) => {
+                    // Out of file descriptors, most likely: others must close theirs first.
+                    tracing::error!(%error, "can't accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    fn admit(&self, server: &Arc<Server>, stream: UnixStream) {
+        let credentials = match stream.peer_cred() {
+            Ok(credentials) if credentials.uid() == rustix::process::geteuid().as_raw() => credentials,
+            Ok(other) => return tracing::warn!(uid = other.uid(), "refused another user"),
+            Err(error) => return tracing::warn!(%error, "refused a peer of unknown user"),
+        };
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        let serving = Arc::clone(server);
+        server.tasks.spawn(async move {
+            let serve = serve(Arc::clone(&serving), stream, credentials.pid(), place);
+            match serving.killing.run_until_cancelled(serve).await {
+                Some(Err(error)) => tracing::debug!(%error, "a connection broke off"),
+                Some(Ok(())) | None => {}
+            }
+        });
+    }
+}
+
+async fn serve(
+    server: Arc<Server>,
+    mut stream: UnixStream,
+    pid: Option<i32>,
+    place: Option<OwnedSemaphorePermit>,
+) -> io::Result<()> {
+    let Some(_place) = place else {
+        tracing::warn!(limit = server.limits().connections, "too many connections");
+        let busy = envelope::failure("null", &Error::Busy.into());
+        return stream.write_all(format!("{busy}\n").as_bytes()).await;
+    };
+    let first = tokio::select! {
+        first = first_byte(&stream) => first?,
+        () = server.closing.cancelled() => return Ok(()),
+    };
+    match first {
+        None => Ok(()),
+        Some(b'{' | b'[' | b' ' | b'\t' | b'\r' | b'\n') => {
+            let (read, write) = stream.into_split();
+            let (call, guard) = server.connect(Framing::Ndjson, pid);
+            let lines = ndjson::Lines::new(read, server.limits().frame_bytes);
+            Session::new(call, guard, ndjson::LineSink::new(write), true)
+                .run(lines, server.closing.clone())
+                .await
+        }
+        Some(_) => http::serve(server, stream, pid).await,
+    }
+}
+
+/// Looks at the first byte without taking it; `None` when the peer closes without a word.
+async fn first_byte(stream: &UnixStream) -> io::Result<Option<u8>> {
+    loop {
+        stream.readable().await?;
+        let peeked = stream.try_io(Interest::READABLE, || {
+            let mut byte = [MaybeUninit::<u8>::uninit()];
+            let (init, _) = rustix::net::recv(stream, &mut byte[..], RecvFlags::PEEK)?;
+            Ok(init.0.first().copied())
+        });
+        match peeked {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            peeked => return peeked,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Where bytes arrive. NDJSON and WebSocket run the same [`session`]; HTTP runs it for one message.
+
+mod http;
+mod listener;
+mod ndjson;
+mod session;
+mod websocket;
+
+pub(crate) use listener::{Listener, Server};

@@ -1,0 +1,400 @@
+//! One connection, one task: calls are begun in the order sent, replies and notifications leave as they come.
+//!
+//! *Bounded*: nothing is read while too many calls are in flight, and nothing is produced while too many bytes
+//! wait to be sent. A subscription does no work while it is not polled, so a client that does not read costs
+//! what is in its output buffer and no more.
+
+use crate::limits::Limits;
+use crate::rpc::{self, Call, PeerGuard, Reply, Started, Subscription};
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt};
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+use stina_protocol::envelope::{self, BadCall, Message};
+use stina_protocol::frame::Line;
+use stina_protocol::{Error, Fault};
+use tokio_stream::StreamMap;
+use tokio_util::sync::CancellationToken;
+
+/// Where messages come from.
+pub(super) trait Source: Send {
+    /// Waits until more may be taken; `false` when no more will come. Cancel safe.
+    fn fill(&mut self) -> impl Future<Output = io::Result<bool>> + Send;
+    /// A message that has arrived.
+    fn take(&mut self) -> Option<Line<'_>>;
+    /// What is left at the end.
+    fn take_rest(&mut self) -> Option<Line<'_>>;
+    /// Whether the peer is gone, rather than only done with sending.
+    fn hung_up(&self) -> bool;
+}
+
+/// Where messages go.
+pub(super) trait Sink: Send {
+    /// Queues a message.
+    fn push(&mut self, message: String);
+    /// Bytes queued.
+    fn pending(&self) -> usize;
+    /// Sends what is queued. Cancel safe: what was not sent stays queued.
+    fn flush(&mut self) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+/// Where a reply goes.
+enum Slot {
+    /// To the call with this id.
+    Single(String),
+    /// Nowhere: a notification.
+    Silent,
+    /// Into a batch: its number, the place in it, the id; no id for a notification.
+    Batch(u64, usize, Option<String>),
+}
+
+/// A batch whose replies are being collected.
+struct Batch {
+    replies: Vec<Option<String>>,
+    missing: usize,
+    bytes: usize,
+}
+
+/// A call of a batch, which may have to wait for those before it.
+struct Waiting {
+    method: String,
+    params: Option<Box<RawValue>>,
+    slot: Slot,
+}
+
+type Running = FuturesUnordered<BoxFuture<'static, (Slot, Reply)>>;
+
+/// The state of a connection.
+pub(super) struct Session<O> {
+    call: Call,
+    guard: PeerGuard,
+    limits: Arc<Limits>,
+    pub(super) out: O,
+    running: Running,
+    /// A write that waits for a place in the queue: nothing after it may begin.
+    blocked: Option<BoxFuture<'static, Result<(), Fault>>>,
+    backlog: VecDeque<Waiting>,
+    subscriptions: StreamMap<u64, BoxStream<'static, String>>,
+    events: BTreeMap<u64, &'static str>,
+    /// `store.sync` calls: the place in the ring that must have been seen, its revision, the slot.
+    syncs: VecDeque<(u64, u64, Slot)>,
+    batches: BTreeMap<u64, Batch>,
+    next_batch: u64,
+    /// Whether this framing can carry notifications.
+    notifies: bool,
+}
+
+/// Something to send that no call in flight gives.
+enum Event {
+    Notification(u64, String),
+    Synced,
+}
+
+/// How often a peer that has ended its sending side is looked after: nothing else says that it is gone.
+const HANG_UP_CHECK: Duration = Duration::from_secs(1);
+
+/// Frames begun before replies and events get their turn again.
+const BURST: usize = 64;
+
+impl<O: Sink> Session<O> {
+    pub(super) fn new(call: Call, guard: PeerGuard, out: O, notifies: bool) -> Self {
+        let limits = Arc::clone(&call.store.config().limits);
+        Self {
+            call,
+            guard,
+            limits,
+            out,
+            running: FuturesUnordered::new(),
+            blocked: None,
+            backlog: VecDeque::new(),
+            subscriptions: StreamMap::new(),
+            events: BTreeMap::new(),
+            syncs: VecDeque::new(),
+            batches: BTreeMap::new(),
+            next_batch: 0,
+            notifies,
+        }
+    }
+
+    /// Serves the connection until the peer is gone, or `closing` and everything in flight is answered.
+    pub(super) async fn run(mut self, mut source: impl Source, closing: CancellationToken) -> io::Result<()> {
+        let served = self.serve(&mut source, &closing).await;
+        self.call.methods.disconnected(&self.call.store, self.guard.peer.id);
+        served
+    }
+
+    async fn serve(&mut self, source: &mut impl Source, closing: &CancellationToken) -> io::Result<()> {
+        let (mut ended, mut drained, mut is_closing) = (false, false, false);
+        loop {
+            self.begin_backlog();
+            let mut at_hand = BURST;
+            while at_hand > 0 && !is_closing && self.may_begin() {
+                let Some(line) = (if drained { source.take_rest() } else { source.take() }) else {
+                    // A last line without a line break counts once nothing more can come.
+                    if !ended || std::mem::replace(&mut drained, true) {
+                        break;
+                    }
+                    continue;
+                };
+                self.receive(line);
+                at_hand -= 1;
+            }
+            let more_at_hand = at_hand == 0;
+            if (is_closing || (drained && !more_at_hand)) && self.is_idle() {
+                return Ok(());
+            }
+            let room = self.out.pending() < self.limits.output_bytes;
+            let reading = !ended && !is_closing && room && self.may_begin();
+            let Self { out, running, blocked, subscriptions, syncs, guard, .. } = &mut *self;
+            tokio::select! {
+                flushed = out.flush(), if out.pending() > 0 => flushed?,
+                Some(admitted) = async { Some(blocked.as_mut()?.await) }, if blocked.is_some() => {
+                    self.admitted(admitted);
+                }
+                Some((slot, reply)) = running.next(), if room && !running.is_empty() => self.answer(slot, reply),
+                event = next_event(subscriptions, syncs, guard), if room => self.event(event),
+                more = source.fill(), if reading => {
+                    ended = !more?;
+                    if ended && source.hung_up() {
+                        return Ok(());
+                    }
+                }
+                () = tokio::time::sleep(HANG_UP_CHECK), if ended => {
+                    if source.hung_up() {
+                        return Ok(());
+                    }
+                }
+                () = tokio::task::yield_now(), if more_at_hand => {}
+                () = closing.cancelled(), if !is_closing => {
+                    is_closing = true;
+                    self.end_subscriptions();
+                }
+            }
+            self.guard.peer.calls.store(self.running.len(), Ordering::Release);
+        }
+    }
+
+    /// Answers one message and nothing else: for HTTP.
+    pub(super) async fn run_one(mut self, message: Line<'_>) -> O {
+        self.receive(message);
+        loop {
+            self.begin_backlog();
+            let Self { running, blocked, syncs, .. } = &mut self;
+            tokio::select! {
+                Some(admitted) = async { Some(blocked.as_mut()?.await) }, if blocked.is_some() => {
+                    self.admitted(admitted);
+                }
+                Some((slot, reply)) = running.next(), if !running.is_empty() => self.answer(slot, reply),
+                // There are no subscriptions: everything was sent.
+                Some((_, rev, slot)) = async { syncs.pop_front() }, if !syncs.is_empty() => self.synced(rev, slot),
+                else => break,
+            }
+        }
+        self.call.methods.disconnected(&self.call.store, self.guard.peer.id);
+        self.out
+    }
+
+    fn may_begin(&self) -> bool {
+        self.blocked.is_none()
+            && self.backlog.is_empty()
+            && self.running.len() + self.syncs.len() < self.limits.calls_per_connection
+            && self.out.pending() < self.limits.output_bytes
+    }
+
+    fn is_idle(&self) -> bool {
+        let calls =
+            self.running.len() + self.syncs.len() + self.backlog.len() + usize::from(self.blocked.is_some());
+        calls == 0 && self.out.pending() == 0 && self.subscriptions.is_empty()
+    }
+
+    fn receive(&mut self, line: Line<'_>) {
+        let frame = match line {
+            Line::Whole(frame) => frame,
+            Line::TooLong => {
+                let fault = Error::TooLarge { limit: self.limits.frame_bytes as u64 }.into();
+                return self.out.push(envelope::failure("null", &fault));
+            }
+        };
+        match envelope::read(frame, self.limits.batch_calls) {
+            Err(fault) => self.out.push(envelope::failure("null", &fault)),
+            Ok(Message::Single(Err(BadCall { id, fault }))) => self.out.push(envelope::failure(id, &fault)),
+            Ok(Message::Single(Ok(call))) => {
+                let slot = call.id.map_or(Slot::Silent, |id| Slot::Single(id.to_owned()));
+                self.begin(&call.method, call.params, slot);
+            }
+            Ok(Message::Batch(calls)) => self.receive_batch(calls),
+        }
+    }
+
+    fn receive_batch(&mut self, calls: Vec<Result<envelope::Call<'_>, BadCall<'_>>>) {
+        let number = self.next_batch;
+        self.next_batch += 1;
+        let count = calls.len();
+        self.batches.insert(number, Batch { replies: vec![None; count], missing: count, bytes: 0 });
+        for (place, call) in calls.into_iter().enumerate() {
+            match call {
+                Ok(call) => {
+                    let slot = Slot::Batch(number, place, call.id.map(ToOwned::to_owned));
+                    let params = call.params.map(ToOwned::to_owned);
+                    self.backlog.push_back(Waiting { method: call.method.into_owned(), params, slot });
+                }
+                Err(BadCall { id, fault }) => {
+                    self.answer(Slot::Batch(number, place, Some(id.to_owned())), Err(fault));
+                }
+            }
+        }
+    }
+
+    fn begin_backlog(&mut self) {
+        while self.blocked.is_none() && self.running.len() < self.limits.calls_per_connection {
+            let Some(Waiting { method, params, slot }) = self.backlog.pop_front() else { return };
+            self.begin(&method, params.as_deref(), slot);
+        }
+    }
+
+    fn begin(&mut self, method: &str, params: Option<&RawValue>, slot: Slot) {
+        let waits = |reply: BoxFuture<'static, Reply>, slot| reply.map(|reply| (slot, reply)).boxed();
+        match rpc::start(&self.call, method, params) {
+            Started::Done(reply) => self.answer(slot, reply),
+            Started::Running(reply) => self.running.push(waits(reply, slot)),
+            Started::Waiting(admission, reply) => {
+                self.running.push(waits(reply, slot));
+                self.blocked = Some(admission);
+            }
+            Started::Subscribe(opening) => self.subscribe(opening, slot),
+            Started::Unsubscribe(id) => {
+                let was_there = self.unsubscribe(id);
+                self.answer(slot, Ok(was_there.to_string()));
+            }
+            Started::Sync => {
+                let hub = &self.call.store.hub;
+                // In this order: what is told after `next` may have a revision up to `rev`, never the reverse.
+                let rev = hub.head();
+                self.syncs.push_back((hub.next(), rev, slot));
+            }
+        }
+    }
+
+    /// The job that waited for room is in the queue, or was refused: then its reply says so by itself, because
+    /// the job and with it the sender of its reply are gone.
+    fn admitted(&mut self, admitted: Result<(), Fault>) {
+        self.blocked = None;
+        if let Err(fault) = admitted {
+            tracing::warn!(%fault, "a write found no place in the queue");
+        }
+    }
+
+    fn subscribe(&mut self, opening: rpc::Opening, slot: Slot) {
+        let refusal = match () {
+            () if !self.notifies => {
+                Some(Error::Unsupported { what: "subscriptions over HTTP; use WebSocket".into() })
+            }
+            () if matches!(slot, Slot::Silent | Slot::Batch(_, _, None)) => {
+                Some(Error::invalid("id", "a subscription needs an id to be answered to"))
+            }
+            () if self.subscriptions.len() >= self.limits.subscriptions_per_connection => {
+                Some(Error::TooLarge { limit: self.limits.subscriptions_per_connection as u64 })
+            }
+            () => None,
+        };
+        if let Some(error) = refusal {
+            return self.answer(slot, Err(error.into()));
+        }
+        let id = self.call.peers.subscription_id();
+        let progress = self.guard.peer.open(id, opening.method, self.call.store.head());
+        self.events.insert(id, opening.event);
+        let events = Subscription::new(self.call.store.clone(), opening, progress).events();
+        self.subscriptions.insert(id, events.boxed());
+        // The id leaves before the first event: both go through this task's output, in this order. In a batch
+        // the events may come first; who wants the id first subscribes outside one.
+        self.answer(slot, Ok(id.to_string()));
+    }
+
+    fn unsubscribe(&mut self, id: u64) -> bool {
+        self.guard.peer.close(id);
+        self.events.remove(&id);
+        self.subscriptions.remove(&id).is_some()
+    }
+
+    fn end_subscriptions(&mut self) {
+        let ids: Vec<u64> = self.events.keys().copied().collect();
+        for id in ids {
+            self.unsubscribe(id);
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Notification(id, event) => {
+                if let Some(method) = self.events.get(&id) {
+                    self.out.push(envelope::notification(method, id, &event));
+                }
+            }
+            Event::Synced => {
+                if let Some((_, rev, slot)) = self.syncs.pop_front() {
+                    self.synced(rev, slot);
+                }
+            }
+        }
+    }
+
+    fn synced(&mut self, rev: u64, slot: Slot) {
+        self.answer(slot, Ok(format!("{{\"rev\":{rev}}}")));
+    }
+
+    fn answer(&mut self, slot: Slot, reply: Reply) {
+        let render = |id: &str, reply: Reply| match reply {
+            Ok(result) => envelope::success(id, &result),
+            Err(fault) => envelope::failure(id, &fault),
+        };
+        let (number, place, id) = match slot {
+            Slot::Silent => return,
+            Slot::Single(id) => return self.out.push(render(&id, reply)),
+            Slot::Batch(number, place, id) => (number, place, id),
+        };
+        let Some(batch) = self.batches.get_mut(&number) else { return };
+        batch.missing -= 1;
+        if let Some(id) = id {
+            let mut text = render(&id, reply);
+            if batch.bytes + text.len() > self.limits.frame_bytes {
+                let limit = self.limits.frame_bytes as u64;
+                text = envelope::failure(&id, &Error::TooLarge { limit }.into());
+            }
+            batch.bytes += text.len();
+            batch.replies[place] = Some(text);
+        }
+        if batch.missing == 0 {
+            let replies: Vec<String> =
+                self.batches.remove(&number).into_iter().flat_map(|b| b.replies).flatten().collect();
+            if !replies.is_empty() {
+                self.out.push(format!("[{}]", replies.join(",")));
+            }
+        }
+    }
+}
+
+/// The next notification, or the news that the first `store.sync` can be answered.
+///
+/// One future for both: a subscription that has taken in what its filter drops wakes nobody, so the place where
+/// it is polled is the place where a waiting `store.sync` must be looked at.
+async fn next_event(
+    subscriptions: &mut StreamMap<u64, BoxStream<'static, String>>,
+    syncs: &VecDeque<(u64, u64, Slot)>,
+    guard: &PeerGuard,
+) -> Event {
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(Some((id, event))) = subscriptions.poll_next_unpin(cx) {
+            return Poll::Ready(Event::Notification(id, event));
+        }
+        match syncs.front() {
+            Some((seq, ..)) if guard.peer.has_seen(*seq) => Poll::Ready(Event::Synced),
+            _ => Poll::Pending,
+        }
+    })
+    .await
+}

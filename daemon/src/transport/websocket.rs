@@ -1,0 +1,102 @@
+//! WebSocket: one JSON-RPC message a text (or binary) message.
+
+use super::session::{Sink, Source};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use std::collections::VecDeque;
+use std::io;
+use stina_protocol::frame::Line;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, error::CapacityError};
+
+/// Messages from a WebSocket.
+pub(super) struct Messages<S> {
+    socket: SplitStream<WebSocketStream<S>>,
+    arrived: Option<Arrived>,
+    taken: bool,
+}
+
+enum Arrived {
+    Message(Message),
+    TooLong,
+}
+
+impl<S> Messages<S> {
+    pub(super) fn new(socket: SplitStream<WebSocketStream<S>>) -> Self {
+        Self { socket, arrived: None, taken: false }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
+    async fn fill(&mut self) -> io::Result<bool> {
+        let message = match self.socket.next().await {
+            // After a message over the limit the stream can't be followed: it is answered, then closed.
+            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => Arrived::TooLong,
+            Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(false),
+            Some(Ok(message)) => Arrived::Message(message),
+        };
+        self.arrived = Some(message);
+        self.taken = false;
+        Ok(true)
+    }
+
+    fn take(&mut self) -> Option<Line<'_>> {
+        if std::mem::replace(&mut self.taken, true) {
+            self.arrived = None;
+        }
+        match self.arrived.as_ref()? {
+            Arrived::TooLong => Some(Line::TooLong),
+            Arrived::Message(Message::Text(text)) => Some(Line::Whole(text.as_bytes())),
+            Arrived::Message(Message::Binary(bytes)) => Some(Line::Whole(bytes)),
+            // Pings are answered by the library.
+            Arrived::Message(_) => None,
+        }
+    }
+
+    fn take_rest(&mut self) -> Option<Line<'_>> {
+        None
+    }
+
+    fn hung_up(&self) -> bool {
+        // WebSocket knows no half-closed connection.
+        true
+    }
+}
+
+/// Messages to a WebSocket.
+pub(super) struct MessageSink<S> {
+    socket: SplitSink<WebSocketStream<S>, Message>,
+    queue: VecDeque<Utf8Bytes>,
+    /// Bytes in `queue`, and those handed to the library but not yet flushed.
+    pending: usize,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> MessageSink<S> {
+    pub(super) fn new(socket: SplitSink<WebSocketStream<S>, Message>) -> Self {
+        Self { socket, queue: VecDeque::new(), pending: 0 }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sink for MessageSink<S> {
+    fn push(&mut self, message: String) {
+        self.pending += message.len();
+        self.queue.push_back(message.into());
+    }
+
+    fn pending(&self) -> usize {
+        self.pending
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        while !self.queue.is_empty() {
+            std::future::poll_fn(|cx| self.socket.poll_ready_unpin(cx)).await.map_err(io::Error::other)?;
+            if let Some(message) = self.queue.pop_front() {
+                self.socket.start_send_unpin(Message::Text(message)).map_err(io::Error::other)?;
+            }
+        }
+        self.socket.flush().await.map_err(io::Error::other)?;
+        self.pending = 0;
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+-- The ledger: which migrations this database has had, and by whom.
+CREATE TABLE core_migrations (
+    module     TEXT    NOT NULL,
+    version    INTEGER NOT NULL,
+    name       TEXT    NOT NULL,
+    checksum   TEXT    NOT NULL, -- SHA-256 of the SQL, hexadecimal
+    stinad     TEXT    NOT NULL, -- version of the daemon that applied it
+    applied_at INTEGER NOT NULL,
+    PRIMARY KEY (module, version)
+) STRICT, WITHOUT ROWID;
+
+-- Facts about the store itself, such as its epoch.
+CREATE TABLE core_meta (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row a change. A rowid table: `before` and `after` may be megabytes.
+CREATE TABLE core_changes (
+    rev        INTEGER NOT NULL,
+    idx        INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    module     TEXT    NOT NULL,
+    entity     TEXT    NOT NULL,
+    id         TEXT    NOT NULL,
+    op         TEXT    NOT NULL CHECK (op IN ('put', 'delete', 'reset')),
+    before     TEXT,
+    after      TEXT,
+    client     TEXT,
+    request_id TEXT,
+    PRIMARY KEY (rev, idx)
+) STRICT;
+
+-- What each write with a `requestId` answered, so that a repeat answers the same.
+CREATE TABLE core_results (
+    request_id  TEXT    NOT NULL PRIMARY KEY,
+    at          INTEGER NOT NULL,
+    fingerprint BLOB    NOT NULL, -- SHA-256 of method and params
+    rev         INTEGER NOT NULL,
+    value       TEXT    NOT NULL
+) STRICT;
+CREATE INDEX core_results_at ON core_results (at);

@@ -1,0 +1,214 @@
+//! JSON-RPC 2.0 messages: requests read out of a frame, replies and notifications written into one.
+//!
+//! Source of the rules: <https://www.jsonrpc.org/specification>.
+
+use crate::error::{Fault, INVALID_REQUEST, PARSE_ERROR};
+use crate::json::check_depth;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// One call out of a frame, its parts still in the frame's text.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The id as its JSON text, sent back letter for letter; `None` for a notification, which gets no reply.
+    pub id: Option<&'a str>,
+    /// Name of the method.
+    pub method: Cow<'a, str>,
+    /// The params, if any.
+    pub params: Option<&'a RawValue>,
+}
+
+/// A frame, read. Every part that is no call holds the error that answers it, with the id to answer to.
+#[derive(Debug)]
+pub enum Message<'a> {
+    /// One call.
+    Single(Result<Call<'a>, BadCall<'a>>),
+    /// A batch: at least one call.
+    Batch(Vec<Result<Call<'a>, BadCall<'a>>>),
+}
+
+/// Something that should have been a call.
+#[derive(Debug)]
+pub struct BadCall<'a> {
+    /// The id, where it could be told, else `null`.
+    pub id: &'a str,
+    /// The answer.
+    pub fault: Fault,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parts<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    jsonrpc: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    method: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    params: Option<&'a RawValue>,
+}
+
+/// Tells a member that is `null` from one that is absent.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+#[derive(Deserialize)]
+struct OnlyId<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+}
+
+/// Reads a frame.
+///
+/// # Errors
+/// The fault to answer with a null id: the frame is not UTF-8, not JSON, nested too deeply, an empty batch, or
+/// a batch of more than `max_batch` calls.
+pub fn read(frame: &[u8], max_batch: usize) -> Result<Message<'_>, Fault> {
+    let text = std::str::from_utf8(frame)
+        .map_err(|e| Fault::frame(PARSE_ERROR, format!("not UTF-8 from byte {}", e.valid_up_to())))?;
+    check_depth(text)?;
+    if !text.trim_ascii_start().starts_with('[') {
+        return match read_call(text) {
+            Err(bad) if bad.fault.code == PARSE_ERROR => Err(bad.fault),
+            call => Ok(Message::Single(call)),
+        };
+    }
+    let calls: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| not_json(&e))?;
+    match calls.len() {
+        0 => Err(Fault::frame(INVALID_REQUEST, "empty batch")),
+        n if n > max_batch => Err(crate::Error::TooLarge { limit: max_batch as u64 }.into()),
+        _ => Ok(Message::Batch(calls.into_iter().map(|c| read_call(c.get())).collect())),
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> Fault {
+    Fault::frame(PARSE_ERROR, format!("not JSON: {error}"))
+}
+
+fn read_call(text: &str) -> Result<Call<'_>, BadCall<'_>> {
+    let parts: Parts<'_> = serde_json::from_str(text).map_err(|error| refused(text, &error))?;
+    let id = match parts.id.map(RawValue::get) {
+        None => None,
+        Some(id) if is_id(id) => Some(id),
+        Some(_) => return Err(bad(None, "id must be a string, a number or null")),
+    };
+    if parts.jsonrpc.map(RawValue::get) != Some("\"2.0\"") {
+        return Err(bad(id, "jsonrpc must be \"2.0\""));
+    }
+    let method = parts.method.and_then(|m| deserialize_cow(m.get()));
+    let Some(method) = method else { return Err(bad(id, "method must be a string")) };
+    match parts.params.map(|p| p.get().as_bytes()[0]) {
+        None | Some(b'{' | b'[') => Ok(Call { id, method, params: parts.params }),
+        Some(_) => Err(bad(id, "params must be an object")),
+    }
+}
+
+fn deserialize_cow(text: &str) -> Option<Cow<'_, str>> {
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(text).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    matches!(text.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9' | b'n'))
+}
+
+fn bad<'a>(id: Option<&'a str>, reason: &str) -> BadCall<'a> {
+    BadCall { id: id.unwrap_or("null"), fault: Fault::frame(INVALID_REQUEST, reason) }
+}
+
+/// Why `text` has not the parts of a request: it is no JSON at all, or has the wrong members.
+fn refused<'a>(text: &'a str, error: &serde_json::Error) -> BadCall<'a> {
+    if let Err(error) = serde_json::from_str::<&RawValue>(text) {
+        return BadCall { id: "null", fault: not_json(&error) };
+    }
+    let id = serde_json::from_str::<OnlyId<'_>>(text).ok().and_then(|o| o.id).map(RawValue::get);
+    let reason = if text.trim_ascii_start().starts_with('{') {
+        error.to_string().split(" at line").next().unwrap_or_default().to_owned()
+    } else {
+        "a request is an object".to_owned()
+    };
+    bad(id.filter(|id| is_id(id)), &reason)
+}
+
+/// The reply to the call `id` (JSON text), `result` being JSON text.
+pub fn success(id: &str, result: &str) -> String {
+    ["{\"jsonrpc\":\"2.0\",\"id\":", id, ",\"result\":", result, "}"].concat()
+}
+
+/// The reply that the call `id` (JSON text) failed.
+pub fn failure(id: &str, fault: &Fault) -> String {
+    // A fault holds strings and numbers only, which always serialize; the fallback is the bare code.
+    let error = serde_json::to_string(fault)
+        .unwrap_or_else(|_| format!("{{\"code\":{},\"message\":\"internal error\"}}", fault.code));
+    ["{\"jsonrpc\":\"2.0\",\"id\":", id, ",\"error\":", &error, "}"].concat()
+}
+
+/// A notification of a subscription, `result` being JSON text.
+pub fn notification(method: &str, subscription: u64, result: &str) -> String {
+    let subscription = subscription.to_string();
+    [
+        "{\"jsonrpc\":\"2.0\",\"method\":\"",
+        method,
+        "\",\"params\":{\"subscription\":",
+        &subscription,
+        ",\"result\":",
+        result,
+        "}}",
+    ]
+    .concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The outcome as text: method and id of a call, or code and id of the error.
+    fn outcome(frame: &[u8]) -> String {
+        let one = |call: Result<Call<'_>, BadCall<'_>>| match call {
+            Ok(call) => format!("{}/{}", call.method, call.id.unwrap_or("-")),
+            Err(bad) => format!("{}/{}", bad.fault.code, bad.id),
+        };
+        match read(frame, 3) {
+            Err(fault) => format!("frame {}", fault.code),
+            Ok(Message::Single(call)) => one(call),
+            Ok(Message::Batch(calls)) => calls.into_iter().map(one).collect::<Vec<_>>().join(" "),
+        }
+    }
+
+    #[test]
+    fn frames_are_told_apart() {
+        let deep = "[".repeat(2000);
+        for (frame, expected) in [
+            (r#"{"jsonrpc":"2.0","method":"a.b","params":{},"id":1}"#, "a.b/1"),
+            (r#" {"id":"x\"y","method":"a\u002eb","jsonrpc":"2.0"}"#, r#"a.b/"x\"y""#),
+            (r#"{"jsonrpc":"2.0","method":"a","id":null}"#, "a/null"),
+            (r#"{"jsonrpc":"2.0","method":"a","id":-1.5}"#, "a/-1.5"),
+            (r#"{"jsonrpc":"2.0","method":"a"}"#, "a/-"),
+            (r#"{"jsonrpc":"2.0","method":1,"id":7}"#, "-32600/7"),
+            (r#"{"jsonrpc":"2.0","method":"a","params":"bar","id":7}"#, "-32600/7"),
+            (r#"{"jsonrpc":"1.0","method":"a","id":7}"#, "-32600/7"),
+            (r#"{"method":"a","id":7}"#, "-32600/7"),
+            (r#"{"jsonrpc":"2.0","method":"a","id":[1]}"#, "-32600/null"),
+            (r#"{"jsonrpc":"2.0","method":"a","id":7,"parms":{}}"#, "-32600/7"),
+            ("1", "-32600/null"),
+            ("[]", "frame -32600"),
+            ("[1,2]", "-32600/null -32600/null"),
+            ("[1,2,3,4]", "frame -32006"),
+            (r#"[{"jsonrpc":"2.0","method":"a","id":1},{"foo":"boo"}]"#, "a/1 -32600/null"),
+            (r#"[{"jsonrpc":"2.0","method":"a"#, "frame -32700"),
+            (r#"{"jsonrpc":"2.0","method":"a", "params": "bar", "baz]"#, "frame -32700"),
+            (r#"{"zzz":1, "#, "frame -32700"),
+            (&deep, "frame -32602"),
+        ] {
+            assert_eq!(outcome(frame.as_bytes()), expected, "{frame:.80}");
+        }
+        assert_eq!(outcome(b"{\"jsonrpc\":\"\xff\"}"), "frame -32700");
+    }
+}

@@ -1,0 +1,242 @@
+//! What a subscriber is told.
+
+use crate::method::Subscribe;
+use crate::{Json, Kind};
+use schemars::JsonSchema;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// What happened to an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// It is now as `value` says.
+    Put,
+    /// It is gone.
+    Delete,
+}
+
+/// One entity of a revision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// Sort of entity.
+    pub entity: String,
+    /// What happened to it.
+    pub op: Op,
+    /// Its id.
+    pub id: String,
+    /// The entity as the API shows it, for a put.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Json>,
+}
+
+/// Who made a revision.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// Name that the client gave in `store.hello`; null when it gave none. `stinad` for the daemon's own.
+    pub client: Option<String>,
+    /// The write's `requestId`, where it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// Why everything that a subscriber holds is void.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ResetReason {
+    /// The change log no longer reaches back to the cursor.
+    Compacted,
+    /// The cursor belongs to another history.
+    Epoch,
+    /// Another process wrote to the database.
+    External,
+    /// The database was restored from a backup, or reset.
+    Restored,
+}
+
+/// A revision, or a part of the present state when `initial`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Changes {
+    /// Number of the revision; of the snapshot when `initial`.
+    pub rev: u64,
+    /// Last revision told on this subscription before; 0 when there was none.
+    pub prev: u64,
+    /// Time of the commit, in milliseconds since the Unix epoch.
+    pub at: i64,
+    /// Part of the present state rather than news.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub initial: bool,
+    /// Who made it.
+    #[serde(default)]
+    pub origin: Origin,
+    /// What changed, in order; only what the subscription's filter lets through.
+    pub changes: Vec<Change>,
+}
+
+/// One notification of a subscription.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// Entities changed, all in one transaction.
+    Change(Changes),
+    /// All up to `rev` has been told.
+    Synced {
+        /// The revision.
+        rev: u64,
+    },
+    /// What the subscriber holds is void.
+    Reset {
+        /// Why.
+        reason: ResetReason,
+        /// Revision from which on the subscription goes on.
+        rev: u64,
+    },
+    /// Words of a message that is being streamed; never in the log.
+    Delta(Delta),
+    /// Somebody asks the owner of a stream to end it; never in the log.
+    Cancel {
+        /// The streaming message.
+        #[serde(rename = "messageId")]
+        message_id: String,
+    },
+}
+
+/// Words of a message that is being streamed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Delta {
+    /// The streaming message.
+    pub message_id: String,
+    /// Its conversation.
+    pub conversation_id: String,
+    /// Where `text` begins, in bytes of UTF-8. 0 replaces whatever was there.
+    pub offset: u64,
+    /// The words.
+    pub text: String,
+}
+
+/// Written by hand because serde buffers internally tagged enums, and a [`Json`] can't be read out of its buffer.
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
+        let read = text.get();
+        let Tag { kind } = serde_json::from_str(read).map_err(D::Error::custom)?;
+        let event = match kind.as_str() {
+            "change" => serde_json::from_str(read).map(Event::Change),
+            "delta" => serde_json::from_str(read).map(Event::Delta),
+            "synced" => serde_json::from_str(read).map(|Synced { rev }| Event::Synced { rev }),
+            "reset" => serde_json::from_str(read).map(|Reset { reason, rev }| Event::Reset { reason, rev }),
+            "cancel" => serde_json::from_str(read).map(|Cancel { message_id }| Event::Cancel { message_id }),
+            _ => {
+                return Err(D::Error::unknown_variant(
+                    &kind,
+                    &["change", "synced", "reset", "delta", "cancel"],
+                ));
+            }
+        };
+        event.map_err(D::Error::custom)
+    }
+}
+
+#[derive(Deserialize)]
+struct Tag {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Synced {
+    rev: u64,
+}
+
+#[derive(Deserialize)]
+struct Reset {
+    reason: ResetReason,
+    rev: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Cancel {
+    message_id: String,
+}
+
+/// Where a subscription begins: part of the params of every `subscribe`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Start {
+    /// Replay every revision after this one, then go on live.
+    pub since: Option<u64>,
+    /// Epoch that `since` belongs to.
+    pub epoch: Option<String>,
+    /// Begin with the present entities; with `since`, only when the log can't serve it.
+    pub initial: bool,
+}
+
+/// A `subscribe` method.
+pub trait Subscription: crate::Method<Kind = Subscribe, Output = u64> {
+    /// Name of the notifications, `module.event`.
+    const EVENT: &'static str;
+    /// Name of the method that ends it, `module.unsubscribe`.
+    const UNSUBSCRIBE: &'static str;
+    /// Where it begins.
+    fn start(params: &Self::Params) -> Start;
+    /// The same subscription beginning elsewhere.
+    fn restart(params: &Self::Params, start: Start) -> Self::Params;
+}
+
+const _: () = assert!(!Subscribe::MUTATES);
+
+/// Defines `subscribe` methods whose params have the fields `since`, `epoch` and `initial`:
+/// `/// summary`, then `Type = "module" (Params);`.
+#[macro_export]
+macro_rules! subscriptions {
+    ($($(#[doc = $doc:literal])+ $ty:ident = $module:literal ($params:ty);)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Debug)]
+        pub enum $ty {}
+        impl $crate::method::Method for $ty {
+            const NAME: &'static str = concat!($module, ".subscribe");
+            const SUMMARY: &'static str = concat!($($doc),+).trim_ascii();
+            type Params = $params;
+            type Output = u64;
+            type Kind = $crate::method::Subscribe;
+        }
+        impl $crate::event::Subscription for $ty {
+            const EVENT: &'static str = concat!($module, ".event");
+            const UNSUBSCRIBE: &'static str = concat!($module, ".unsubscribe");
+            fn start(params: &$params) -> $crate::event::Start {
+                $crate::event::Start {
+                    since: params.since,
+                    epoch: params.epoch.clone(),
+                    initial: params.initial,
+                }
+            }
+            fn restart(params: &$params, start: $crate::event::Start) -> $params {
+                let mut params = params.clone();
+                (params.since, params.epoch, params.initial) = (start.since, start.epoch, start.initial);
+                params
+            }
+        }
+    )+};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_survive_the_wire() {
+        for text in [
+            r#"{"type":"change","rev":43,"prev":41,"at":5,"origin":{"client":"stinactl","requestId":"r"},"changes":[{"entity":"kv","op":"put","id":"a","value":{"n":12345678901234567890123}},{"entity":"kv","op":"delete","id":"b"}]}"#,
+            r#"{"type":"change","rev":43,"prev":0,"at":5,"initial":true,"origin":{"client":null},"changes":[]}"#,
+            r#"{"type":"synced","rev":43}"#,
+            r#"{"type":"reset","reason":"external","rev":43}"#,
+            r#"{"type":"delta","messageId":"m_1","conversationId":"c_1","offset":3,"text":"hej"}"#,
+            r#"{"type":"cancel","messageId":"m_1"}"#,
+        ] {
+            let event: Event = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&event).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! [`Json`]: any JSON value, kept as it was given.
+
+use crate::error::{Error, Result};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// Deepest nesting of arrays and objects in one message, the envelope included.
+///
+/// The same number at which `serde_json` stops, so that whatever is stored can be read by every client.
+pub const MAX_DEPTH: usize = 120;
+
+/// Any JSON value in its own text: numbers keep all their digits and objects the order of their members.
+///
+/// The text is compact (no white space between tokens, hence no line break), and escapes of lone surrogates,
+/// which are valid in JSON but name no character, have become U+FFFD: every client can parse it.
+#[derive(Debug, Clone, Default)]
+pub struct Json(Box<RawValue>);
+
+impl Json {
+    /// Takes `text` if it is one JSON value that every client can read.
+    ///
+    /// # Errors
+    /// `invalid` when it is not JSON, is nested too deeply, or holds a number beyond a double's range.
+    pub fn parse(text: &str) -> Result<Self> {
+        check_depth(text)?;
+        serde_json::from_str::<&RawValue>(text).map_err(|e| Error::invalid("", format!("not JSON: {e}")))?;
+        let compact = compact(text);
+        // Catches what the grammar allows and readers refuse: numbers like 1e999.
+        serde_json::from_str::<serde_json::Value>(&compact)
+            .map_err(|e| Error::invalid("", format!("not a value every client can read: {e}")))?;
+        Self::from_valid(compact)
+    }
+
+    /// The JSON of any value that serde can write.
+    ///
+    /// # Errors
+    /// `internal` when its `Serialize` fails, such as for a map with keys that are no strings.
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
+        serde_json::value::to_raw_value(value).map(Self).map_err(|_| Error::Internal)
+    }
+
+    /// Text that was a [`Json`] before, such as out of the database.
+    ///
+    /// # Errors
+    /// `corrupt` when it is not JSON after all.
+    pub fn stored(text: String) -> Result<Self> {
+        RawValue::from_string(text).map(Self).map_err(|_| Error::Corrupt)
+    }
+
+    fn from_valid(text: String) -> Result<Self> {
+        RawValue::from_string(text).map(Self).map_err(|_| Error::Internal)
+    }
+
+    /// The text.
+    pub fn get(&self) -> &str {
+        self.0.get()
+    }
+
+    /// The text as a raw value.
+    pub fn as_raw(&self) -> &RawValue {
+        &self.0
+    }
+
+    /// Whether the value is an object.
+    pub fn is_object(&self) -> bool {
+        self.get().starts_with('{')
+    }
+
+    /// Reads the value as a type.
+    ///
+    /// # Errors
+    /// What serde says when the value does not have that shape.
+    pub fn to<'a, T: Deserialize<'a>>(&'a self) -> serde_json::Result<T> {
+        serde_json::from_str(self.get())
+    }
+}
+
+/// Two are equal when they mean the same: members in any order, numbers by value.
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+            || match (self.to::<serde_json::Value>(), other.to::<serde_json::Value>()) {
+                (Ok(a), Ok(b)) => a == b,
+                _ => false,
+            }
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Self::parse(raw.get()).map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Json {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Json".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!(true)
+    }
+}
+
+/// Refuses text whose arrays and objects are nested deeper than [`MAX_DEPTH`].
+///
+/// # Errors
+/// `invalid`.
+pub fn check_depth(text: &str) -> Result<()> {
+    let (mut depth, mut in_string, mut bytes) = (0_usize, false, text.bytes());
+    while let Some(b) = bytes.next() {
+        match (in_string, b) {
+            (true, b'\\') => _ = bytes.next(),
+            (_, b'"') => in_string = !in_string,
+            (false, b'[' | b'{') => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(Error::invalid("", format!("nested deeper than {MAX_DEPTH}")));
+                }
+            }
+            (false, b']' | b'}') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Valid JSON `text` without white space between tokens and without escapes of lone surrogates.
+pub fn compact(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', ' ', '\t', '\n', '\r']) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if rest.starts_with('"') {
+            let end = string_end(rest);
+            push_string(&mut out, &rest[..end]);
+            rest = &rest[end..];
+        } else {
+            rest = &rest[1..];
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Length of the JSON string literal that `text` begins with.
+fn string_end(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = 1;
+    while let Some(offset) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+        at += offset;
+        if bytes[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    text.len()
+}
+
+fn push_string(out: &mut String, literal: &str) {
+    let mut rest = literal;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let unit = |s: &str| s.strip_prefix("\\u").and_then(|s| u16::from_str_radix(s.get(..4)?, 16).ok());
+        let (take, keep) = match unit(rest) {
+            None => (2, true),
+            Some(0xD800..=0xDBFF) => match rest.get(6..).and_then(unit) {
+                Some(0xDC00..=0xDFFF) => (12, true),
+                _ => (6, false),
+            },
+            Some(0xDC00..=0xDFFF) => (6, false),
+            Some(_) => (6, true),
+        };
+        // The literal is valid JSON: an escape is whole, and everything in it is ASCII.
+        let (escape, after) = rest.split_at(take.min(rest.len()));
+        out.push_str(if keep { escape } else { "\\ufffd" });
+        rest = after;
+    }
+    out.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn keeps_digits_order_and_strings_but_no_white_space() {
+        let text = "{ \"b\" : 12345678901234567890123 ,\n\t\"a\": [1.10, \"x \\\" \\\\ y\\n\"] }";
+        let json = Json::parse(text).unwrap();
+        assert_eq!(json.get(), r#"{"b":12345678901234567890123,"a":[1.10,"x \" \\ y\n"]}"#);
+    }
+
+    #[test]
+    fn lone_surrogates_become_replacement_characters() {
+        for (given, kept) in [
+            (r#""\ud83d""#, r#""\ufffd""#),
+            (r#""a\udc00\ud83d\ude00\ud83dz""#, r#""a\ufffd\ud83d\ude00\ufffdz""#),
+            (r#"{"\ud83d":"\\ud83d"}"#, r#"{"\ufffd":"\\ud83d"}"#),
+        ] {
+            assert_eq!(Json::parse(given).unwrap().get(), kept);
+        }
+    }
+
+    #[test]
+    fn refuses_what_some_client_could_not_read() {
+        for text in ["", "{", "1e999", "nul", "[1,]", "\u{feff}1", &"[".repeat(MAX_DEPTH + 1)] {
+            assert!(Json::parse(text).is_err(), "{text}");
+        }
+        let deep = "[".repeat(MAX_DEPTH) + &"]".repeat(MAX_DEPTH);
+        assert!(Json::parse(&deep).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_survives_pretty_printing(text in "\\PC*", n in any::<f64>().prop_filter("finite", |n| n.is_finite())) {
+            let value = serde_json::json!({"s": text, "n": n, "l": [text, null, true]});
+            let pretty = serde_json::to_string_pretty(&value).unwrap();
+            let json = Json::parse(&pretty).unwrap();
+            prop_assert!(!json.get().contains('\n'));
+            prop_assert_eq!(json.to::<serde_json::Value>().unwrap(), value);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `kv.*`: small state under a key.
+
+use crate::types::Limit;
+use crate::{Json, Page};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Longest key, in bytes.
+pub const MAX_KEY: usize = 512;
+
+/// A key: 1 to 512 bytes of text without NUL.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Key(#[schemars(length(min = 1, max = 512))] String);
+
+impl Key {
+    /// Takes `text` if it can be a key.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn new(text: impl Into<String>) -> Result<Self, String> {
+        let text = text.into();
+        if (1..=MAX_KEY).contains(&text.len()) && !text.contains('\0') {
+            Ok(Self(text))
+        } else {
+            Err(format!("a key has 1 to {MAX_KEY} bytes and no NUL"))
+        }
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A value under its key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Any JSON value, kept as it was given.
+    pub value: Json,
+    /// Revision that last changed it.
+    pub rev: u64,
+    /// Time of that change, in milliseconds since the Unix epoch.
+    pub updated_at: i64,
+}
+
+/// Params of [`Get`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetParams {
+    /// The key.
+    pub key: Key,
+}
+
+/// Params of [`Set`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SetParams {
+    /// The key.
+    pub key: Key,
+    /// Any JSON value.
+    pub value: Json,
+    /// Only if the entry's `rev` is this; 0 means only if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_rev: Option<u64>,
+}
+
+/// Params of [`Delete`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeleteParams {
+    /// The key.
+    pub key: Key,
+    /// Only if the entry's `rev` is this; 0 means only if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_rev: Option<u64>,
+}
+
+/// Params of [`Increment`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IncrementParams {
+    /// The key. A missing entry counts as 0.
+    pub key: Key,
+    /// What to add; 1 when not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<i64>,
+    /// Only if the entry's `rev` is this; 0 means only if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_rev: Option<u64>,
+}
+
+/// Params of [`List`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListParams {
+    /// Only keys that begin with this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// Most entries of one page.
+    #[serde(default)]
+    pub limit: Limit,
+    /// Where the last page ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// Params of [`Subscribe`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubscribeParams {
+    /// Only keys that begin with this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// Replay every revision after this one, then go on live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// Epoch that `since` belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<String>,
+    /// Begin with the present entries; with `since`, only when the log can't serve it.
+    #[serde(default)]
+    pub initial: bool,
+}
+
+crate::methods! {
+    /// The entry under a key, or null.
+    Get = "kv.get": Read(GetParams) -> Option<Entry>;
+    /// Puts a value under a key.
+    Set = "kv.set": Write(SetParams) -> Entry;
+    /// Removes an entry; answers the one removed, or null when there was none.
+    Delete = "kv.delete": Write(DeleteParams) -> Option<Entry>;
+    /// Adds to the number under a key; an integer stays within ±(2^53 - 1).
+    Increment = "kv.increment": Write(IncrementParams) -> Entry;
+    /// Entries by key, in byte order.
+    List = "kv.list": Read(ListParams) -> Page<Entry>;
+}
+
+crate::subscriptions! {
+    /// Changes of entries.
+    Subscribe = "kv" (SubscribeParams);
+}

@@ -1,0 +1,27 @@
+//! The protocol between `stinad` and its clients: JSON-RPC 2.0 over a Unix socket.
+//!
+//! Everything both sides must agree on lives here once, in reading order: how bytes become messages
+//! ([`frame`], [`envelope`]), what can go wrong ([`error`]), what a method is ([`method`]), the common types
+//! ([`types`], [`json`]), what subscribers are told ([`event`]), and the methods of each module.
+//!
+//! There is no I/O and no SQL in this crate.
+
+pub mod envelope;
+pub mod error;
+pub mod event;
+pub mod frame;
+pub mod json;
+pub mod method;
+pub mod paths;
+pub mod types;
+
+pub mod kv;
+pub mod store;
+
+pub use error::{Error, Fault};
+pub use json::Json;
+pub use method::{Kind, Method, Reply};
+pub use types::{EntityId, Page, RequestId};
+
+/// The version of this protocol. `store.hello` refuses clients that do not speak it.
+pub const VERSION: u32 = 1;

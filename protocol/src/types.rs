@@ -1,0 +1,141 @@
+//! Types that every module uses: ids, pages, three-state fields.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+
+/// Longest id, in bytes.
+pub const MAX_ID: usize = 128;
+
+macro_rules! string_id {
+    ($(#[$doc:meta])+ $name:ident) => {
+        $(#[$doc])+
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(#[schemars(regex(pattern = r"^[A-Za-z0-9_.:-]{1,128}$"))] String);
+
+        impl $name {
+            /// Takes `text` if it has the form of an id.
+            ///
+            /// # Errors
+            /// What is wrong with it, for people.
+            pub fn new(text: impl Into<String>) -> Result<Self, String> {
+                let text = text.into();
+                let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-');
+                if (1..=MAX_ID).contains(&text.len()) && text.bytes().all(allowed) {
+                    Ok(Self(text))
+                } else {
+                    Err(format!("an id has 1 to {MAX_ID} characters of A-Z a-z 0-9 _ . : -"))
+                }
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+string_id! {
+    /// Id that a caller chose for an entity: 1 to 128 characters of `A-Z a-z 0-9 _ . : -`.
+    EntityId
+}
+string_id! {
+    /// Id of one write, chosen by its caller: a repeat with the same id changes nothing and gets the same answer.
+    RequestId
+}
+
+/// How many items a list gives at most: 1 to 1000, 100 when not said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Limit(#[schemars(range(min = 1, max = 1000))] u16);
+
+impl Limit {
+    /// Most items of one page.
+    pub const MAX: u16 = 1000;
+
+    /// A limit, if it is from 1 to [`Self::MAX`].
+    pub fn new(items: u64) -> Option<Self> {
+        u16::try_from(items).ok().filter(|n| (1..=Self::MAX).contains(n)).map(Self)
+    }
+
+    /// The number of items.
+    pub fn get(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(u64::deserialize(deserializer)?)
+            .ok_or_else(|| serde::de::Error::custom(format_args!("must be from 1 to {}", Self::MAX)))
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Page<T> {
+    /// The items, in the list's order.
+    pub items: Vec<T>,
+    /// Opaque cursor of the next page; null at the end.
+    pub next: Option<String>,
+}
+
+/// Params of a method that takes none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoParams {}
+
+/// A field that an update may leave as it is (absent), clear (`null`) or set.
+///
+/// For `#[serde(default, with = "stina_protocol::types::patch", skip_serializing_if = "Option::is_none")]` on
+/// an `Option<Option<T>>`.
+pub mod patch {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// Writes `Some(None)` as null.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize<T: Serialize, S: Serializer>(
+        value: &Option<Option<T>>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.serialize(s)
+    }
+
+    /// Reads a member that is there: null is `Some(None)`.
+    ///
+    /// # Errors
+    /// The deserializer's.
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Option<Option<T>>, D::Error> {
+        Option::<T>::deserialize(d).map(Some)
+    }
+}

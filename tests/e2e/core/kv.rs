@@ -1,0 +1,108 @@
+//! Cases of `kv.*`, over every framing, with the notifications that they cause.
+
+use crate::daemon;
+use serde_json::{Value, json};
+use stina_tests::Framing;
+use stina_tests::cases::{err, ok, run};
+
+#[test]
+fn kv_answers_and_tells_the_same_over_every_framing() {
+    for framing in Framing::ALL {
+        let daemon = daemon();
+        let mut watcher = daemon.peer();
+        watcher.call("kv.subscribe", json!({}));
+        let mut caller = daemon.connect(framing);
+        let big: Value = serde_json::from_str("12345678901234567890").unwrap();
+        for case in [
+            ok("kv.get", json!({"key": "a"}), Value::Null, &[]),
+            ok(
+                "kv.set",
+                json!({"key": "a", "value": {"x": [1, null]}}),
+                json!({"key": "a", "value": {"x": [1, null]}}),
+                &["put a"],
+            ),
+            ok("kv.get", json!({"key": "a"}), json!({"value": {"x": [1, null]}, "rev": 1}), &[]),
+            ok("kv.set", json!({"key": "å/ö 🙂", "value": big}), json!({"value": big}), &["put å/ö 🙂"]),
+            ok(
+                "kv.set",
+                json!({"key": "a", "value": null, "ifRev": 1}),
+                json!({"value": null, "rev": 3}),
+                &["put a"],
+            ),
+            err(
+                "kv.set",
+                json!({"key": "a", "value": 0, "ifRev": 1}),
+                json!({"kind": "conflict", "current": {"rev": 3}}),
+            ),
+            err(
+                "kv.set",
+                json!({"key": "new", "value": 0, "ifRev": 1}),
+                json!({"kind": "conflict", "current": null}),
+            ),
+            ok("kv.set", json!({"key": "new", "value": 0, "ifRev": 0}), json!({"rev": 4}), &["put new"]),
+            err("kv.set", json!({"key": "new", "value": 0, "ifRev": 0}), json!({"kind": "conflict"})),
+            err("kv.set", json!({"key": "", "value": 0}), json!({"kind": "invalid", "field": "key"})),
+            err("kv.set", json!({"key": "a\u{0}b", "value": 0}), json!({"kind": "invalid", "field": "key"})),
+            err("kv.set", json!({"key": "a"}), json!({"kind": "invalid", "field": "value"})),
+            err("kv.set", json!({"key": 1, "value": 0}), json!({"kind": "invalid", "field": "key"})),
+            err(
+                "kv.set",
+                json!({"key": "a", "value": 0, "colour": 1}),
+                json!({"kind": "invalid", "field": "colour"}),
+            ),
+            err("kv.get", json!([1]), json!({"kind": "invalid"})),
+            err("kv.nothing", json!({}), json!({"kind": "unsupported"})),
+            ok("kv.increment", json!({"key": "n"}), json!({"value": 1}), &["put n"]),
+            ok("kv.increment", json!({"key": "n", "by": -3}), json!({"value": -2}), &["put n"]),
+            err("kv.increment", json!({"key": "å/ö 🙂"}), json!({"kind": "invalid"})),
+            err("kv.increment", json!({"key": "a"}), json!({"kind": "invalid", "field": "key"})),
+            err(
+                "kv.increment",
+                json!({"key": "n", "by": 9_007_199_254_740_993_i64}),
+                json!({"kind": "invalid", "field": "by"}),
+            ),
+            ok(
+                "kv.list",
+                json!({"prefix": "n"}),
+                json!({"items": [{"key": "n"}, {"key": "new"}], "next": null}),
+                &[],
+            ),
+            err("kv.list", json!({"limit": 0}), json!({"kind": "invalid", "field": "limit"})),
+            err("kv.list", json!({"limit": 1001}), json!({"kind": "invalid", "field": "limit"})),
+            err("kv.list", json!({"cursor": "?"}), json!({"kind": "invalid", "field": "cursor"})),
+            err("kv.delete", json!({"key": "n", "ifRev": 1}), json!({"kind": "conflict"})),
+            ok("kv.delete", json!({"key": "n"}), json!({"key": "n", "value": -2}), &["delete n"]),
+            ok("kv.delete", json!({"key": "n"}), Value::Null, &[]),
+        ] {
+            run(&case, &mut caller, &mut watcher);
+        }
+    }
+}
+
+#[test]
+fn pages_of_a_list_stay_right_while_keys_come_and_go() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    for i in 0..25 {
+        peer.call("kv.set", json!({"key": format!("k{i:02}"), "value": i}));
+    }
+    let (mut keys, mut cursor, mut page) = (Vec::new(), Value::Null, 0);
+    loop {
+        let mut params = json!({"prefix": "k", "limit": 10});
+        if !cursor.is_null() {
+            params["cursor"] = cursor;
+        }
+        let mut list = peer.call("kv.list", params)["value"].take();
+        keys.extend(list["items"].as_array().unwrap().iter().map(|e| e["key"].as_str().unwrap().to_owned()));
+        cursor = list["next"].take();
+        if cursor.is_null() {
+            break;
+        }
+        // The key at which the cursor stands goes, one before it and one after it come.
+        peer.call("kv.delete", json!({"key": keys.last().unwrap()}));
+        peer.call("kv.set", json!({"key": format!("k00-{page}"), "value": 0}));
+        page += 1;
+    }
+    let expected: Vec<String> = (0..25).map(|i| format!("k{i:02}")).collect();
+    assert_eq!(keys, expected);
+}

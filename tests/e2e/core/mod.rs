@@ -1,0 +1,3 @@
+//! The core, with kv as the module.
+
+mod kv;

@@ -1,0 +1,65 @@
+//! Cases as data: a call, its answer, and the notification that it causes, through one helper.
+
+use crate::Peer;
+use serde_json::Value;
+
+/// A call, what it answers, and what subscribers are told.
+pub struct Case {
+    /// The method.
+    pub method: &'static str,
+    /// Its params.
+    pub params: Value,
+    /// The `value` of the reply, or `data` of the error; members that are not named here are not looked at.
+    pub answers: Result<Value, Value>,
+    /// `op id` of each change in the one notification; none when nothing is told.
+    pub told: &'static [&'static str],
+}
+
+/// A call that succeeds.
+pub fn ok(method: &'static str, params: Value, answer: Value, told: &'static [&'static str]) -> Case {
+    Case { method, params, answers: Ok(answer), told }
+}
+
+/// A call that fails, and changes nothing.
+pub fn err(method: &'static str, params: Value, error: Value) -> Case {
+    Case { method, params, answers: Err(error), told: &[] }
+}
+
+/// Whether `actual` has everything that `expected` names.
+pub fn includes(actual: &Value, expected: &Value) -> bool {
+    match (actual, expected) {
+        (Value::Object(actual), Value::Object(expected)) => {
+            expected.iter().all(|(k, v)| actual.get(k).is_some_and(|a| includes(a, v)))
+        }
+        (Value::Array(actual), Value::Array(expected)) => {
+            actual.len() == expected.len() && actual.iter().zip(expected).all(|(a, e)| includes(a, e))
+        }
+        _ => actual == expected,
+    }
+}
+
+/// Runs a case; `watcher` is subscribed to whatever the call may change.
+///
+/// # Panics
+/// When answer or notification are others.
+pub fn run(case: &Case, caller: &mut Peer, watcher: &mut Peer) {
+    let outcome = caller.try_call(case.method, case.params.clone());
+    let (actual, expected) = match (&outcome, &case.answers) {
+        (Ok(reply), Ok(expected)) => (&reply["value"], expected),
+        (Err(error), Err(expected)) => (&error["data"], expected),
+        _ => panic!("{} {}: {outcome:?}", case.method, case.params),
+    };
+    assert!(includes(actual, expected), "{} {}: {actual} lacks {expected}", case.method, case.params);
+    let events = watcher.drain();
+    let changes: Vec<&Value> = events.iter().filter(|e| e["type"] == "change").collect();
+    assert!(changes.len() <= 1, "one notification a transaction: {events:?}");
+    let told: Vec<String> = changes
+        .iter()
+        .flat_map(|e| e["changes"].as_array().unwrap())
+        .map(|c| format!("{} {}", c["op"].as_str().unwrap(), c["id"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, case.told, "{} {}", case.method, case.params);
+    if let (Some(change), Ok(reply)) = (changes.first(), &outcome) {
+        assert_eq!(change["rev"], reply["rev"]);
+    }
+}

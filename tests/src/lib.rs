@@ -1,0 +1,36 @@
+//! The harness: a real daemon per test, in a directory of its own, and peers that speak to it over every framing.
+//!
+//! Nothing waits without a deadline, nothing sleeps to give something a moment, nothing looks at the real HOME.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test that can't go on panics"
+)]
+
+pub mod cases;
+pub mod daemon;
+pub mod in_process;
+pub mod peer;
+
+pub use daemon::Daemon;
+pub use in_process::InProcess;
+pub use peer::{Framing, Peer};
+
+use std::time::{Duration, Instant};
+
+/// How long anything that should happen may take on a slow machine.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Waits until `condition` holds.
+///
+/// # Panics
+/// When it does not within [`DEADLINE`].
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < DEADLINE, "{what}: not within {DEADLINE:?}");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,255 @@
+//! A plain blocking client over each framing: what a program in any language would do.
+
+use crate::DEADLINE;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
+
+/// How messages travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// One message a line.
+    Ndjson,
+    /// One `POST` a message.
+    Http,
+    /// One message a text frame.
+    WebSocket,
+}
+
+impl Framing {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ndjson, Self::Http, Self::WebSocket];
+    /// Those that carry notifications.
+    pub const LIVE: [Self; 2] = [Self::Ndjson, Self::WebSocket];
+}
+
+enum Io {
+    Lines(BufReader<UnixStream>),
+    Socket(Box<WebSocket<UnixStream>>),
+    Post(PathBuf),
+}
+
+/// A connection. Events that arrive while a reply is awaited are kept.
+pub struct Peer {
+    io: Io,
+    next_id: u64,
+    arrived: VecDeque<Value>,
+}
+
+impl std::fmt::Debug for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Peer").field("arrived", &self.arrived.len()).finish_non_exhaustive()
+    }
+}
+
+impl Peer {
+    /// Connects.
+    pub fn connect(socket: &Path, framing: Framing) -> Self {
+        let stream = || {
+            let stream = UnixStream::connect(socket).expect("the daemon listens");
+            stream.set_read_timeout(Some(DEADLINE)).unwrap();
+            stream.set_write_timeout(Some(DEADLINE)).unwrap();
+            stream
+        };
+        let io = match framing {
+            Framing::Ndjson => Io::Lines(BufReader::new(stream())),
+            Framing::Http => Io::Post(socket.to_owned()),
+            Framing::WebSocket => {
+                let (socket, _) = tungstenite::client("ws://stina/", stream()).expect("a WebSocket");
+                Io::Socket(Box::new(socket))
+            }
+        };
+        Self { io, next_id: 0, arrived: VecDeque::new() }
+    }
+
+    /// The stream of an NDJSON or WebSocket connection.
+    pub fn stream(&self) -> &UnixStream {
+        match &self.io {
+            Io::Lines(lines) => lines.get_ref(),
+            Io::Socket(socket) => socket.get_ref(),
+            Io::Post(_) => panic!("HTTP has no lasting connection here"),
+        }
+    }
+
+    /// Sends one message as it is.
+    pub fn send_raw(&mut self, message: &[u8]) {
+        match &mut self.io {
+            Io::Lines(lines) => {
+                let mut line = message.to_vec();
+                line.push(b'\n');
+                lines.get_mut().write_all(&line).expect("sent");
+            }
+            Io::Socket(socket) => {
+                // Binary where it is not text: the daemon takes both.
+                let message = match std::str::from_utf8(message) {
+                    Ok(text) => Message::text(text),
+                    Err(_) => Message::binary(message.to_vec()),
+                };
+                socket.send(message).expect("sent");
+            }
+            Io::Post(path) => {
+                let answer = post(path, message);
+                if !answer.is_empty() {
+                    self.arrived.push_back(serde_json::from_slice(&answer).expect("JSON"));
+                }
+            }
+        }
+    }
+
+    /// The next message from the daemon; `None` when it closed the connection.
+    pub fn receive(&mut self) -> Option<Value> {
+        if let Some(first) = self.arrived.pop_front() {
+            return Some(first);
+        }
+        match &mut self.io {
+            Io::Lines(lines) => {
+                let mut line = String::new();
+                let read = lines.read_line(&mut line);
+                match read {
+                    Ok(0) => None,
+                    Ok(_) => Some(serde_json::from_str(&line).expect("JSON")),
+                    Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => None,
+                    Err(e) => panic!("no message: {e}"),
+                }
+            }
+            Io::Socket(socket) => loop {
+                match socket.read() {
+                    Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).expect("JSON")),
+                    Ok(Message::Close(_)) => return None,
+                    Ok(_) => {}
+                    Err(tungstenite::Error::Io(e)) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                        panic!("no message: {e}")
+                    }
+                    Err(_) => return None,
+                }
+            },
+            Io::Post(_) => None,
+        }
+    }
+
+    /// Sends one message and awaits the one that is no notification.
+    pub fn exchange(&mut self, message: &[u8]) -> Option<Value> {
+        self.send_raw(message);
+        self.reply()
+    }
+
+    /// Awaits a message that is no notification.
+    pub fn reply(&mut self) -> Option<Value> {
+        let mut kept = VecDeque::new();
+        let found = loop {
+            match self.receive() {
+                Some(message) if message.get("method").is_some() => kept.push_back(message),
+                other => break other,
+            }
+        };
+        kept.append(&mut self.arrived);
+        self.arrived = kept;
+        found
+    }
+
+    /// Sends a request without awaiting its reply; answers its id.
+    pub fn send(&mut self, method: &str, params: Value) -> u64 {
+        self.next_id += 1;
+        let id = self.next_id;
+        let request = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        self.send_raw(request.to_string().as_bytes());
+        id
+    }
+
+    /// Calls a method: its result, or its error object.
+    ///
+    /// # Errors
+    /// The error object of the reply.
+    pub fn try_call(&mut self, method: &str, params: Value) -> Result<Value, Value> {
+        let id = self.send(method, params);
+        let mut reply = self.reply().expect("a reply");
+        assert_eq!(reply["id"], id, "{reply}");
+        match reply.get_mut("result") {
+            Some(result) => Ok(result.take()),
+            None => Err(reply["error"].take()),
+        }
+    }
+
+    /// Calls a method that must succeed.
+    pub fn call(&mut self, method: &str, params: Value) -> Value {
+        self.try_call(method, params).unwrap_or_else(|e| panic!("{method}: {e}"))
+    }
+
+    /// Calls a method that must fail; answers `data` of the error.
+    pub fn fail(&mut self, method: &str, params: Value) -> Value {
+        match self.try_call(method, params) {
+            Ok(result) => panic!("{method} succeeded: {result}"),
+            Err(mut error) => error["data"].take(),
+        }
+    }
+
+    /// The next event of any subscription.
+    pub fn event(&mut self) -> Value {
+        let mut skipped = VecDeque::new();
+        let event = loop {
+            let mut message = self.receive().expect("an event");
+            if message.get("method").is_some() {
+                break message["params"]["result"].take();
+            }
+            skipped.push_back(message);
+        };
+        skipped.append(&mut self.arrived);
+        self.arrived = skipped;
+        event
+    }
+
+    /// The next event of that type; others are passed over.
+    pub fn event_of(&mut self, kind: &str) -> Value {
+        loop {
+            let event = self.event();
+            if event["type"] == kind {
+                return event;
+            }
+        }
+    }
+
+    /// Events up to and with the first that `last` accepts.
+    pub fn events_until(&mut self, mut last: impl FnMut(&Value) -> bool) -> Vec<Value> {
+        let mut events = Vec::new();
+        loop {
+            events.push(self.event());
+            if last(&events[events.len() - 1]) {
+                return events;
+            }
+        }
+    }
+
+    /// All events that were sent before this call.
+    pub fn drain(&mut self) -> Vec<Value> {
+        self.call("store.sync", json!({}));
+        let mut events = Vec::new();
+        for mut message in std::mem::take(&mut self.arrived) {
+            events.push(message["params"]["result"].take());
+        }
+        events
+    }
+}
+
+/// One HTTP request over a connection of its own; answers the body.
+pub fn post(socket: &Path, body: &[u8]) -> Vec<u8> {
+    let mut stream = UnixStream::connect(socket).expect("the daemon listens");
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    // As curl's `-d` does, content type included.
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: stina\r\nContent-Type: application/x-www-form-urlencoded\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).expect("sent");
+    // A refused body is not read to its end.
+    let _ = stream.write_all(body);
+    let mut answer = Vec::new();
+    let started = Instant::now();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(started.elapsed() < DEADLINE + Duration::from_secs(1));
+    let split = answer.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
+    answer.split_off(split + 4)
+}

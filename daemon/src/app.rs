@@ -81,6 +81,7 @@ pub async fn run(
     let tasks = TaskTracker::new();
     let background_stop = CancellationToken::new();
     tasks.spawn(store.clone().keep_house(background_stop.clone()));
+    tasks.spawn(store.clone().watch_for_foreign_writers(background_stop.clone()));
     for task in background {
         tasks.spawn(task(store.clone(), background_stop.clone()));
     }

@@ -99,6 +99,8 @@ async fn serve(config: Config, modules: &[Module], quiet: bool) -> Result<(), Ru
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // A write beyond a file size limit is then an error that a client is told, and not the end of the daemon.
+    let _file_size = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let on_signal = stop.clone();
     tokio::spawn(async move {
         tokio::select! {

@@ -69,8 +69,8 @@ limits! {
     synced_after / "syncedAfterMs": Duration = Duration::from_millis(250),
     /// Revisions that a filter lets pass before `synced` is told even though more come.
     synced_every / "syncedEvery": u64 = 1000,
-    /// How long a shutdown waits for calls in flight.
-    shutdown / "shutdownMs": Duration = Duration::from_secs(3),
+    /// How long a shutdown waits for calls in flight and for peers to read; with the rest of it under 3 s.
+    shutdown / "shutdownMs": Duration = Duration::from_secs(2),
     /// Pages in the WAL at which a commit also checkpoints.
     wal_pages / "walPages": u32 = 2000,
     /// Size that the WAL is cut to after a checkpoint.
@@ -85,6 +85,10 @@ limits! {
     log_bytes / "logBytes": u64 = 1 << 30,
     /// Age to which results of writes with a `requestId` are kept.
     result_age / "resultAgeMs": Duration = Duration::from_secs(7 * 24 * 3600),
+    /// Time after which the log is looked at for what can be pruned, once there are new revisions.
+    prune_after / "pruneAfterMs": Duration = Duration::from_secs(600),
+    /// New revisions after which it is looked at sooner.
+    prune_revisions / "pruneRevisions": u64 = 10_000,
     /// Rows that one step of pruning deletes.
     prune_rows / "pruneRows": u64 = 500,
 }

@@ -3,6 +3,7 @@
 //! Nothing waits without a deadline, nothing sleeps to give something a moment, nothing looks at the real HOME.
 
 #![allow(
+    clippy::print_stderr,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::missing_panics_doc,
@@ -12,6 +13,7 @@
 pub mod cases;
 pub mod daemon;
 pub mod in_process;
+pub mod notes;
 pub mod peer;
 
 pub use daemon::Daemon;

@@ -89,7 +89,11 @@ impl Peer {
                     Ok(text) => Message::text(text),
                     Err(_) => Message::binary(message.to_vec()),
                 };
-                socket.send(message).expect("sent");
+                // The daemon may end the connection at a message that is too large: its answer says so.
+                match socket.send(message) {
+                    Err(tungstenite::Error::Io(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => {}
+                    sent => sent.expect("sent"),
+                }
             }
             Io::Post(path) => {
                 let answer = post(path, message);
@@ -129,6 +133,16 @@ impl Peer {
             },
             Io::Post(_) => None,
         }
+    }
+
+    /// The next message, if it comes in that time. Only before anything of it arrived.
+    pub fn receive_within(&mut self, time: Duration) -> Option<Value> {
+        self.stream().set_read_timeout(Some(time)).unwrap();
+        let mut byte = [0];
+        let (arrived, _) =
+            rustix::net::recv(self.stream(), &mut byte[..], rustix::net::RecvFlags::PEEK).unwrap_or((0, 0));
+        self.stream().set_read_timeout(Some(DEADLINE)).unwrap();
+        (arrived > 0).then(|| self.receive()).flatten()
     }
 
     /// Sends one message and awaits the one that is no notification.

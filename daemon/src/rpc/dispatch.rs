@@ -23,7 +23,7 @@ pub(crate) enum Started {
     /// It goes on; whatever must keep the order of arrival is done.
     Running(BoxFuture<'static, Reply>),
     /// A write that found the queue full: until the first future ends, nothing that follows may begin.
-    Waiting(BoxFuture<'static, Result<(), Fault>>, BoxFuture<'static, Reply>),
+    Waiting(BoxFuture<'static, ()>, BoxFuture<'static, Reply>),
     Subscribe(Opening),
     Unsubscribe(u64),
     /// Answer once everything up to now has been sent.
@@ -164,7 +164,7 @@ fn write(
         Admission::Queued => Started::Running(outcome),
         Admission::Full(job) => {
             let queue = call.store.queue.clone();
-            Started::Waiting(Box::pin(async move { Ok(queue.admit(job).await?) }), outcome)
+            Started::Waiting(Box::pin(async move { queue.admit(job).await }), outcome)
         }
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn document(methods: &Methods) -> Result<Json> {
         "methods": list,
         "components": { "schemas": schemas, "errors": errors() },
     });
-    Ok(Json::of(&document).map_err(Failure::Told)?)
+    Json::of(&document).map_err(Failure::Told)
 }
 
 fn describe(generator: &mut SchemaGenerator, name: &str, entry: &Entry) -> Value {

@@ -6,8 +6,8 @@ use rusqlite::{Connection, params};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often pruning looks, once there has been a commit since.
-const PRUNE_EVERY: Duration = Duration::from_secs(600);
+/// A store that is never quiet is pruned all the same; its commits checkpoint by themselves.
+const BUSY_FOR: Duration = Duration::from_secs(60);
 
 impl Store {
     /// Keeps the WAL and the log small until `stop`.
@@ -18,20 +18,25 @@ impl Store {
     async fn keep_house_forever(self) {
         let mut bell = self.hub.bell();
         let limits = self.config.limits.clone();
-        let mut pruned_at: Option<tokio::time::Instant> = None;
+        let mut pruned = (tokio::time::Instant::now(), 0);
         loop {
-            if bell.changed().await.is_err() {
-                return;
-            }
-            // Quiet: no commit for a while.
-            while tokio::time::timeout(limits.checkpoint_after, bell.changed()).await.is_ok_and(|r| r.is_ok())
-            {
-            }
-            if pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
+            // The hub outlives this: it can't hang up.
+            _ = bell.changed().await;
+            let quiet = async {
+                while tokio::time::timeout(limits.checkpoint_after, bell.changed())
+                    .await
+                    .is_ok_and(|r| r.is_ok())
+                {}
+            };
+            let is_quiet = tokio::time::timeout(BUSY_FOR, quiet).await.is_ok();
+            let head = self.head();
+            if pruned.0.elapsed() >= limits.prune_after || head - pruned.1 >= limits.prune_revisions {
                 self.prune(&limits).await;
-                pruned_at = Some(tokio::time::Instant::now());
+                pruned = (tokio::time::Instant::now(), head);
             }
-            self.queue.chore(checkpoint).await;
+            if is_quiet {
+                self.queue.chore(checkpoint).await;
+            }
         }
     }
 

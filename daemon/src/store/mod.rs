@@ -7,6 +7,7 @@ mod backup;
 mod change_log;
 mod connection;
 mod failure;
+mod foreign;
 mod housekeeping;
 mod hub;
 mod idempotency;
@@ -118,7 +119,7 @@ impl Store {
             span: tracing::Span::current(),
             reply,
         };
-        self.queue.admit(job).await?;
+        self.queue.admit(job).await;
         outcome.await.unwrap_or(Err(stina_protocol::Error::ShuttingDown.into()))
     }
 

@@ -43,7 +43,8 @@ pub(crate) struct Job {
 enum Work {
     Job(Job, OwnedSemaphorePermit),
     Chore(ChoreFn),
-    Reset(ResetReason),
+    /// Look whether another process has written.
+    LookForForeign,
 }
 
 /// The writer's queue, bounded in writes and in bytes; cheap to clone.
@@ -85,19 +86,20 @@ impl Queue {
         }
     }
 
-    /// Queues a job; waits for room as long as the limits say.
-    ///
-    /// # Errors
-    /// `busy` when no room was made in time, `shutting_down` when the queue is closed.
-    pub(crate) async fn admit(&self, job: Job) -> Result<(), Error> {
-        let sender = self.direct.upgrade().ok_or(Error::ShuttingDown)?;
+    /// Queues a job; waits for room as long as the limits say. A job that finds none is answered `busy`, or
+    /// `shutting_down` when the queue is closed.
+    pub(crate) async fn admit(&self, job: Job) {
         let units = self.units(&job);
-        let send = async {
-            let permit =
-                Arc::clone(&self.bytes).acquire_many_owned(units).await.map_err(|_| Error::ShuttingDown)?;
-            sender.send(Work::Job(job, permit)).await.map_err(|_| Error::ShuttingDown)
+        let room = async {
+            let sender = self.direct.upgrade().ok_or(Error::ShuttingDown)?;
+            let bytes = Arc::clone(&self.bytes).acquire_many_owned(units).await;
+            let slot = sender.reserve_owned().await.map_err(|_| Error::ShuttingDown)?;
+            Ok((slot, bytes.map_err(|_| Error::ShuttingDown)?))
         };
-        tokio::time::timeout(self.limits.queue_wait, send).await.unwrap_or(Err(Error::Busy))
+        match tokio::time::timeout(self.limits.queue_wait, room).await.unwrap_or(Err(Error::Busy)) {
+            Ok((slot, bytes)) => _ = slot.send(Work::Job(job, bytes)),
+            Err(error) => fail(job.reply, &error.into()),
+        }
     }
 
     /// Runs a chore between two batches; waits until it has run. Does nothing when the queue is closed.
@@ -111,11 +113,11 @@ impl Queue {
         result.await.ok()
     }
 
-    /// Makes a revision that voids what every subscriber holds.
-    pub(crate) async fn reset(&self, reason: ResetReason) {
+    /// Looks whether another process has written to the database; subscribers are told if so.
+    pub(super) async fn look_for_foreign(&self) {
         if let Some(sender) = self.direct.upgrade() {
             // A closed queue means that the daemon is stopping: then nobody is there to be told.
-            let _ = sender.send(Work::Reset(reason)).await;
+            let _ = sender.send(Work::LookForForeign).await;
         }
     }
 
@@ -134,7 +136,9 @@ pub(super) fn start(
 ) -> Result<(Queue, std::thread::JoinHandle<()>), OpenError> {
     let limits = Arc::clone(&config.limits);
     let (sender, queue) = mpsc::channel(limits.queued_writes);
-    let thread = Thread { conn, head, hub, queue, limits: Arc::clone(&limits), clock: config.clock.clone() };
+    let seen = data_version(&conn)?;
+    let thread =
+        Thread { conn, seen, head, hub, queue, limits: Arc::clone(&limits), clock: config.clock.clone() };
     let handle = std::thread::Builder::new().name("stinad-writer".to_owned()).spawn(move || thread.run())?;
     let bytes = Arc::new(Semaphore::new(limits.queued_write_bytes / UNIT));
     let direct = sender.downgrade();
@@ -143,6 +147,8 @@ pub(super) fn start(
 
 struct Thread {
     conn: Connection,
+    /// SQLite's `data_version`: it moves when another connection commits, and no other of ours ever does.
+    seen: i64,
     /// Newest committed revision.
     head: u64,
     hub: Arc<Hub>,
@@ -164,9 +170,12 @@ impl Thread {
         let mut next = self.queue.blocking_recv();
         while let Some(work) = next.take() {
             match work {
-                Work::Job(job, permit) => next = self.batch(job, permit),
+                Work::Job(job, permit) => {
+                    self.look_for_foreign();
+                    next = self.batch(job, permit);
+                }
                 Work::Chore(chore) => chore(&mut self.conn),
-                Work::Reset(reason) => self.reset(reason),
+                Work::LookForForeign => self.look_for_foreign(),
             }
             if next.is_none() {
                 next = self.queue.blocking_recv();
@@ -212,10 +221,10 @@ impl Thread {
         let mut tx = WriteTx::new(&self.conn, *rev + 1, now, &author);
         let step = || -> super::Result<(Done, Option<Revision>)> {
             self.execute("SAVEPOINT job")?;
-            if let Some(once) = &once {
-                if let Some(stored) = idempotency::repeat(&ReadTx::new(&self.conn, *rev, now), once)? {
-                    return Ok((Done { rev: stored.rev, value: stored.value }, None));
-                }
+            let view = ReadTx::new(&self.conn, *rev, now);
+            let repeat = once.as_ref().map(|once| idempotency::repeat(&view, once)).transpose()?.flatten();
+            if let Some(stored) = repeat {
+                return Ok((Done { rev: stored.rev, value: stored.value }, None));
             }
             let value = catch_unwind(AssertUnwindSafe(|| run(&mut tx)))
                 .unwrap_or_else(|panic| Err(Failure::Panic(panic_text(&*panic))))?;
@@ -261,10 +270,11 @@ impl Thread {
     }
 
     fn roll_back(&self) {
-        if !self.conn.is_autocommit() {
-            if let Err(error) = self.execute("ROLLBACK") {
-                tracing::error!(%error, "rollback failed");
-            }
+        if self.conn.is_autocommit() {
+            return;
+        }
+        if let Err(error) = self.execute("ROLLBACK") {
+            tracing::error!(%error, "rollback failed");
         }
     }
 
@@ -323,9 +333,26 @@ impl Thread {
         }
     }
 
+    /// A commit of another process is in no revision: what subscribers hold is void.
+    fn look_for_foreign(&mut self) {
+        match data_version(&self.conn) {
+            Ok(version) if version == self.seen => {}
+            Ok(version) => {
+                tracing::warn!("another process wrote to the database");
+                self.seen = version;
+                self.reset(ResetReason::External);
+            }
+            Err(error) => tracing::warn!(%error, "can't tell whether another process wrote"),
+        }
+    }
+
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {
         self.conn.prepare_cached(sql)?.execute([]).map(drop)
     }
+}
+
+fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
 }
 
 fn fail(reply: oneshot::Sender<Result<Done, Fault>>, fault: &Fault) {

@@ -111,9 +111,8 @@ impl Listener {
         let serving = Arc::clone(server);
         server.tasks.spawn(async move {
             let serve = serve(Arc::clone(&serving), stream, credentials.pid(), place);
-            match serving.killing.run_until_cancelled(serve).await {
-                Some(Err(error)) => tracing::debug!(%error, "a connection broke off"),
-                Some(Ok(())) | None => {}
+            if let Some(Err(error)) = serving.killing.run_until_cancelled(serve).await {
+                tracing::debug!(%error, "a connection broke off");
             }
         });
     }

@@ -21,6 +21,8 @@ impl Lines {
 }
 
 impl Source for Lines {
+    const HALF_OPEN: bool = true;
+
     async fn fill(&mut self) -> io::Result<bool> {
         Ok(self.socket.read_buf(self.splitter.buffer()).await? > 0)
     }

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
+use stina_protocol::Error;
 use stina_protocol::envelope::{self, BadCall, Message};
 use stina_protocol::frame::Line;
-use stina_protocol::{Error, Fault};
 use tokio_stream::StreamMap;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,8 @@ pub(super) trait Source: Send {
     fn take_rest(&mut self) -> Option<Line<'_>>;
     /// Whether the peer is gone, rather than only done with sending.
     fn hung_up(&self) -> bool;
+    /// Whether a peer that is done with sending may go on hearing.
+    const HALF_OPEN: bool;
 }
 
 /// Where messages go.
@@ -77,7 +79,7 @@ pub(super) struct Session<O> {
     pub(super) out: O,
     running: Running,
     /// A write that waits for a place in the queue: nothing after it may begin.
-    blocked: Option<BoxFuture<'static, Result<(), Fault>>>,
+    blocked: Option<BoxFuture<'static, ()>>,
     backlog: VecDeque<Waiting>,
     subscriptions: StreamMap<u64, BoxStream<'static, String>>,
     events: BTreeMap<u64, &'static str>,
@@ -128,7 +130,7 @@ impl<O: Sink> Session<O> {
         served
     }
 
-    async fn serve(&mut self, source: &mut impl Source, closing: &CancellationToken) -> io::Result<()> {
+    async fn serve<S: Source>(&mut self, source: &mut S, closing: &CancellationToken) -> io::Result<()> {
         let (mut ended, mut drained, mut is_closing) = (false, false, false);
         loop {
             self.begin_backlog();
@@ -142,6 +144,7 @@ impl<O: Sink> Session<O> {
                     continue;
                 };
                 self.receive(line);
+                self.begin_backlog();
                 at_hand -= 1;
             }
             let more_at_hand = at_hand == 0;
@@ -153,15 +156,16 @@ impl<O: Sink> Session<O> {
             let Self { out, running, blocked, subscriptions, syncs, guard, .. } = &mut *self;
             tokio::select! {
                 flushed = out.flush(), if out.pending() > 0 => flushed?,
-                Some(admitted) = async { Some(blocked.as_mut()?.await) }, if blocked.is_some() => {
-                    self.admitted(admitted);
-                }
+                () = queued(blocked), if blocked.is_some() => self.blocked = None,
                 Some((slot, reply)) = running.next(), if room && !running.is_empty() => self.answer(slot, reply),
                 event = next_event(subscriptions, syncs, guard), if room => self.event(event),
                 more = source.fill(), if reading => {
                     ended = !more?;
                     if ended && source.hung_up() {
                         return Ok(());
+                    }
+                    if ended && !S::HALF_OPEN {
+                        self.end_subscriptions();
                     }
                 }
                 () = tokio::time::sleep(HANG_UP_CHECK), if ended => {
@@ -186,9 +190,7 @@ impl<O: Sink> Session<O> {
             self.begin_backlog();
             let Self { running, blocked, syncs, .. } = &mut self;
             tokio::select! {
-                Some(admitted) = async { Some(blocked.as_mut()?.await) }, if blocked.is_some() => {
-                    self.admitted(admitted);
-                }
+                () = queued(blocked), if blocked.is_some() => self.blocked = None,
                 Some((slot, reply)) = running.next(), if !running.is_empty() => self.answer(slot, reply),
                 // There are no subscriptions: everything was sent.
                 Some((_, rev, slot)) = async { syncs.pop_front() }, if !syncs.is_empty() => self.synced(rev, slot),
@@ -280,15 +282,6 @@ impl<O: Sink> Session<O> {
         }
     }
 
-    /// The job that waited for room is in the queue, or was refused: then its reply says so by itself, because
-    /// the job and with it the sender of its reply are gone.
-    fn admitted(&mut self, admitted: Result<(), Fault>) {
-        self.blocked = None;
-        if let Err(fault) = admitted {
-            tracing::warn!(%fault, "a write found no place in the queue");
-        }
-    }
-
     fn subscribe(&mut self, opening: rpc::Opening, slot: Slot) {
         let refusal = match () {
             () if !self.notifies => {
@@ -375,6 +368,14 @@ impl<O: Sink> Session<O> {
                 self.out.push(format!("[{}]", replies.join(",")));
             }
         }
+    }
+}
+
+/// Waits until the write that found the queue full is in it, or was answered that there is no room.
+async fn queued(blocked: &mut Option<BoxFuture<'static, ()>>) {
+    match blocked {
+        Some(admission) => admission.await,
+        None => std::future::pending().await,
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Messages<S> {
     socket: SplitStream<WebSocketStream<S>>,
     arrived: Option<Arrived>,
     taken: bool,
+    /// A message was over the limit: the stream can't be followed any further.
+    overrun: bool,
 }
 
 enum Arrived {
@@ -24,15 +26,19 @@ enum Arrived {
 
 impl<S> Messages<S> {
     pub(super) fn new(socket: SplitStream<WebSocketStream<S>>) -> Self {
-        Self { socket, arrived: None, taken: false }
+        Self { socket, arrived: None, taken: false, overrun: false }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
+    const HALF_OPEN: bool = false;
+
     async fn fill(&mut self) -> io::Result<bool> {
         let message = match self.socket.next().await {
-            // After a message over the limit the stream can't be followed: it is answered, then closed.
-            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => Arrived::TooLong,
+            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
+                self.overrun = true;
+                Arrived::TooLong
+            }
             Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(false),
             Some(Ok(message)) => Arrived::Message(message),
         };
@@ -59,8 +65,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
     }
 
     fn hung_up(&self) -> bool {
-        // WebSocket knows no half-closed connection.
-        true
+        // After a message over the limit there is still its answer to send.
+        !self.overrun
     }
 }
 

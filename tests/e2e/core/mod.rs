@@ -1,3 +1,15 @@
 //! The core, with kv as the module.
 
+mod discover;
+mod exactly_once;
+mod faults;
+mod foreign;
+mod framing;
+mod instance;
 mod kv;
+mod limits;
+mod module;
+mod order;
+mod storage;
+mod subscriptions;
+mod transact;

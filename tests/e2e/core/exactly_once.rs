@@ -1,0 +1,73 @@
+//! A write with a `requestId` happens once, however often it is asked for.
+
+use crate::daemon;
+use serde_json::{Value, json};
+use stina_tests::Framing;
+
+#[test]
+fn a_repeat_gets_the_same_answer_and_changes_nothing() {
+    let mut daemon = daemon();
+    for framing in Framing::ALL {
+        let id = format!("req-{framing:?}");
+        let params = json!({"key": format!("{framing:?}"), "by": 5, "requestId": id});
+        let first = daemon.connect(framing).call("kv.increment", params.clone());
+        // Members in another order and other white space are the same request.
+        let again = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"kv.increment","params":{{ "requestId": "{id}", "by": 5, "key": "{framing:?}" }}}}"#
+        );
+        assert_eq!(daemon.connect(framing).exchange(again.as_bytes()).unwrap()["result"], first);
+        daemon.kill();
+        daemon.restart();
+        let mut peer = daemon.connect(framing);
+        assert_eq!(peer.call("kv.increment", params), first);
+        assert_eq!(peer.call("store.result", json!({"requestId": id})), first);
+        for (method, params) in [
+            ("kv.increment", json!({"key": format!("{framing:?}"), "by": 6, "requestId": id})),
+            ("kv.delete", json!({"key": format!("{framing:?}"), "requestId": id})),
+        ] {
+            assert_eq!(peer.fail(method, params)["kind"], "request_mismatch");
+        }
+        assert_eq!(peer.call("kv.get", json!({"key": format!("{framing:?}")}))["value"]["value"], 5);
+    }
+    let unknown = daemon.peer().fail("store.result", json!({"requestId": "never"}));
+    assert_eq!(unknown, json!({"kind": "not_found", "entity": "result", "id": "never"}));
+}
+
+#[test]
+fn two_calls_with_one_id_in_one_batch_execute_once() {
+    let daemon = daemon();
+    let mut peers: Vec<_> = (0..8).map(|_| daemon.peer()).collect();
+    for round in 0..20 {
+        let params = json!({"key": "n", "requestId": format!("r{round}")});
+        // All are on their way before the first is answered, so that commits take several at once.
+        for peer in &mut peers {
+            peer.send("kv.increment", params.clone());
+            peer.send("kv.increment", params.clone());
+        }
+        let mut answers: Vec<Value> = Vec::new();
+        for peer in &mut peers {
+            answers.extend([peer.reply().unwrap()["result"].take(), peer.reply().unwrap()["result"].take()]);
+        }
+        assert!(answers.iter().all(|a| *a == answers[0] && a["value"]["value"] == round + 1), "{answers:?}");
+    }
+}
+
+#[test]
+fn a_failed_write_leaves_its_id_free() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    let conflict = peer.fail("kv.set", json!({"key": "a", "value": 1, "ifRev": 7, "requestId": "r"}));
+    assert_eq!(conflict["kind"], "conflict");
+    assert_eq!(peer.call("kv.set", json!({"key": "a", "value": 1, "requestId": "r"}))["rev"], 1);
+}
+
+#[test]
+fn a_write_that_changes_nothing_is_remembered_without_a_revision() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    let first = peer.call("kv.delete", json!({"key": "a", "requestId": "r"}));
+    assert_eq!(first, json!({"rev": 0, "value": null}));
+    peer.call("kv.set", json!({"key": "a", "value": 1}));
+    assert_eq!(peer.call("kv.delete", json!({"key": "a", "requestId": "r"})), first);
+    assert_eq!(peer.call("kv.get", json!({"key": "a"}))["rev"], 1);
+}

@@ -1,0 +1,47 @@
+//! Writers that are no clients are noticed and told.
+
+use crate::daemon;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_foreign_write_is_told_as_reset_and_the_new_set_follows() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    peer.call("kv.set", json!({"key": "a", "value": 1}));
+    let mut watcher = daemon.peer();
+    watcher.call("kv.subscribe", json!({"initial": true}));
+    watcher.drain();
+    let shell = rusqlite::Connection::open(daemon.database()).unwrap();
+    shell
+        .execute("INSERT INTO kv_entries (key, value, rev, updated_at) VALUES ('shell', '42', 1, 0)", [])
+        .unwrap();
+    let wrote = Instant::now();
+    let reset = watcher.event_of("reset");
+    assert_eq!((&reset["reason"], &reset["rev"]), (&json!("external"), &json!(2)));
+    // Promised are 100 ms; this only holds that nobody waits for a poll or for the next write.
+    assert!(wrote.elapsed() < Duration::from_secs(5), "{:?}", wrote.elapsed());
+    let set = watcher.event_of("change");
+    let ids: Vec<_> = set["changes"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["a", "shell"]);
+    // Who was away meanwhile is told too.
+    let mut resumed = daemon.peer();
+    resumed.call("kv.subscribe", json!({"since": 1}));
+    assert_eq!(resumed.event()["reason"], "external");
+    let page = peer.call("store.changes", json!({"since": 1}));
+    assert_eq!(page["value"]["items"][0]["reset"], "external");
+}
+
+#[test]
+fn own_writes_are_not_taken_for_foreign_ones() {
+    let daemon = daemon();
+    let mut watcher = daemon.peer();
+    watcher.call("kv.subscribe", json!({}));
+    let mut peer = daemon.peer();
+    for i in 0..300 {
+        peer.call("kv.set", json!({"key": "a", "value": i}));
+    }
+    let events = watcher.drain();
+    assert!(events.iter().all(|e| e["type"] != "reset"));
+    assert_eq!(events.iter().filter(|e| e["type"] == "change").count(), 300);
+}

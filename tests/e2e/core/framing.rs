@@ -1,0 +1,248 @@
+//! JSON-RPC 2.0 on every framing, and what no sane client sends.
+
+use crate::daemon;
+use serde_json::{Value, json};
+use std::io::Write;
+use stina_tests::{Daemon, Framing, InProcess, Peer, in_process::Setup};
+use stinad::limits::Limits;
+
+/// A reply without what differs from run to run: the outcome as `id code` or `id result`.
+fn outcome(reply: &Value) -> String {
+    if let Some(batch) = reply.as_array() {
+        let mut all: Vec<String> = batch.iter().map(outcome).collect();
+        all.sort();
+        return format!("[{}]", all.join(", "));
+    }
+    assert_eq!(reply["jsonrpc"], "2.0", "{reply}");
+    match reply.get("error") {
+        Some(error) => {
+            assert!(error["message"].is_string() && error["data"]["kind"].is_string(), "{reply}");
+            format!("{} {}", reply["id"], error["code"])
+        }
+        None => format!("{} ok", reply["id"]),
+    }
+}
+
+/// The examples of the specification, section 7, with methods that exist here.
+const EXAMPLES: &[(&str, Option<&str>)] = &[
+    (r#"{"jsonrpc": "2.0", "method": "kv.get", "params": {"key": "a"}, "id": 1}"#, Some("1 ok")),
+    (r#"{"jsonrpc": "2.0", "method": "store.ping", "id": "1"}"#, Some("\"1\" ok")),
+    (r#"{"jsonrpc": "2.0", "method": "store.ping", "id": null}"#, Some("null ok")),
+    (r#"{"jsonrpc": "2.0", "method": "store.ping", "params": [], "id": 2}"#, Some("2 -32602")),
+    (r#"{"jsonrpc": "2.0", "method": "kv.set", "params": {"key": "note", "value": 1}}"#, None),
+    (r#"{"jsonrpc": "2.0", "method": "foobar"}"#, None),
+    (r#"{"jsonrpc": "2.0", "method": "foobar", "id": "1"}"#, Some("\"1\" -32601")),
+    (r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#, Some("null -32700")),
+    (r#"{"jsonrpc": "2.0", "method": 1, "params": "bar"}"#, Some("null -32600")),
+    (
+        r#"[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},{"jsonrpc": "2.0", "method"]"#,
+        Some("null -32700"),
+    ),
+    ("[]", Some("null -32600")),
+    ("[1]", Some("[null -32600]")),
+    ("[1,2,3]", Some("[null -32600, null -32600, null -32600]")),
+    (
+        r#"[{"jsonrpc": "2.0", "method": "kv.get", "params": {"key": "a"}, "id": "1"},
+            {"jsonrpc": "2.0", "method": "kv.set", "params": {"key": "b", "value": 7}},
+            {"jsonrpc": "2.0", "method": "kv.set", "params": {"key": "a", "value": 23}, "id": "2"},
+            {"foo": "boo"},
+            {"jsonrpc": "2.0", "method": "foo.get", "params": {"name": "myself"}, "id": "5"},
+            {"jsonrpc": "2.0", "method": "store.ping", "id": "9"}]"#,
+        Some("[\"1\" ok, \"2\" ok, \"5\" -32601, \"9\" ok, null -32600]"),
+    ),
+    (
+        r#"[{"jsonrpc": "2.0", "method": "kv.set", "params": {"key": "x", "value": 1}},
+            {"jsonrpc": "2.0", "method": "kv.set", "params": {"key": "y", "value": 2}}]"#,
+        None,
+    ),
+];
+
+#[test]
+fn the_examples_of_the_specification_hold_on_every_framing() {
+    let daemon = daemon();
+    for framing in Framing::ALL {
+        let mut peer = daemon.connect(framing);
+        for (request, expected) in EXAMPLES {
+            // A line holds no line break.
+            let request = request.replace('\n', " ");
+            peer.send_raw(request.as_bytes());
+            // What has no reply is followed by something that has.
+            let reply = match expected {
+                Some(_) => peer.reply(),
+                None => peer.exchange(br#"{"jsonrpc":"2.0","id":"end","method":"store.ping"}"#),
+            };
+            let reply = outcome(&reply.expect("a reply"));
+            assert_eq!(reply, expected.unwrap_or("\"end\" ok"), "{framing:?} {request}");
+        }
+        // Notifications were carried out all the same.
+        peer.call("store.sync", json!({}));
+        let mut value = |key: &str| peer.call("kv.get", json!({ "key": key }))["value"]["value"].take();
+        assert_eq!((value("note"), value("b"), value("y")), (json!(1), json!(7), json!(2)));
+    }
+}
+
+#[test]
+fn bad_input_gets_its_error_and_the_connection_lives_on() {
+    let daemon = daemon();
+    let deep = "[".repeat(5000);
+    let deep_value =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"kv.set","params":{{"key":"a","value":{deep}}}}}"#);
+    let cases: &[(&[u8], i64, &str)] = &[
+        (b"{", -32700, "invalid"),
+        (b"[", -32700, "invalid"),
+        (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", -32700, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":{},"method":"store.ping"}"#, -32600, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"store.ping","params":null}"#, -32600, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"store.ping","parms":{}}"#, -32600, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"store.ping","params":{"x":1}}"#, -32602, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"kv.set","params":{"key":"a","value":1e999}}"#, -32602, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"kv.set","params":{"key":"a","value":1,"requestId":"not an id"}}"#, -32602, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"kv.get","params":{"key":"a","requestId":"r"}}"#, -32602, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"kv.unsubscribe","params":["x"]}"#, -32602, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"store.subscribe","params":{"modules":["nothing"]}}"#, -32602, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"store.hello","params":{"client":{"name":"t","version":"1"},"protocol":{"min":2,"max":9}}}"#, -32013, "unsupported"),
+        (deep.as_bytes(), -32602, "invalid"),
+        (deep_value.as_bytes(), -32602, "invalid"),
+    ];
+    for framing in Framing::ALL {
+        let mut peer = daemon.connect(framing);
+        for (message, code, kind) in cases {
+            let what = format!("{framing:?} {}", String::from_utf8_lossy(&message[..message.len().min(100)]));
+            if framing == Framing::Http && message[0] == b'[' && message.len() == 1 {
+                continue;
+            }
+            let reply = peer.exchange(message).expect(&what);
+            assert_eq!(
+                (&reply["error"]["code"], &reply["error"]["data"]["kind"]),
+                (&json!(code), &json!(kind)),
+                "{what}"
+            );
+            peer.call("store.ping", json!({}));
+        }
+    }
+}
+
+fn small_frames() -> InProcess {
+    let limits = Limits { frame_bytes: 10_000, ..Limits::default() };
+    InProcess::start(Setup { limits, ..Setup::default() })
+}
+
+#[test]
+fn a_frame_over_the_limit_is_answered_too_large() {
+    let daemon = small_frames();
+    let request = |size: usize| {
+        let value = "x".repeat(size);
+        json!({"jsonrpc": "2.0", "id": 1, "method": "kv.set", "params": {"key": "big", "value": value}})
+            .to_string()
+    };
+    for framing in Framing::ALL {
+        let mut peer = daemon.connect(framing);
+        assert_eq!(outcome(&peer.exchange(request(9_000).as_bytes()).unwrap()), "1 ok");
+        let reply = peer.exchange(request(1_000_000).as_bytes()).expect("an answer");
+        assert_eq!(reply["error"]["data"], json!({"kind": "too_large", "limit": 10_000}), "{framing:?}");
+        if framing == Framing::WebSocket {
+            assert_eq!(peer.receive(), None, "a WebSocket can't be followed any further");
+        } else {
+            peer.call("store.ping", json!({}));
+        }
+    }
+}
+
+#[test]
+fn a_batch_whose_replies_would_be_too_large_says_so_for_the_rest() {
+    let daemon = small_frames();
+    let mut peer = daemon.peer();
+    peer.call("kv.set", json!({"key": "big", "value": "x".repeat(6_000)}));
+    let get = |id: u64| json!({"jsonrpc": "2.0", "id": id, "method": "kv.get", "params": {"key": "big"}});
+    let reply = peer.exchange(json!([get(1), get(2), get(3)]).to_string().as_bytes()).unwrap();
+    assert_eq!(outcome(&reply), "[1 ok, 2 -32006, 3 -32006]");
+}
+
+#[test]
+fn frames_may_arrive_in_pieces_of_any_size() {
+    let daemon = daemon();
+    let request = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"kv.set\",\"params\":{\"key\":\"å\",\"value\":\"🙂\"}}\r\n";
+    for size in [1, 2, 10, request.len()] {
+        let mut peer = daemon.peer();
+        for piece in request.as_bytes().chunks(size) {
+            peer.stream().write_all(piece).unwrap();
+        }
+        assert_eq!(outcome(&peer.reply().unwrap()), "1 ok", "pieces of {size}");
+    }
+}
+
+#[test]
+fn half_a_frame_then_silence_holds_up_nobody_and_half_a_frame_at_the_end_is_answered() {
+    let daemon = daemon();
+    let half = daemon.peer();
+    half.stream().write_all(b"{\"jsonrpc\":\"2.0\",").unwrap();
+    let mut other = daemon.peer();
+    other.call("kv.set", json!({"key": "a", "value": 1}));
+
+    let end = |mut peer: Peer| {
+        peer.stream().shutdown(std::net::Shutdown::Write).unwrap();
+        let reply = outcome(&peer.receive().expect("an answer"));
+        assert_eq!(peer.receive(), None);
+        reply
+    };
+    assert_eq!(end(half), "null -32700");
+    // A whole message needs no line break at the end of the stream: `printf` forgets it.
+    let whole = daemon.peer();
+    whole.stream().write_all(br#"{"jsonrpc":"2.0","id":9,"method":"store.ping"}"#).unwrap();
+    assert_eq!(end(whole), "9 ok");
+}
+
+#[test]
+fn every_call_is_answered_after_the_sender_closed_its_side() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    let mut lines = String::new();
+    for id in 0..500 {
+        lines += &format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"kv.increment\",\"params\":{{\"key\":\"n\"}}}}\n"
+        );
+    }
+    peer.stream().write_all(lines.as_bytes()).unwrap();
+    peer.stream().shutdown(std::net::Shutdown::Write).unwrap();
+    let mut ids: Vec<u64> =
+        std::iter::from_fn(|| peer.receive()).map(|r| r["id"].as_u64().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..500).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_half_closed_connection_still_hears_and_is_forgotten_once_it_is_gone() {
+    let daemon = daemon();
+    let mut watcher = daemon.peer();
+    watcher.call("kv.subscribe", json!({}));
+    watcher.stream().shutdown(std::net::Shutdown::Write).unwrap();
+    let mut other = daemon.peer();
+    other.call("kv.set", json!({"key": "a", "value": 1}));
+    assert_eq!(watcher.event_of("change")["changes"][0]["id"], "a");
+    drop(watcher);
+    clients_become(&daemon, &mut other, 1);
+}
+
+fn clients_become(_: &Daemon, peer: &mut Peer, count: usize) {
+    stina_tests::eventually("the others are forgotten", || {
+        peer.call("store.clients", json!({}))["clients"].as_array().unwrap().len() == count
+    });
+}
+
+#[test]
+fn http_refuses_what_it_can_not_do() {
+    let daemon = daemon();
+    let mut http = daemon.connect(Framing::Http);
+    assert_eq!(http.fail("kv.subscribe", json!({}))["kind"], "unsupported");
+    let get = |head: &str| {
+        use std::io::Read;
+        let mut stream = std::os::unix::net::UnixStream::connect(daemon.socket()).unwrap();
+        stream.write_all(format!("{head}\r\nHost: stina\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split_whitespace().nth(1).map(ToOwned::to_owned).unwrap_or_default()
+    };
+    assert_eq!(get("GET / HTTP/1.1"), "426");
+    assert_eq!(get("DELETE / HTTP/1.1"), "405");
+    assert_eq!(get("NONSENSE"), "400");
+}

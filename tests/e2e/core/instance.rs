@@ -1,0 +1,120 @@
+//! One daemon per database and socket, and how it starts and stops.
+
+use crate::{STINAD, daemon};
+use rustix::process::Signal;
+use serde_json::json;
+use std::time::{Duration, Instant};
+use stina_tests::{Daemon, Framing, Peer};
+
+#[test]
+fn the_second_daemon_says_who_holds_the_database_and_exits_with_3() {
+    let daemon = daemon();
+    let held = |args: &[&str]| {
+        let output = daemon.command(STINAD).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(&format!("pid {}", daemon.pid())), "{said}");
+    };
+    held(&[]);
+    held(&["--socket", "other.sock"]);
+    held(&["--db", "other.db"]);
+    // By another name of the same file.
+    std::os::unix::fs::symlink(daemon.database(), daemon.home().join("alias.db")).unwrap();
+    held(&["--db", "alias.db", "--socket", "other.sock"]);
+    daemon.peer().call("kv.set", json!({"key": "a", "value": 1}));
+}
+
+#[test]
+fn a_stale_socket_is_replaced_and_anything_else_is_left() {
+    let mut daemon = daemon();
+    daemon.kill();
+    assert!(daemon.socket().exists(), "a crash leaves it");
+    daemon.restart();
+    daemon.peer().call("store.ping", json!({}));
+    daemon.stop();
+    assert!(!daemon.socket().exists(), "an orderly end removes it");
+
+    std::fs::write(daemon.socket(), "precious").unwrap();
+    let output = daemon.command(STINAD).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(std::fs::read(daemon.socket()).unwrap(), b"precious");
+    std::fs::remove_file(daemon.socket()).unwrap();
+
+    let foreign = std::os::unix::net::UnixListener::bind(daemon.socket()).unwrap();
+    let output = daemon.command(STINAD).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("another program"));
+    drop(foreign);
+
+    let long = format!("{}/x.sock", "d".repeat(120));
+    let output = daemon.command(STINAD).args(["--socket", &long]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("too long"), "{output:?}");
+}
+
+#[test]
+fn a_signal_stops_it_in_order_within_three_seconds_whoever_listens() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut daemon = daemon();
+        let mut listeners: Vec<Peer> = Vec::new();
+        for i in 0..50 {
+            let mut peer = daemon.connect(Framing::LIVE[i % 2]);
+            peer.call("kv.subscribe", json!({}));
+            listeners.push(peer);
+        }
+        // Some of them never read, with more on the way than their sockets hold.
+        let mut writer = daemon.peer();
+        for _ in 0..30 {
+            writer.call("kv.set", json!({"key": "big", "value": "x".repeat(50_000)}));
+        }
+        let acknowledged = writer.call("kv.set", json!({"key": "last", "value": "word"}))["rev"].clone();
+        let asked = Instant::now();
+        daemon.signal(signal);
+        assert!(daemon.wait().success());
+        assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+        drop(listeners);
+        daemon.restart();
+        let value = daemon.peer().call("kv.get", json!({"key": "last"}));
+        assert_eq!((&value["rev"], &value["value"]["value"]), (&acknowledged, &json!("word")));
+    }
+}
+
+#[test]
+fn store_stop_is_answered_and_what_is_in_flight_is_done() {
+    for framing in Framing::ALL {
+        let mut daemon = daemon();
+        let mut peer = daemon.connect(framing);
+        let in_flight = if framing == Framing::Http { 0 } else { 50 };
+        for _ in 0..in_flight {
+            peer.send("kv.increment", json!({"key": "n"}));
+        }
+        peer.send("store.stop", json!({}));
+        for _ in 0..=in_flight {
+            assert!(peer.reply().expect("an answer").get("result").is_some());
+        }
+        assert_eq!(peer.receive(), None);
+        assert!(daemon.wait().success());
+        daemon.restart();
+        let value = daemon.peer().call("kv.get", json!({"key": "n"}))["value"]["value"].take();
+        assert_eq!(value.as_u64().unwrap_or(0), in_flight);
+    }
+}
+
+#[test]
+fn the_log_has_nothing_of_what_users_write() {
+    let daemon = Daemon::start_with(STINAD, &["--log", "info"], &[]);
+    let mut peer = daemon.peer();
+    peer.call("kv.set", json!({"key": "secret-key", "value": "secret-value"}));
+    peer.fail("kv.set", json!({"key": "secret-key", "value": "secret-value", "secret-field": 1}));
+    peer.exchange(b"{secret").unwrap();
+    assert!(daemon.log().contains("serving") && !daemon.log().contains("secret"), "{}", daemon.log());
+}
+
+#[test]
+fn wrong_arguments_are_told() {
+    let daemon = Daemon::prepare(STINAD, &[], &[]);
+    for args in [&["--nonsense"][..], &["--log", "a=b=c"]] {
+        let output = daemon.command(STINAD).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(!output.stderr.is_empty());
+    }
+}

@@ -1,0 +1,133 @@
+//! Bounded: each limit holds, and being at it is no end.
+
+use serde_json::{Value, json};
+use std::io::Write;
+use std::time::Duration;
+use stina_tests::in_process::Setup;
+use stina_tests::{Framing, InProcess, Peer, eventually};
+use stinad::limits::Limits;
+
+fn with(limits: Limits) -> InProcess {
+    InProcess::start(Setup { limits, ..Setup::default() })
+}
+
+#[test]
+fn one_connection_too_many_is_told_busy_and_places_are_given_back() {
+    let daemon = with(Limits { connections: 3, ..Limits::default() });
+    let mut first = daemon.peer();
+    first.call("store.ping", json!({}));
+    let others: Vec<Peer> = (0..2).map(|_| daemon.peer()).collect();
+    let mut extra = daemon.peer();
+    assert_eq!(extra.receive().expect("a word")["error"]["data"]["kind"], "busy");
+    assert_eq!(extra.receive(), None);
+    drop(others);
+    eventually("a place is free", || {
+        let mut peer = daemon.peer();
+        peer.stream().write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"store.ping\"}\n").is_ok()
+            && peer.receive().is_some_and(|reply| reply.get("result").is_some())
+    });
+}
+
+#[test]
+fn subscriptions_are_limited_per_connection() {
+    let daemon = with(Limits { subscriptions_per_connection: 2, ..Limits::default() });
+    for framing in Framing::LIVE {
+        let mut peer = daemon.connect(framing);
+        let first = peer.call("kv.subscribe", json!({}));
+        peer.call("store.subscribe", json!({}));
+        assert_eq!(peer.fail("kv.subscribe", json!({})), json!({"kind": "too_large", "limit": 2}));
+        daemon.connect(framing).call("kv.subscribe", json!({}));
+        peer.call("kv.unsubscribe", json!([first]));
+        peer.call("kv.subscribe", json!({}));
+    }
+}
+
+#[test]
+fn calls_in_flight_are_limited_per_connection_and_all_are_answered() {
+    let daemon = with(Limits { calls_per_connection: 2, ..Limits::default() });
+    for framing in Framing::LIVE {
+        let mut peer = daemon.connect(framing);
+        let ids: Vec<u64> = (0..200).map(|_| peer.send("kv.increment", json!({"key": "n"}))).collect();
+        let mut watcher = daemon.peer();
+        let most = watcher.call("store.clients", json!({}))["clients"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|c| c["calls"].as_u64())
+            .max();
+        assert!(most.unwrap() <= 2);
+        let mut answered: Vec<u64> =
+            ids.iter().map(|_| peer.reply().unwrap()["id"].as_u64().unwrap()).collect();
+        answered.sort_unstable();
+        assert_eq!(answered, ids);
+        let batch: Vec<Value> = (0..50)
+            .map(|id| json!({"jsonrpc": "2.0", "id": id, "method": "kv.increment", "params": {"key": "n"}}))
+            .collect();
+        let replies = peer.exchange(json!(batch).to_string().as_bytes()).unwrap();
+        assert_eq!(replies.as_array().unwrap().len(), 50);
+    }
+}
+
+#[test]
+fn a_batch_of_too_many_calls_is_refused_whole() {
+    let daemon = with(Limits { batch_calls: 3, ..Limits::default() });
+    for framing in Framing::ALL {
+        let mut peer = daemon.connect(framing);
+        let set = json!({"jsonrpc": "2.0", "id": 1, "method": "kv.increment", "params": {"key": "n"}});
+        let reply = peer.exchange(json!([set, set, set, set]).to_string().as_bytes()).unwrap();
+        assert_eq!(reply["error"]["data"], json!({"kind": "too_large", "limit": 3}));
+        assert_eq!(peer.call("kv.get", json!({"key": "n"}))["value"], Value::Null);
+    }
+}
+
+#[test]
+fn a_full_queue_of_writes_presses_back_then_says_busy() {
+    let limits = Limits {
+        queued_writes: 1,
+        queue_wait: Duration::from_millis(50),
+        lock_wait: Duration::from_secs(10),
+        ..Limits::default()
+    };
+    let daemon = with(limits);
+    let mut warm = daemon.peer();
+    warm.call("kv.set", json!({"key": "n", "value": 0}));
+    // A foreign process holds the write lock: the writer is stuck in BEGIN.
+    let foreign = rusqlite::Connection::open(daemon.socket().with_file_name("stina.db")).unwrap();
+    foreign.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut peers: Vec<Peer> = (0..6).map(|_| daemon.peer()).collect();
+    for peer in &mut peers {
+        peer.send("kv.increment", json!({"key": "n"}));
+    }
+    // One is in the writer's hands, one is queued; whoever is over must be told.
+    let mut busy = 0;
+    let mut reader = daemon.peer();
+    eventually("reads go on meanwhile", || !reader.call("kv.get", json!({"key": "n"}))["value"].is_null());
+    let replies: Vec<Value> = {
+        let mut release = Some(foreign);
+        peers
+            .iter_mut()
+            .rev()
+            .map(|peer| {
+                let reply = peer.receive_within(Duration::from_secs(1)).unwrap_or_else(|| {
+                    drop(release.take());
+                    peer.reply().unwrap()
+                });
+                busy += usize::from(reply["error"]["data"]["kind"] == "busy");
+                reply
+            })
+            .collect()
+    };
+    assert!((3..=5).contains(&busy), "{replies:?}");
+    let done = replies.iter().filter(|r| r.get("result").is_some()).count();
+    assert_eq!(done + busy, 6);
+    assert_eq!(reader.call("kv.get", json!({"key": "n"}))["value"]["value"], done);
+}
+
+#[test]
+fn info_shows_every_limit() {
+    let daemon = with(Limits { readers: 3, ..Limits::default() });
+    let info = daemon.peer().call("store.info", json!({}));
+    assert_eq!(info["limits"]["readers"], 3);
+    assert_eq!(info["limits"]["queueWaitMs"], 5000);
+    assert!(info["limits"].as_object().unwrap().values().all(Value::is_u64));
+}

@@ -165,11 +165,9 @@ fn slow_subscriber_catches_up_from_log() {
             .max();
         assert!(lag.unwrap() > 100, "{lag:?}");
         let events = slow.events_until(|e| e["type"] == "change" && e["rev"] == 400);
-        let mut last = 0;
-        for event in events.iter().filter(|e| e["type"] == "change") {
-            assert_eq!(event["prev"].as_u64().unwrap(), last);
-            assert_eq!(event["rev"].as_u64().unwrap(), last + 1, "each revision once, in order");
-            last += 1;
+        for (last, event) in (0..).zip(events.iter().filter(|e| e["type"] == "change")) {
+            assert_eq!(event["prev"], json!(last));
+            assert_eq!(event["rev"], json!(last + 1), "each revision once, in order");
         }
     }
 }

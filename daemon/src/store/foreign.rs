@@ -1,46 +1,53 @@
 //! Noticing writers that are no clients: an old program, the `sqlite3` shell.
 //!
 //! Not by polling: every commit in WAL mode touches the `-wal` file, and the system tells of that. It tells of
-//! our own commits too; the writer's `data_version` knows which were others'.
+//! our own commits too; the writer's `data_version` knows which were others'. While we commit ourselves the
+//! writer looks at every batch, so the watch is taken off for a moment after each alarm: else every page that we
+//! write would wake a thread.
 
 use super::Store;
-use notify::{EventKind, RecursiveMode, Watcher};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// Least time between two looks: under a load of our own commits they would only cost.
-const PAUSE: Duration = Duration::from_millis(20);
+/// How long the watch is off after an alarm, and the longest that a foreign write may wait to be noticed.
+const PAUSE: Duration = Duration::from_millis(25);
 
 impl Store {
     /// Watches until `stop`. A database in memory has no other writers.
     pub(crate) async fn watch_for_foreign_writers(self, stop: CancellationToken) {
         let Some(path) = self.config.location.file() else { return };
         let touched = Arc::new(Notify::new());
-        let _watcher = match watch(path, &touched) {
-            Ok(watcher) => watcher,
-            Err(error) => {
-                return tracing::warn!(%error, "other writers of the database are noticed late: it can't be watched");
-            }
-        };
-        let look = async {
+        let watch = async {
+            let mut watcher = watcher(path, &touched)?;
+            // The directory, because the WAL itself may go and come.
+            let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
             loop {
+                watcher.watch(directory, RecursiveMode::NonRecursive)?;
+                // For what was written while nobody watched.
+                self.queue.look_for_foreign().await;
                 touched.notified().await;
+                watcher.unwatch(directory)?;
                 self.queue.look_for_foreign().await;
                 tokio::time::sleep(PAUSE).await;
             }
         };
-        _ = stop.run_until_cancelled(look).await;
+        let watched: Option<notify::Result<Infallible>> = stop.run_until_cancelled(watch).await;
+        if let Some(Err(error)) = watched {
+            tracing::warn!(%error, "other writers of the database are noticed late: it can't be watched");
+        }
     }
 }
 
-/// Watches the directory, because the WAL itself may go and come.
-fn watch(path: &Path, touched: &Arc<Notify>) -> notify::Result<impl Watcher + use<>> {
+/// Gives the alarm when the database or a file beside it changes.
+fn watcher(path: &Path, touched: &Arc<Notify>) -> notify::Result<RecommendedWatcher> {
     let touched = Arc::clone(touched);
     let name = path.file_name().unwrap_or_default().to_owned();
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+    notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let concerns = event.is_ok_and(|event| {
             let is_change =
                 matches!(event.kind, EventKind::Modify(_) | EventKind::Create(_) | EventKind::Any);
@@ -55,8 +62,5 @@ fn watch(path: &Path, touched: &Arc<Notify>) -> notify::Result<impl Watcher + us
         if concerns {
             touched.notify_one();
         }
-    })?;
-    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    watcher.watch(directory, RecursiveMode::NonRecursive)?;
-    Ok(watcher)
+    })
 }

@@ -170,10 +170,7 @@ impl Thread {
         let mut next = self.queue.blocking_recv();
         while let Some(work) = next.take() {
             match work {
-                Work::Job(job, permit) => {
-                    self.look_for_foreign();
-                    next = self.batch(job, permit);
-                }
+                Work::Job(job, permit) => next = self.batch(job, permit),
                 Work::Chore(chore) => chore(&mut self.conn),
                 Work::LookForForeign => self.look_for_foreign(),
             }
@@ -194,6 +191,7 @@ impl Thread {
         }
         let mut ran = Vec::new();
         let mut rev = self.head;
+        let reset = self.log_foreign(&mut rev);
         let mut other = None;
         let mut next = Some((first, permit));
         while let Some((job, _permit)) = next.take() {
@@ -209,7 +207,7 @@ impl Thread {
                 }
             }
         }
-        self.commit(ran, rev);
+        self.commit(reset, ran, rev);
         other
     }
 
@@ -279,7 +277,7 @@ impl Thread {
     }
 
     /// COMMIT, then tell; or fail every job of the batch.
-    fn commit(&mut self, ran: Vec<Ran>, rev: u64) {
+    fn commit(&mut self, reset: Option<(i64, Revision)>, ran: Vec<Ran>, rev: u64) {
         // SQLite ends a transaction by itself on some errors: then nothing of the batch is left.
         let lost = self.conn.is_autocommit();
         let committed = match lost {
@@ -298,6 +296,10 @@ impl Thread {
         }
         self.head = rev;
         let mut revisions = Vec::new();
+        if let Some((version, revision)) = reset {
+            self.seen = version;
+            revisions.push(Arc::new(revision));
+        }
         let mut replies = Vec::with_capacity(ran.len());
         for job in ran {
             job.on_end.into_iter().for_each(|f| f(true));
@@ -313,37 +315,41 @@ impl Thread {
         }
     }
 
-    fn reset(&mut self, reason: ResetReason) {
-        let rev = self.head + 1;
-        let now = self.clock.now();
-        let revision = self.execute("BEGIN IMMEDIATE").and_then(|()| {
-            let revision = change_log::append_reset(&self.conn, rev, now, reason)?;
-            self.execute("COMMIT")?;
-            Ok(revision)
-        });
-        match revision {
-            Ok(revision) => {
-                self.head = rev;
-                self.hub.publish_revisions(vec![Arc::new(revision)]);
+    /// Commits a reset if another process has written, even though no job is there to be told with it.
+    fn look_for_foreign(&mut self) {
+        match data_version(&self.conn) {
+            Ok(version) if version == self.seen => return,
+            Ok(_) => {}
+            Err(error) => return tracing::warn!(%error, "can't tell whether another process wrote"),
+        }
+        let mut rev = self.head;
+        match self.execute("BEGIN IMMEDIATE") {
+            Ok(()) => {
+                let reset = self.log_foreign(&mut rev);
+                self.commit(reset, Vec::new(), rev);
             }
-            Err(error) => {
-                tracing::error!(%error, "could not log a reset");
-                self.roll_back();
-            }
+            // The next batch looks again.
+            Err(error) => tracing::warn!(%error, "can't log that another process wrote"),
         }
     }
 
-    /// A commit of another process is in no revision: what subscribers hold is void.
-    fn look_for_foreign(&mut self) {
-        match data_version(&self.conn) {
-            Ok(version) if version == self.seen => {}
-            Ok(version) => {
-                tracing::warn!("another process wrote to the database");
-                self.seen = version;
-                self.reset(ResetReason::External);
+    /// A commit of another process is in no revision: what subscribers hold is void, and the log says so. Called
+    /// within a transaction, where no further lock is needed to look.
+    fn log_foreign(&self, rev: &mut u64) -> Option<(i64, Revision)> {
+        let logged = data_version(&self.conn).and_then(|version| {
+            if version == self.seen {
+                return Ok(None);
             }
-            Err(error) => tracing::warn!(%error, "can't tell whether another process wrote"),
-        }
+            tracing::warn!("another process wrote to the database");
+            let revision =
+                change_log::append_reset(&self.conn, *rev + 1, self.clock.now(), ResetReason::External)?;
+            *rev += 1;
+            Ok(Some((version, revision)))
+        });
+        logged.unwrap_or_else(|error| {
+            tracing::warn!(%error, "can't log whether another process wrote");
+            None
+        })
     }
 
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {

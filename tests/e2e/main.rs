@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on panics")]
 
 mod core;
+mod documents;
 mod house;
 
 use stina_tests::Daemon;

@@ -15,6 +15,7 @@ pub mod daemon;
 pub mod in_process;
 pub mod notes;
 pub mod peer;
+pub mod typescript;
 
 pub use daemon::Daemon;
 pub use in_process::InProcess;

@@ -3,7 +3,7 @@
 //! Source of the shape: <https://spec.open-rpc.org/> (1.3.2).
 
 use super::registry::{Entry, Methods, Run};
-use crate::store::{Failure, Result};
+use crate::store::Result;
 use schemars::Schema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -12,12 +12,18 @@ use stina_protocol::{Error, Json, RequestId};
 
 /// The document.
 pub(super) fn document(methods: &Methods) -> Result<Json> {
-    let settings = SchemaSettings::draft07().with(|s| s.definitions_path = "/components/schemas".into());
-    let mut generator = settings.into_generator();
-    let list: Vec<Value> =
-        methods.by_name.iter().map(|(name, entry)| describe(&mut generator, name, entry)).collect();
-    let event = generator.subschema_for::<Event>();
-    let mut schemas = generator.take_definitions(true);
+    let settings = || SchemaSettings::draft07().with(|s| s.definitions_path = "/components/schemas".into());
+    // What may be left out of params is always there in results, though it may be null.
+    let mut params = settings().into_generator();
+    let mut results = settings().for_serialize().into_generator();
+    let list: Vec<Value> = methods
+        .by_name
+        .iter()
+        .map(|(name, entry)| describe(&mut params, &mut results, name, entry))
+        .collect();
+    let event = results.subschema_for::<Event>();
+    let mut schemas = params.take_definitions(true);
+    schemas.extend(results.take_definitions(true));
     schemas.insert("SubscriptionEvent".to_owned(), event.to_value());
     let document = json!({
         "openrpc": "1.3.2",
@@ -29,18 +35,21 @@ pub(super) fn document(methods: &Methods) -> Result<Json> {
         "methods": list,
         "components": { "schemas": schemas, "errors": errors() },
     });
-    Json::of(&document).map_err(Failure::Told)
+    // Links between Rust's own pages mean nothing here.
+    let text = document.to_string().replace("[`", "`").replace("`]", "`");
+    Ok(Json::stored(text)?)
 }
 
-fn describe(generator: &mut SchemaGenerator, name: &str, entry: &Entry) -> Value {
-    let (params, result) = (entry.describe)(generator);
+fn describe(params: &mut SchemaGenerator, results: &mut SchemaGenerator, name: &str, entry: &Entry) -> Value {
+    let request_id = params.subschema_for::<RequestId>();
+    let (params, result) = (entry.describe)(params, results);
     let mut params = content_descriptors(&params);
     if entry.mutates {
         params.push(json!({
             "name": "requestId",
             "required": false,
             "description": "Makes the write happen once: a repeat with the same id changes nothing and gets the same answer.",
-            "schema": generator.subschema_for::<RequestId>(),
+            "schema": request_id,
         }));
     }
     let by_position = matches!(entry.run, Run::Unsubscribe);

@@ -88,7 +88,8 @@ pub(crate) enum Run {
 pub(crate) struct Entry {
     pub(crate) summary: &'static str,
     pub(crate) run: Run,
-    pub(crate) describe: fn(&mut SchemaGenerator) -> (Schema, Schema),
+    /// Schemas of params and result, each from a generator of its own.
+    pub(crate) describe: fn(&mut SchemaGenerator, &mut SchemaGenerator) -> (Schema, Schema),
     /// Whether `requestId` belongs to its params.
     pub(crate) mutates: bool,
     /// Name of its notifications.
@@ -129,8 +130,8 @@ impl std::fmt::Debug for Registry {
     }
 }
 
-fn describe<M: Method>(generator: &mut SchemaGenerator) -> (Schema, Schema) {
-    (M::Params::json_schema(generator), generator.subschema_for::<Wire<M>>())
+fn describe<M: Method>(params: &mut SchemaGenerator, results: &mut SchemaGenerator) -> (Schema, Schema) {
+    (M::Params::json_schema(params), results.subschema_for::<Wire<M>>())
 }
 
 fn answer<T: serde::Serialize>(output: &T) -> Result<String> {
@@ -224,8 +225,8 @@ impl Registry {
         let entry = Entry {
             summary: "Ends a subscription; answers whether there was one. Params: `[id]`.",
             run: Run::Unsubscribe,
-            describe: |generator| {
-                (UnsubscribeParams::json_schema(generator), generator.subschema_for::<bool>())
+            describe: |params, results| {
+                (UnsubscribeParams::json_schema(params), results.subschema_for::<bool>())
             },
             mutates: false,
             event: None,

@@ -1,7 +1,6 @@
 //! NDJSON: one JSON-RPC message a line.
 
 use super::session::{Sink, Source};
-use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::VecDeque;
 use std::io;
 use stina_protocol::frame::{Line, LineSplitter};
@@ -21,8 +20,6 @@ impl Lines {
 }
 
 impl Source for Lines {
-    const HALF_OPEN: bool = true;
-
     async fn fill(&mut self) -> io::Result<bool> {
         Ok(self.socket.read_buf(self.splitter.buffer()).await? > 0)
     }
@@ -35,13 +32,9 @@ impl Source for Lines {
         self.splitter.take_rest()
     }
 
-    /// A peer that is done with sending may still want to hear: only a hang-up of both sides ends it.
-    fn hung_up(&self) -> bool {
-        let socket: &tokio::net::UnixStream = self.socket.as_ref();
-        let mut fds = [PollFd::new(socket, PollFlags::empty())];
-        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-        let polled = poll(&mut fds, Some(&now));
-        polled.is_err() || fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+    /// `nc -N` and many others close their sending side first, and wait for the answers.
+    fn still_hears(&self) -> bool {
+        true
     }
 }
 

@@ -14,7 +14,6 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::Duration;
 use stina_protocol::Error;
 use stina_protocol::envelope::{self, BadCall, Message};
 use stina_protocol::frame::Line;
@@ -29,10 +28,8 @@ pub(super) trait Source: Send {
     fn take(&mut self) -> Option<Line<'_>>;
     /// What is left at the end.
     fn take_rest(&mut self) -> Option<Line<'_>>;
-    /// Whether the peer is gone, rather than only done with sending.
-    fn hung_up(&self) -> bool;
-    /// Whether a peer that is done with sending may go on hearing.
-    const HALF_OPEN: bool;
+    /// Whether a peer that has ended its side still hears.
+    fn still_hears(&self) -> bool;
 }
 
 /// Where messages go.
@@ -97,9 +94,6 @@ enum Event {
     Synced,
 }
 
-/// How often a peer that has ended its sending side is looked after: nothing else says that it is gone.
-const HANG_UP_CHECK: Duration = Duration::from_secs(1);
-
 /// Frames begun before replies and events get their turn again.
 const BURST: usize = 64;
 
@@ -130,8 +124,8 @@ impl<O: Sink> Session<O> {
         served
     }
 
-    async fn serve<S: Source>(&mut self, source: &mut S, closing: &CancellationToken) -> io::Result<()> {
-        let (mut ended, mut drained, mut is_closing) = (false, false, false);
+    async fn serve(&mut self, source: &mut impl Source, closing: &CancellationToken) -> io::Result<()> {
+        let (mut ended, mut drained, mut last_sync, mut is_closing) = (false, false, false, false);
         loop {
             self.begin_backlog();
             let mut at_hand = BURST;
@@ -148,7 +142,12 @@ impl<O: Sink> Session<O> {
                 at_hand -= 1;
             }
             let more_at_hand = at_hand == 0;
-            if (is_closing || (drained && !more_at_hand)) && self.is_idle() {
+            if drained && !more_at_hand && !last_sync {
+                // The end of its side is the end: once it has heard all up to here.
+                last_sync = true;
+                self.begin_sync(Slot::Silent);
+            }
+            if (is_closing || last_sync) && self.is_idle() {
                 return Ok(());
             }
             let room = self.out.pending() < self.limits.output_bytes;
@@ -161,15 +160,7 @@ impl<O: Sink> Session<O> {
                 event = next_event(subscriptions, syncs, guard), if room => self.event(event),
                 more = source.fill(), if reading => {
                     ended = !more?;
-                    if ended && source.hung_up() {
-                        return Ok(());
-                    }
-                    if ended && !S::HALF_OPEN {
-                        self.end_subscriptions();
-                    }
-                }
-                () = tokio::time::sleep(HANG_UP_CHECK), if ended => {
-                    if source.hung_up() {
+                    if ended && !source.still_hears() {
                         return Ok(());
                     }
                 }
@@ -211,7 +202,7 @@ impl<O: Sink> Session<O> {
     fn is_idle(&self) -> bool {
         let calls =
             self.running.len() + self.syncs.len() + self.backlog.len() + usize::from(self.blocked.is_some());
-        calls == 0 && self.out.pending() == 0 && self.subscriptions.is_empty()
+        calls == 0 && self.out.pending() == 0
     }
 
     fn receive(&mut self, line: Line<'_>) {
@@ -273,13 +264,15 @@ impl<O: Sink> Session<O> {
                 let was_there = self.unsubscribe(id);
                 self.answer(slot, Ok(was_there.to_string()));
             }
-            Started::Sync => {
-                let hub = &self.call.store.hub;
-                // In this order: what is told after `next` may have a revision up to `rev`, never the reverse.
-                let rev = hub.head();
-                self.syncs.push_back((hub.next(), rev, slot));
-            }
+            Started::Sync => self.begin_sync(slot),
         }
+    }
+
+    fn begin_sync(&mut self, slot: Slot) {
+        let hub = &self.call.store.hub;
+        // In this order: what is told after `next` may have a revision up to `rev`, never the reverse.
+        let rev = hub.head();
+        self.syncs.push_back((hub.next(), rev, slot));
     }
 
     fn subscribe(&mut self, opening: rpc::Opening, slot: Slot) {

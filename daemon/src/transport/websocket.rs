@@ -31,8 +31,6 @@ impl<S> Messages<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
-    const HALF_OPEN: bool = false;
-
     async fn fill(&mut self) -> io::Result<bool> {
         let message = match self.socket.next().await {
             Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
@@ -64,9 +62,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
         None
     }
 
-    fn hung_up(&self) -> bool {
-        // After a message over the limit there is still its answer to send.
-        !self.overrun
+    /// After a close no more; after a message over the limit there is still its answer to send.
+    fn still_hears(&self) -> bool {
+        self.overrun
     }
 }
 

@@ -1,0 +1,112 @@
+//! What the documents say is true: programs in them run, generated files are fresh.
+
+use crate::daemon;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use stina_tests::{DEADLINE, Daemon, typescript};
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs")
+}
+
+/// Code blocks of a language in `docs/clients.md`.
+fn programs(language: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(docs().join("clients.md")).unwrap();
+    let start = format!("```{language}\n");
+    text.split(&start).skip(1).map(|rest| rest.split("\n```").next().unwrap().to_owned()).collect()
+}
+
+fn there_is(program: &str, test: &[&str]) -> bool {
+    let there = Command::new(program).args(test).output().is_ok_and(|o| o.status.success());
+    if !there {
+        eprintln!("skipped: `{program} {}` does not work here", test.join(" "));
+    }
+    there
+}
+
+/// Runs a program against a daemon; answers what it printed.
+fn run(daemon: &Daemon, program: &str, args: &[&str]) -> String {
+    let mut command = daemon.command(program);
+    if let Some(path) = std::env::var_os("NODE_PATH") {
+        command.env("NODE_PATH", path);
+    }
+    // Shims of version managers look for their files in the real home.
+    for name in ["PYENV_ROOT", "PYENV_VERSION"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    let output = output_within_deadline(command.env("STINA_SOCKET", daemon.socket()).args(args));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+/// A program that never ends fails its test, and does not hang it.
+fn output_within_deadline(command: &mut Command) -> std::process::Output {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    let (done, ended) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    ended.recv_timeout(DEADLINE).map(|output| output.unwrap()).unwrap_or_else(|_| {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        panic!("{command:?} does not end");
+    })
+}
+
+#[test]
+fn shell_examples_run() {
+    let blocks = programs("sh");
+    assert_eq!(blocks.len(), 3);
+    let daemon = daemon();
+    daemon.peer().call("kv.set", json!({"key": "greeting", "value": "hej"}));
+    for (tool, block) in ["nc", "socat", "curl"].iter().zip(blocks) {
+        assert!(block.contains(tool));
+        if there_is("sh", &["-c", &format!("command -v {tool}")]) {
+            let printed = run(&daemon, "sh", &["-c", &block]);
+            assert!(printed.contains("\"value\":\"hej\""), "{tool}: {printed}");
+        }
+    }
+}
+
+#[test]
+fn the_python_client_runs() {
+    let blocks = programs("python");
+    assert_eq!(blocks.len(), 1);
+    if there_is("python3", &["-c", "import socket"]) {
+        let daemon = daemon();
+        let printed = run(&daemon, "python3", &["-c", &blocks[0]]);
+        assert!(printed.contains("put greeting hej från Python"), "{printed}");
+    }
+}
+
+#[test]
+fn the_node_clients_run() {
+    let blocks = programs("js");
+    assert_eq!(blocks.len(), 2);
+    let daemon = daemon();
+    if there_is("node", &["--version"]) {
+        let printed = run(&daemon, "node", &["-e", &blocks[0]]);
+        assert!(printed.contains("put greeting hej från Node"), "{printed}");
+    }
+    if there_is("node", &["-e", "require('ws')"]) {
+        let printed = run(&daemon, "node", &["-e", &blocks[1]]);
+        assert!(printed.contains("put greeting hej från ws"), "{printed}");
+    }
+}
+
+#[test]
+fn the_typescript_types_are_fresh() {
+    let document = daemon().peer().call("rpc.discover", json!({}));
+    let types = typescript::types(&document);
+    let path = docs().join("stina.d.ts");
+    if std::env::var_os("STINA_UPDATE").is_some() {
+        std::fs::write(&path, &types).unwrap();
+    }
+    let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        checked_in == types,
+        "docs/stina.d.ts is stale: STINA_UPDATE=1 cargo test -p stina-tests typescript"
+    );
+}

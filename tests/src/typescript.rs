@@ -1,0 +1,119 @@
+//! TypeScript types out of the OpenRPC document.
+
+use serde_json::{Map, Value};
+use std::fmt::Write;
+
+/// A module of types for everything in `document`.
+pub fn types(document: &Value) -> String {
+    let mut out = String::from(
+        "// Types of stinad's protocol, generated from `rpc.discover`.\n\
+         // Kept fresh by a test; to write it anew: STINA_UPDATE=1 cargo test -p stina-tests typescript\n",
+    );
+    let schemas = document["components"]["schemas"].as_object();
+    for (name, schema) in schemas.into_iter().flatten() {
+        comment(&mut out, "", schema);
+        let _ = writeln!(out, "export type {name} = {};\n", ty(schema, ""));
+    }
+    out.push_str("/** Params and result of every method, by name. */\nexport interface Methods {\n");
+    let mut notifications = Vec::new();
+    for method in document["methods"].as_array().into_iter().flatten() {
+        let _ = writeln!(out, "  /** {} */", method["summary"].as_str().unwrap_or_default());
+        let _ = writeln!(out, "  {}: {{", method["name"]);
+        out.push_str("    params: {\n");
+        for param in method["params"].as_array().into_iter().flatten() {
+            comment(&mut out, "      ", param);
+            let optional = if param["required"] == true { "" } else { "?" };
+            let name = param["name"].as_str().unwrap_or_default();
+            let _ = writeln!(out, "      {name}{optional}: {};", ty(&param["schema"], "      "));
+        }
+        let _ = writeln!(out, "    }};\n    result: {};\n  }};", ty(&method["result"]["schema"], "    "));
+        notifications.extend(method["x-notification"]["method"].as_str());
+    }
+    out.push_str("}\n\n/** Params of every notification, by method. */\nexport interface Notifications {\n");
+    for name in notifications {
+        let _ = writeln!(out, "  {name:?}: {{ subscription: number; result: SubscriptionEvent }};");
+    }
+    out.push_str("}\n");
+    out
+}
+
+fn comment(out: &mut String, indent: &str, schema: &Value) {
+    if let Some(text) = schema["description"].as_str().filter(|text| !text.is_empty()) {
+        let text = text.replace("*/", "* /").split_whitespace().collect::<Vec<_>>().join(" ");
+        let _ = writeln!(out, "{indent}/** {text} */");
+    }
+}
+
+fn ty(schema: &Value, indent: &str) -> String {
+    let Some(object) = schema.as_object() else { return "unknown".to_owned() };
+    if let Some(name) = object.get("$ref").and_then(Value::as_str) {
+        return name.rsplit('/').next().unwrap_or_default().to_owned();
+    }
+    let literals = |values: &[Value]| values.iter().map(Value::to_string).collect::<Vec<_>>().join(" | ");
+    let union = |of: &Value, with: &str| -> Option<String> {
+        let parts: Vec<String> = of.as_array()?.iter().map(|s| ty(s, indent)).collect();
+        Some(parts.join(with))
+    };
+    if let Some(value) = object.get("const") {
+        return value.to_string();
+    }
+    if let Some(values) = object.get("enum").and_then(Value::as_array) {
+        return literals(values);
+    }
+    let mut parts = Vec::new();
+    for (word, with) in [("anyOf", " | "), ("oneOf", " | "), ("allOf", " & ")] {
+        if let Some(of) = object.get(word) {
+            parts.extend(union(of, with).map(|u| if u.contains(" | ") { format!("({u})") } else { u }));
+        }
+    }
+    let names: Vec<&str> = match object.get("type") {
+        Some(Value::String(name)) => vec![name],
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let own: Vec<String> = names.iter().map(|name| of_type(name, object, indent)).collect();
+    if !own.is_empty() && !(own == ["{}"] && !parts.is_empty()) {
+        parts.push(own.join(" | "));
+    }
+    match parts.len() {
+        0 => "unknown".to_owned(),
+        1 => parts.remove(0).trim_start_matches('(').trim_end_matches(')').to_owned(),
+        _ => parts.join(" & "),
+    }
+}
+
+fn of_type(name: &str, schema: &Map<String, Value>, indent: &str) -> String {
+    match name {
+        "integer" | "number" => "number".to_owned(),
+        "array" => {
+            let item = schema.get("items").map_or("unknown".to_owned(), |items| ty(items, indent));
+            if item.contains([' ', '\n']) { format!("Array<{item}>") } else { format!("{item}[]") }
+        }
+        "object" => of_object(schema, indent),
+        other => other.to_owned(),
+    }
+}
+
+fn of_object(schema: &Map<String, Value>, indent: &str) -> String {
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
+        return match schema.get("additionalProperties") {
+            Some(of @ Value::Object(_)) => format!("Record<string, {}>", ty(of, indent)),
+            _ => "{}".to_owned(),
+        };
+    };
+    let inner = format!("{indent}  ");
+    let mut out = String::from("{\n");
+    for (name, property) in properties {
+        comment(&mut out, &inner, property);
+        let optional = if required.contains(&name.as_str()) { "" } else { "?" };
+        let _ = writeln!(out, "{inner}{name}{optional}: {};", ty(property, &inner));
+    }
+    out + indent + "}"
+}

@@ -5,11 +5,15 @@
 mod core;
 mod documents;
 mod house;
+mod stinactl;
 
 use stina_tests::Daemon;
 
 /// The daemon under test.
 const STINAD: &str = env!("CARGO_BIN_EXE_stinad-under-test");
+
+/// The command line client under test.
+const STINACTL: &str = env!("CARGO_BIN_EXE_stinactl-under-test");
 
 fn daemon() -> Daemon {
     Daemon::start(STINAD)

@@ -1,0 +1,70 @@
+//! `stinactl call`: any method, with params as they are.
+
+use super::failure::Failure;
+use super::{Context, or_stdin, text};
+use crate::{CallOptions, Error};
+use stina_protocol::error::METHOD_NOT_FOUND;
+use stina_protocol::{Json, RequestId};
+
+/// Call any method: `stinactl call kv.get '{"key":"greeting"}'`
+///
+/// A write is sent until it is answered and happens once. `stinactl call rpc.discover` describes all methods.
+#[derive(Debug, clap::Args)]
+pub(super) struct Call {
+    /// Name of the method
+    method: String,
+    /// Its params: a JSON object, or `-` to read it from standard input
+    #[arg(value_name = "JSON")]
+    params: Option<String>,
+    /// The id of a write; one that was made with it before is not made again, its answer is given again
+    #[arg(long, value_name = "ID", value_parser = |text: &str| RequestId::new(text))]
+    request_id: Option<RequestId>,
+}
+
+impl Call {
+    pub(super) fn resolve(&mut self) -> Result<(), Failure> {
+        if let Some(params) = self.params.take() {
+            let params = or_stdin(params)?;
+            let json = Json::parse(params.trim());
+            let json = json.map_err(|e| Failure::Usage(format!("the params are wrong: {e}")))?;
+            self.params = Some(json.get().to_owned());
+        }
+        Ok(())
+    }
+
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let Self { method, params, request_id } = self;
+        let how = CallOptions { request_id, ..CallOptions::default() };
+        let result = match context.client.call_raw(&method, params.as_deref(), how).await {
+            Ok(result) => result,
+            Err(Error::Rpc(fault)) if fault.code == METHOD_NOT_FOUND => {
+                let similar = similar(context, &method).await?;
+                let failure = Failure::Call(Error::Rpc(fault));
+                return Err(match similar {
+                    Some(name) => failure.hint(format!("did you mean `{name}`?")),
+                    None => failure.hint("`stinactl call rpc.discover` lists all methods"),
+                });
+            }
+            Err(error) => {
+                let subscribes =
+                    context.client.methods().await?.get(&method).is_some_and(|m| m.event.is_some());
+                let failure = Failure::from(error);
+                return Err(if subscribes { failure.hint("`stinactl watch` subscribes") } else { failure });
+            }
+        };
+        if context.out.json {
+            return Ok(context.out.json(&result)?);
+        }
+        Ok(context.out.foreign(&text::pretty(result.get()))?)
+    }
+}
+
+/// The method whose name is most like `name`, if one is.
+async fn similar(context: &Context, name: &str) -> Result<Option<String>, Failure> {
+    /// Jaro-Winkler similarity from which on a name may be what was meant.
+    const LIKELY: f64 = 0.8;
+    let methods = context.client.methods().await?;
+    let similarity = |known: &str| strsim::jaro_winkler(known, name);
+    let best = methods.names().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    Ok(best.filter(|best| similarity(best) >= LIKELY).map(ToOwned::to_owned))
+}

@@ -1,0 +1,135 @@
+//! What went wrong, said on standard error, and the exit code that scripts see.
+
+use crate::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use stina_protocol::Error as Kind;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The call failed.
+    Call(Error),
+    /// The arguments are wrong in a way that only this program knows.
+    Usage(String),
+    /// There is no such thing.
+    NotFound(String),
+    /// Anything else.
+    Other(String),
+    /// The input or output failed.
+    Io(io::Error),
+    /// One of the others, and what to do about it.
+    Hinted(Box<Failure>, String),
+}
+
+impl Failure {
+    /// The same, with something to do about it.
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self::Hinted(Box::new(self), hint.into())
+    }
+
+    /// Whether nobody reads the output any more.
+    fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    fn code(&self) -> u8 {
+        match self {
+            Self::Hinted(failure, _) => failure.code(),
+            Self::Usage(_) => 2,
+            Self::NotFound(_) => 4,
+            Self::Other(_) | Self::Io(_) => 1,
+            Self::Call(Error::NotReachable { .. } | Error::TimedOut { .. } | Error::Disconnected { .. }) => 3,
+            Self::Call(Error::OutcomeUnknown { .. }) => 7,
+            Self::Call(Error::Protocol(_) | Error::Closed) => 1,
+            Self::Call(Error::Rpc(fault)) => match fault.error {
+                Kind::NotFound { .. } => 4,
+                Kind::Conflict { .. } | Kind::AlreadyExists { .. } | Kind::RequestMismatch => 5,
+                Kind::Invalid { .. } | Kind::TooLarge { .. } => 6,
+                _ => 1,
+            },
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Hinted(failure, _) => failure.text(),
+            Self::Usage(text) | Self::NotFound(text) | Self::Other(text) => text.clone(),
+            Self::Io(error) => error.to_string(),
+            Self::Call(error) => match error {
+                Error::Rpc(fault) => {
+                    let step = fault.index.map(|i| format!("step {i}: ")).unwrap_or_default();
+                    let id = fault.error_id.as_ref().map(|id| format!(" (the log of stinad has more: {id})"));
+                    format!("{step}{fault}{}", id.unwrap_or_default())
+                }
+                error => error.to_string(),
+            },
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Hinted(failure, hint) => {
+                let mut hints = failure.hints();
+                hints.push(hint.clone());
+                hints
+            }
+            Self::Call(Error::NotReachable { .. }) => {
+                vec!["start it with `stinad`, or with `cargo run --release` in the checkout".to_owned()]
+            }
+            Self::Call(Error::OutcomeUnknown { request_id }) => {
+                vec![format!("ask whether it happened with `stinactl result {request_id}`")]
+            }
+            Self::Call(Error::Rpc(fault)) => match &fault.error {
+                Kind::Conflict { current: Some(current) } => vec![format!("it is now {current}")],
+                _ => vec![],
+            },
+            _ => vec![],
+        }
+    }
+
+    /// Says it, and answers the exit code. With `json` the daemon's own error object goes to standard output.
+    pub(super) fn report(&self, json: bool) -> ExitCode {
+        if self.is_broken_pipe() {
+            return ExitCode::SUCCESS;
+        }
+        // Where standard error is closed too, the exit code still tells.
+        let mut stderr = io::stderr().lock();
+        let _ = writeln!(stderr, "stinactl: {}", super::text::clean(&self.text()));
+        for hint in self.hints() {
+            let _ = writeln!(stderr, "  {}", super::text::clean(&hint));
+        }
+        if let (true, Some(fault)) = (json, self.fault()) {
+            let error = serde_json::json!({ "error": fault });
+            let _ = writeln!(io::stdout(), "{error}");
+        }
+        ExitCode::from(self.code())
+    }
+
+    fn fault(&self) -> Option<&stina_protocol::Fault> {
+        match self {
+            Self::Hinted(failure, _) => failure.fault(),
+            Self::Call(Error::Rpc(fault)) => Some(fault),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Input that is wrong before it was sent reads as if the daemon had refused it.
+impl From<Kind> for Failure {
+    fn from(error: Kind) -> Self {
+        Self::Call(error.into())
+    }
+}

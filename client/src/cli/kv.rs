@@ -1,0 +1,153 @@
+//! `stinactl kv`: small state under a key.
+
+use super::failure::Failure;
+use super::output::{Look, Output};
+use super::table::Table;
+use super::{Context, or_stdin, text};
+use stina_protocol::kv::{Delete, DeleteParams, Entry, Key, ListParams, Set, SetParams};
+use stina_protocol::types::Limit;
+use stina_protocol::{Error as Kind, Json, Reply};
+
+/// Small state under a key
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Kv {
+    /// Print a value; a string without its quotes. Exit code 4 when there is none
+    Get {
+        /// The key
+        key: String,
+    },
+    /// Put a value under a key: JSON where it is valid JSON, else a string
+    Set {
+        /// The key
+        key: String,
+        /// The value, or `-` to read it from standard input
+        #[arg(allow_negative_numbers = true)]
+        value: String,
+        /// Take the value as a string whatever it looks like
+        #[arg(long)]
+        string: bool,
+        /// Only if the entry's revision is this; 0: only if there is none. Else exit code 5
+        #[arg(long, value_name = "REV")]
+        if_rev: Option<u64>,
+    },
+    /// Remove an entry. Exit code 4 when there is none
+    Delete {
+        /// The key
+        key: String,
+        /// Only if the entry's revision is this. Else exit code 5
+        #[arg(long, value_name = "REV")]
+        if_rev: Option<u64>,
+    },
+    /// List entries by key
+    List {
+        /// Only keys that begin with this
+        prefix: Option<String>,
+        /// At most this many
+        #[arg(short = 'n', long, value_name = "N")]
+        limit: Option<u64>,
+    },
+    /// Add to a number and print the sum; a missing one counts as 0
+    Incr {
+        /// The key
+        key: String,
+        /// What to add
+        #[arg(allow_negative_numbers = true, default_value_t = 1)]
+        by: i64,
+    },
+}
+
+impl Kv {
+    pub(super) fn resolve(&mut self) -> Result<(), Failure> {
+        if let Self::Set { value, .. } = self {
+            let is_stdin = value == "-";
+            *value = or_stdin(std::mem::take(value))?;
+            // The line break that `echo` and editors add is not part of a value.
+            if is_stdin && value.ends_with('\n') {
+                value.pop();
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let Context { client, out, .. } = context;
+        match self {
+            Self::Get { key } => {
+                let reply = client.kv().get(&key).await?;
+                let entry = found(out, &key, &reply)?;
+                if out.json { Ok(()) } else { Ok(value(out, &entry.value)?) }
+            }
+            Self::Set { key, value, string, if_rev } => {
+                let value = if string { Json::of(&value) } else { parse_or_string(&value) }?;
+                let reply = client.call::<Set>(SetParams { key: parse(&key)?, value, if_rev }).await?;
+                if out.json {
+                    return Ok(out.json(&reply)?);
+                }
+                let Entry { key, value, rev, .. } = &reply.value;
+                let rev = out.paint(Look::Faint, &format!("(revision {rev})"));
+                Ok(out.line(&format!("{} = {} {rev}", text::clean(key), text::clean(value.get())))?)
+            }
+            Self::Delete { key, if_rev } => {
+                let reply = client.call::<Delete>(DeleteParams { key: parse(&key)?, if_rev }).await?;
+                found(out, &key, &reply)?;
+                if out.json {
+                    return Ok(());
+                }
+                let rev = out.paint(Look::Faint, &format!("(revision {})", reply.rev));
+                Ok(out.line(&format!("deleted {} {rev}", text::clean(&key)))?)
+            }
+            Self::Incr { key, by } => {
+                let reply = client.kv().increment(&key, by).await?;
+                if out.json { Ok(out.json(&reply)?) } else { Ok(value(out, &reply.value.value)?) }
+            }
+            Self::List { prefix, limit } => list(context, prefix, limit).await,
+        }
+    }
+}
+
+fn parse(key: &str) -> Result<Key, Failure> {
+    Ok(Key::new(key).map_err(|reason| Kind::invalid("key", reason))?)
+}
+
+fn parse_or_string(text: &str) -> Result<Json, Kind> {
+    Json::parse(text).or_else(|_| Json::of(text))
+}
+
+/// The entry of a reply; machines get the reply whether there is one or not.
+fn found<'a>(out: &Output, key: &str, reply: &'a Reply<Option<Entry>>) -> Result<&'a Entry, Failure> {
+    if out.json {
+        out.json(reply)?;
+    }
+    reply.value.as_ref().ok_or_else(|| Failure::NotFound(format!("kv `{key}` not found")))
+}
+
+fn value(out: &Output, value: &Json) -> std::io::Result<()> {
+    match value.to::<String>() {
+        Ok(text) => out.foreign(&text),
+        Err(_) => out.foreign(value.get()),
+    }
+}
+
+async fn list(context: &mut Context, prefix: Option<String>, limit: Option<u64>) -> Result<(), Failure> {
+    let Context { client, out, .. } = context;
+    let mut left = limit.unwrap_or(u64::MAX);
+    let mut table = Table::new(&["KEY", "VALUE", "REV", "UPDATED"], 1);
+    let mut cursor = None;
+    while let Some(limit) = Limit::new(left.min(Limit::MAX.into())) {
+        let page = client.kv().list(ListParams { prefix: prefix.clone(), limit, cursor }).await?.value;
+        left -= page.items.len() as u64;
+        for entry in page.items {
+            if out.json {
+                out.json(&entry)?;
+            } else {
+                let updated = text::moment(entry.updated_at, "%Y-%m-%d %H:%M:%S");
+                table.row([entry.key, entry.value.get().to_owned(), entry.rev.to_string(), updated]);
+            }
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    if out.json { Ok(()) } else { Ok(table.write(out)?) }
+}

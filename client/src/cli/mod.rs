@@ -1,0 +1,130 @@
+//! `stinactl`: the store from the command line. One file a noun: its arguments on top, then one `run`.
+
+mod failure;
+mod output;
+mod table;
+mod text;
+
+mod call;
+mod kv;
+mod result;
+mod status;
+mod stop;
+mod watch;
+
+use crate::{Client, Limits};
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use output::Output;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Talks to stinad, which owns Stina's database.
+///
+/// Exit codes: 0 ok, 1 error, 2 wrong arguments, 3 daemon not reachable, 4 not found, 5 conflict, 6 invalid,
+/// 7 outcome unknown (a write was sent and not answered: ask with `stinactl result ID`).
+#[derive(Debug, Parser)]
+#[command(name = "stinactl", version)]
+struct Args {
+    /// The daemon's socket [env: STINA_SOCKET] [default: stinad.sock in $STINA_HOME or ~/.stina]
+    #[arg(long, global = true, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Print what the protocol says, one JSON object a line
+    #[arg(long, global = true)]
+    json: bool,
+    /// Longest wait for an answer, reconnecting included [default: 10]; for `watch`: end after this long
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Call(call::Call),
+    #[command(subcommand)]
+    Kv(kv::Kv),
+    Watch(watch::Watch),
+    Status(status::Status),
+    Stop(stop::Stop),
+    Result(result::GetResult),
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
+}
+
+/// How long a call may take when nobody says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What every command may use.
+struct Context {
+    client: Client,
+    out: Output,
+    /// `--timeout`, if given.
+    timeout: Option<Duration>,
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // A closed output is no reason for another exit code.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from(error).report(false),
+    };
+    let json = args.json;
+    match runtime.block_on(run(args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(json),
+    }
+}
+
+async fn run(args: Args) -> Result<(), Failure> {
+    let Args { socket, json, timeout, command } = args;
+    let deadline = if matches!(command, Command::Watch(_)) { TIMEOUT } else { timeout.unwrap_or(TIMEOUT) };
+    let mut limits = Limits::default();
+    limits.connect = limits.connect.min(deadline);
+    let mut builder = Client::builder().name("stinactl", env!("CARGO_PKG_VERSION"));
+    builder = builder.deadline(deadline).limits(limits);
+    if let Some(socket) = socket {
+        builder = builder.socket(socket);
+    }
+    // What is wrong with the arguments is said whether there is a daemon or not.
+    let command = command.resolve()?;
+    let context = &mut Context { client: builder.connect().await?, out: Output::new(json), timeout };
+    match command {
+        Command::Call(call) => call.run(context).await,
+        Command::Kv(kv) => kv.run(context).await,
+        Command::Watch(watch) => watch.run(context).await,
+        Command::Status(status) => status.run(context).await,
+        Command::Stop(stop) => stop.run(context).await,
+        Command::Result(result) => result.run(context).await,
+    }
+}
+
+impl Command {
+    /// Reads standard input where an argument says so.
+    fn resolve(mut self) -> Result<Self, Failure> {
+        match &mut self {
+            Self::Call(call) => call.resolve()?,
+            Self::Kv(kv) => kv.resolve()?,
+            Self::Watch(_) | Self::Status(_) | Self::Stop(_) | Self::Result(_) => {}
+        }
+        Ok(self)
+    }
+}
+
+/// `argument`, or standard input when it is `-`.
+fn or_stdin(argument: String) -> Result<String, Failure> {
+    if argument == "-" { Ok(std::io::read_to_string(std::io::stdin())?) } else { Ok(argument) }
+}

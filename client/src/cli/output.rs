@@ -1,0 +1,74 @@
+//! Standard output: for people on a terminal, for scripts in a pipe.
+
+use anstyle::{AnsiColor, Style};
+use std::io::{self, IsTerminal, Write};
+
+/// How something is to look.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Look {
+    Plain,
+    /// A heading, a name.
+    Strong,
+    /// What matters less.
+    Faint,
+    /// Something that came to be.
+    Good,
+    /// Something that went.
+    Bad,
+}
+
+/// Where results go. What is written is out when the call returns.
+#[derive(Debug)]
+pub(super) struct Output {
+    /// Whether machines read it.
+    pub(super) json: bool,
+    /// Columns of the terminal; none when it is no terminal.
+    pub(super) width: Option<usize>,
+    colours: bool,
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Self {
+        let stdout = io::stdout();
+        let width = stdout.is_terminal().then(|| {
+            let size = rustix::termios::tcgetwinsize(&stdout).ok();
+            size.map(|s| usize::from(s.ws_col)).filter(|columns| *columns > 0).unwrap_or(80)
+        });
+        let says = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self { json, width, colours: width.is_some() && !says("NO_COLOR") && !is_dumb }
+    }
+
+    /// `text` in colours, where there are any.
+    pub(super) fn paint(&self, look: Look, text: &str) -> String {
+        let style = match look {
+            Look::Plain => return text.to_owned(),
+            Look::Strong => Style::new().bold(),
+            Look::Faint => Style::new().dimmed(),
+            Look::Good => AnsiColor::Green.on_default(),
+            Look::Bad => AnsiColor::Red.on_default(),
+        };
+        if self.colours { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    /// Writes a line.
+    pub(super) fn line(&self, text: &str) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.write_all(b"\n")?;
+        stdout.flush()
+    }
+
+    /// Writes a value as one line of JSON.
+    pub(super) fn json(&self, value: &impl serde::Serialize) -> io::Result<()> {
+        self.line(&serde_json::to_string(value)?)
+    }
+
+    /// Writes text of somebody else's: as it is into a pipe, without what a terminal would obey on a terminal.
+    pub(super) fn foreign(&self, text: &str) -> io::Result<()> {
+        if self.width.is_none() {
+            return self.line(text);
+        }
+        text.split('\n').try_for_each(|line| self.line(&super::text::clean(line)))
+    }
+}

@@ -1,0 +1,34 @@
+//! `stinactl result`: what became of a write whose answer was lost.
+
+use super::failure::Failure;
+use super::{Context, text};
+use stina_protocol::{Error as Kind, RequestId};
+
+/// Print what a write answered, by its request id
+///
+/// Exit code 4 when no such write happened, or longer ago than results are kept (7 days).
+#[derive(Debug, clap::Args)]
+pub(super) struct GetResult {
+    /// The id, as exit code 7 named it
+    request_id: String,
+}
+
+impl GetResult {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let id = RequestId::new(&self.request_id).map_err(|reason| Kind::invalid("requestId", reason))?;
+        let reply = context.client.store().result(id).await.map_err(|error| {
+            let not_found = matches!(error.kind(), Some(Kind::NotFound { .. }));
+            let failure = Failure::from(error);
+            if not_found {
+                failure.hint("the write did not happen, or more than 7 days ago")
+            } else {
+                failure
+            }
+        })?;
+        if context.out.json {
+            return Ok(context.out.json(&reply)?);
+        }
+        context.out.line(&format!("it happened, as revision {}", reply.rev))?;
+        Ok(context.out.foreign(&text::pretty(reply.value.get()))?)
+    }
+}

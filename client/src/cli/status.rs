@@ -1,0 +1,84 @@
+//! `stinactl status`: the daemon at a glance.
+
+use super::failure::Failure;
+use super::output::{Look, Output};
+use super::table::Table;
+use super::{Context, text};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io;
+use stina_protocol::store::{ClientState, Info};
+
+/// Show the daemon: versions, database, sizes, counts, clients and their lag
+///
+/// With --json: the result of store.info, then that of store.clients.
+#[derive(Debug, clap::Args)]
+pub(super) struct Status {}
+
+impl Status {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let Context { client, out, .. } = context;
+        let info = client.store().info().await?;
+        let clients = client.store().clients().await?;
+        if out.json {
+            out.json(&info)?;
+            return Ok(out.json(&clients)?);
+        }
+        overview(out, &info)?;
+        out.line("")?;
+        Ok(connected(&clients.clients).write(out)?)
+    }
+}
+
+fn overview(out: &Output, info: &Info) -> io::Result<()> {
+    let say = |name: &str, value: String| {
+        out.line(&format!("{} {}", out.paint(Look::Strong, &format!("{name:<9}")), text::clean(&value)))
+    };
+    let Info { version, pid, protocol, sqlite_version, .. } = info;
+    let up = text::span(info.uptime_ms);
+    say("stinad", format!("{version} (pid {pid}), up {up}, protocol {protocol}, SQLite {sqlite_version}"))?;
+    let (size, wal) = (text::bytes(info.db_bytes), text::bytes(info.wal_bytes));
+    say("database", format!("{} ({size}, WAL {wal})", info.db_path))?;
+    say("socket", info.socket_path.clone())?;
+    let log = match info.oldest_rev {
+        0 => "the log is empty".to_owned(),
+        oldest => format!("the log begins at {oldest}"),
+    };
+    say("revision", format!("{}, {log}, epoch {}", info.rev, info.epoch))?;
+    say("entities", list(&info.counts))?;
+    say("schemas", list(&info.schemas))
+}
+
+fn list(numbers: &BTreeMap<String, impl Display>) -> String {
+    let numbers: Vec<String> = numbers.iter().map(|(name, number)| format!("{name} {number}")).collect();
+    numbers.join(", ")
+}
+
+fn connected(clients: &[ClientState]) -> Table {
+    let mut table =
+        Table::new(&["ID", "CLIENT", "PID", "FRAMING", "SINCE", "CALLS", "SUBSCRIPTIONS", "LAG"], 1);
+    for client in clients {
+        let name = client.name.as_deref().unwrap_or("-");
+        let name = client.version.as_ref().map_or(name.to_owned(), |version| format!("{name} {version}"));
+        let mut methods: BTreeMap<&str, usize> = BTreeMap::new();
+        for subscription in &client.subscriptions {
+            *methods.entry(subscription.method.trim_end_matches(".subscribe")).or_default() += 1;
+        }
+        let lag = client.subscriptions.iter().map(|s| s.lag).max();
+        table.row([
+            client.id.to_string(),
+            name,
+            client.pid.map_or("-".to_owned(), |pid| pid.to_string()),
+            client.framing.clone(),
+            text::moment(client.connected_at, "%Y-%m-%d %H:%M:%S"),
+            client.calls.to_string(),
+            if methods.is_empty() {
+                "-".to_owned()
+            } else {
+                list(&methods.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+            },
+            lag.map_or("-".to_owned(), |lag| lag.to_string()),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,164 @@
+//! Text for people: without control characters, cut to a width, JSON laid out.
+
+use std::borrow::Cow;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Whether a terminal would obey the character, or reorder what follows, instead of showing it.
+fn is_unsafe(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` with control characters as escapes.
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe) {
+        return text.into();
+    }
+    let mut clean = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            c if is_unsafe(c) => clean.extend(c.escape_default()),
+            c => clean.push(c),
+        }
+    }
+    clean.into()
+}
+
+/// Columns that `text` takes.
+pub(super) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// `text` on one line of at most `columns`, with an ellipsis where something was cut off.
+pub(super) fn shorten(text: &str, columns: usize) -> Cow<'_, str> {
+    let text = clean(text);
+    if text.width() <= columns {
+        return text;
+    }
+    let mut short = String::new();
+    let mut taken = 1;
+    for c in text.chars() {
+        taken += c.width().unwrap_or(0);
+        if taken > columns {
+            break;
+        }
+        short.push(c);
+    }
+    short.push('…');
+    short.into()
+}
+
+/// Compact JSON laid out over lines. The text of values stays as it is: numbers keep their digits.
+pub(super) fn pretty(json: &str) -> String {
+    let mut out = String::with_capacity(json.len() * 2);
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let mut rest = json.chars().peekable();
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.push_str(&"  ".repeat(depth));
+    };
+    while let Some(c) = rest.next() {
+        if in_string {
+            out.push(c);
+            in_string = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+            continue;
+        }
+        match c {
+            '"' => {
+                in_string = true;
+                out.push(c);
+            }
+            '{' | '[' => {
+                out.push(c);
+                if let Some(close) = rest.next_if(|next| matches!(next, '}' | ']')) {
+                    out.push(close);
+                } else {
+                    depth += 1;
+                    line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A number of bytes, as people say it.
+pub(super) fn bytes(bytes: u64) -> String {
+    let mut unit = "B";
+    #[expect(clippy::cast_precision_loss, reason = "it is rounded anyway")]
+    let mut amount = bytes as f64;
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        if amount < 1024.0 {
+            break;
+        }
+        (amount, unit) = (amount / 1024.0, larger);
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{amount:.1} {unit}") }
+}
+
+/// A length of time, as people say it.
+pub(super) fn span(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min {} s", seconds % 60),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// A moment (ms since the Unix epoch) in the local zone, in the form of `format`.
+pub(super) fn moment(ms: i64, format: &str) -> String {
+    let Ok(at) = jiff::Timestamp::from_millisecond(ms) else { return "-".to_owned() };
+    at.to_zoned(jiff::tz::TimeZone::system()).strftime(format).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_by_columns_not_characters() {
+        for (text, columns, expected) in [
+            ("hej", 3, "hej"),
+            ("hejsan", 4, "hej…"),
+            ("日本語", 5, "日本…"),
+            ("日本語", 4, "日…"),
+            ("a\u{1b}[2Jb\n", 20, "a\\u{1b}[2Jb\\n"),
+            ("abc\u{202e}", 20, "abc\\u{202e}"),
+        ] {
+            assert_eq!(shorten(text, columns), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn json_is_laid_out_without_touching_its_values() {
+        let json = r#"{"a":[],"b":{"n":12345678901234567890123,"s":"x\"}{,:\\"},"c":[1,{}]}"#;
+        let laid_out = "{\n  \"a\": [],\n  \"b\": {\n    \"n\": 12345678901234567890123,\n    \"s\": \"x\\\"}{,:\\\\\"\n  },\n  \"c\": [\n    1,\n    {}\n  ]\n}";
+        assert_eq!(pretty(json), laid_out);
+    }
+
+    #[test]
+    fn amounts_are_said_as_people_say_them() {
+        assert_eq!(
+            (bytes(1023), bytes(1536), bytes(3 << 30)),
+            ("1023 B".into(), "1.5 KiB".into(), "3.0 GiB".into())
+        );
+        assert_eq!(
+            (span(59_999), span(61_000), span(90_061_000)),
+            ("59 s".into(), "1 min 1 s".into(), "1 d 1 h".into())
+        );
+    }
+}

@@ -1,0 +1,248 @@
+//! One connection to the daemon: requests, subscriptions, and its end. It never comes back; a [link](crate::link)
+//! makes the next one.
+
+use crate::Options;
+use crate::inbox::{End, Inbox, Inboxes};
+use crate::transport::{Broken, Pulse, Receiver, Sender};
+use jsonrpsee::core::client::MiddlewareMethodResponse;
+use jsonrpsee::core::client::async_client::{Client as Background, ClientBuilder, RpcService};
+use jsonrpsee::core::middleware::{RpcServiceBuilder, RpcServiceT};
+use jsonrpsee::types::{Id, Request, ResponsePayload};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use stina_protocol::store::{ClientInfo, Hello, HelloParams, Ping, Versions, Welcome};
+use stina_protocol::{EntityId, Fault, Method, VERSION};
+use tokio::net::UnixStream;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+
+/// Why a request on one connection has no result.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The daemon said no.
+    Fault(Box<Fault>),
+    /// The connection broke; what was sent may have been done.
+    Lost(Broken),
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    service: RpcService,
+    /// Ends jsonrpsee's tasks when it is dropped.
+    _background: Background<RpcService>,
+    inboxes: Arc<Inboxes>,
+    pulse: Arc<Pulse>,
+    next_id: AtomicU64,
+    places: Semaphore,
+    calls: usize,
+    welcome: Mutex<Option<Welcome>>,
+    /// Where what outlives a dropped future goes on.
+    runtime: tokio::runtime::Handle,
+}
+
+impl Connection {
+    /// Connects and says hello. With it come the ids of subscriptions that are given up.
+    ///
+    /// # Errors
+    /// The daemon's refusal, or why there is no daemon.
+    pub(crate) async fn open(options: &Options) -> Result<(Arc<Self>, mpsc::Receiver<u64>), Failure> {
+        let limits = &options.limits;
+        let socket =
+            UnixStream::connect(&options.socket).await.map_err(|e| Failure::Lost(Broken::Io(e.into())))?;
+        let (read, write) = socket.into_split();
+        let (inboxes, given_up) = Inboxes::new(limits.subscription_bytes, limits.subscription_wait);
+        let pulse = Pulse::new();
+        let sender = Sender::new(write, Arc::clone(&pulse));
+        let receiver = Receiver::new(read, limits.message_bytes, Arc::clone(&inboxes), Arc::clone(&pulse));
+        // jsonrpsee's client waits for every reply with a timer thread of its own; calls here have their own
+        // deadlines, so they go to the service beneath it.
+        let service = Arc::new(OnceLock::new());
+        let beneath = Arc::clone(&service);
+        let middleware = RpcServiceBuilder::new().layer_fn(move |made: RpcService| {
+            let _ = beneath.set(made.clone());
+            made
+        });
+        let background = ClientBuilder::new()
+            .max_concurrent_requests(limits.calls)
+            .set_rpc_middleware(middleware)
+            .build_with_tokio(sender, receiver);
+        let Some(service) = service.get().cloned() else { return Err(Failure::Lost(Broken::Closed)) };
+        let connection = Arc::new(Self {
+            service,
+            _background: background,
+            inboxes,
+            pulse,
+            next_id: AtomicU64::new(0),
+            places: Semaphore::new(limits.calls),
+            calls: limits.calls,
+            welcome: Mutex::default(),
+            runtime: tokio::runtime::Handle::current(),
+        });
+        connection.hello(options).await?;
+        Ok((connection, given_up))
+    }
+
+    /// Says who is calling; answers the epoch.
+    pub(crate) async fn hello(&self, options: &Options) -> Result<String, Failure> {
+        let name = EntityId::new(options.name.as_str()).map_err(|reason| invalid("name", reason))?;
+        let client = ClientInfo { name, version: options.version.clone() };
+        let protocol = Some(Versions { min: VERSION, max: VERSION });
+        let welcome = self.ask::<Hello>(&HelloParams { client, protocol }).await?;
+        let epoch = welcome.epoch.clone();
+        *self.welcome() = Some(welcome);
+        Ok(epoch)
+    }
+
+    fn welcome(&self) -> MutexGuard<'_, Option<Welcome>> {
+        self.welcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call that speaks of this connection.
+    pub(crate) async fn ask<M: Method<Output: DeserializeOwned>>(
+        &self,
+        params: &M::Params,
+    ) -> Result<M::Output, Failure> {
+        let unreadable = |error: serde_json::Error| Failure::Lost(Broken::Unreadable(error.into()));
+        let params = serde_json::value::to_raw_value(params).map_err(unreadable)?;
+        let result = self.send(M::NAME, Some(&params)).await?;
+        serde_json::from_str(result.get()).map_err(unreadable)
+    }
+
+    /// Calls a method, once a place is free.
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Result<Box<RawValue>, Failure> {
+        let _place = self.place().await;
+        self.send(method, params).await
+    }
+
+    /// Waits for a place among the calls in flight; it is held as long as what this answers.
+    pub(crate) async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        self.places.acquire().await.ok()
+    }
+
+    /// Calls a method at once.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Result<Box<RawValue>, Failure> {
+        let id = Id::Number(self.next_id.fetch_add(1, Ordering::Relaxed));
+        let answered = self.service.call(Request::borrowed(method, params, id)).await;
+        // The service fails when jsonrpsee's tasks have ended, and says no more than that.
+        let response = answered.map_err(|_| {
+            self.pulse.end(Broken::Nonsense);
+            Failure::Lost(self.pulse.why())
+        })?;
+        match MiddlewareMethodResponse::into_response(response).into_inner().payload {
+            ResponsePayload::Success(result) => Ok(result.into_owned()),
+            ResponsePayload::Error(error) => Err(Failure::Fault(fault(&error).into())),
+        }
+    }
+
+    /// Opens a subscription. Cancel safe: one that nobody waits for any more is ended.
+    pub(crate) async fn subscribe(
+        self: &Arc<Self>,
+        method: &'static str,
+        unsubscribe: &'static str,
+        params: Box<RawValue>,
+    ) -> Result<Feed, Failure> {
+        let this = Arc::clone(self);
+        let opening = self.runtime.spawn(async move {
+            let id = this.request(method, Some(&params)).await?;
+            let id =
+                serde_json::from_str(id.get()).map_err(|e| Failure::Lost(Broken::Unreadable(e.into())))?;
+            let inbox = this.inboxes.claim(id, unsubscribe);
+            Ok(Feed { id, inbox, connection: this })
+        });
+        // It does not panic, and is not aborted.
+        opening.await.unwrap_or(Err(Failure::Lost(Broken::Closed)))
+    }
+
+    /// Ends a subscription, unless somebody does so already.
+    pub(crate) fn unsubscribe(self: &Arc<Self>, id: u64) {
+        let Some(method) = self.inboxes.retire(id).filter(|_| !self.pulse.has_ended()) else { return };
+        let this = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let Ok(params) = serde_json::value::to_raw_value(&[id]) else { return };
+            if let Err(failure) = this.request(method, Some(&params)).await {
+                tracing::debug!(?failure, "could not unsubscribe");
+            }
+            this.inboxes.forget(id);
+        });
+    }
+
+    /// Id of the history that the daemon serves.
+    pub(crate) fn epoch(&self) -> String {
+        self.welcome().as_ref().map(|w| w.epoch.clone()).unwrap_or_default()
+    }
+
+    /// Process id of the daemon.
+    pub(crate) fn pid(&self) -> u32 {
+        self.welcome().as_ref().map_or(0, |w| w.server.pid)
+    }
+
+    /// Whether anybody waits for anything on this connection.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.places.available_permits() < self.calls || !self.inboxes.is_empty()
+    }
+
+    /// What is known of its health.
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    /// Asks for a sign of life.
+    pub(crate) async fn ping(&self) -> Result<(), Failure> {
+        self.ask::<Ping>(&stina_protocol::types::NoParams {}).await.map(drop)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.pulse.end(Broken::Closed);
+    }
+}
+
+fn invalid(field: &str, reason: String) -> Failure {
+    Failure::Fault(Box::new(stina_protocol::Error::invalid(field, reason).into()))
+}
+
+fn fault(error: &jsonrpsee::types::ErrorObject<'_>) -> Fault {
+    let read = serde_json::to_string(error).and_then(|text| serde_json::from_str(&text));
+    read.unwrap_or_else(|_| {
+        let what = error.message().to_owned();
+        Fault { code: error.code(), ..stina_protocol::Error::Unsupported { what }.into() }
+    })
+}
+
+/// An open subscription on one connection; it ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    id: u64,
+    inbox: Arc<Inbox>,
+    connection: Arc<Connection>,
+}
+
+impl Feed {
+    /// The next event, as JSON. Cancel safe.
+    pub(crate) async fn next(&self) -> Result<Box<str>, End> {
+        self.inbox.next().await
+    }
+
+    /// The connection that it is on.
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.connection.unsubscribe(self.id);
+    }
+}

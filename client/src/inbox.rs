@@ -1,0 +1,245 @@
+//! Events on their way to subscriptions: one bounded inbox each.
+//!
+//! *Bounded*: an inbox holds bytes up to its limit. When it is full the connection is held up for a moment, so
+//! that a reader that is merely slower than the socket loses nothing; then the subscription is given up. What
+//! an inbox holds never has a hole: nothing is put behind something that was dropped.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+
+/// Why an inbox gets no more events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was full for too long.
+    Full,
+    /// The connection ended.
+    Lost,
+    /// Nobody wants them.
+    Retired,
+}
+
+/// Events (JSON) of one subscription.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    held: Mutex<Held>,
+    arrived: Notify,
+    taken: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    events: VecDeque<Box<str>>,
+    bytes: usize,
+    end: Option<End>,
+    /// Whether somebody has taken it upon himself to unsubscribe.
+    retired: bool,
+    /// Name of the method to unsubscribe with, once its owner has said it.
+    unsubscribe: Option<&'static str>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every update below leaves the state whole, so a panic elsewhere while it was held does no harm.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Inbox {
+    /// The next event. Cancel safe. For one reader at a time.
+    pub(crate) async fn next(&self) -> Result<Box<str>, End> {
+        loop {
+            {
+                let mut held = lock(&self.held);
+                if let Some(event) = held.events.pop_front() {
+                    held.bytes -= event.len();
+                    self.taken.notify_one();
+                    return Ok(event);
+                }
+                if let Some(end) = held.end {
+                    return Err(end);
+                }
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    /// Puts an event in, if there is room; gives it back if there is none.
+    fn offer(&self, event: Box<str>, limit: usize) -> Option<Box<str>> {
+        let mut held = lock(&self.held);
+        if held.end.is_some() {
+            return None;
+        }
+        if !held.events.is_empty() && held.bytes + event.len() > limit {
+            return Some(event);
+        }
+        held.bytes += event.len();
+        held.events.push_back(event);
+        self.arrived.notify_one();
+        None
+    }
+
+    fn end(&self, end: End) {
+        lock(&self.held).end.get_or_insert(end);
+        self.arrived.notify_one();
+    }
+}
+
+/// The inboxes of one connection, by the ids of their subscriptions.
+///
+/// An inbox is made by whoever comes first: its owner, who learns the id from the reply to `subscribe`, or its
+/// first event, which may be quicker.
+#[derive(Debug)]
+pub(crate) struct Inboxes {
+    open: Mutex<Open>,
+    bytes: usize,
+    wait: Duration,
+    /// Tells of subscriptions that were given up, so that the daemon need not go on sending.
+    given_up: mpsc::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    by_id: HashMap<u64, Arc<Inbox>>,
+    closed: bool,
+}
+
+/// Subscriptions that may be given up before somebody unsubscribes them; more are dropped by the daemon later.
+const GIVEN_UP: usize = 64;
+
+impl Inboxes {
+    /// Inboxes of `bytes` each, and the ids of subscriptions as they are given up.
+    pub(crate) fn new(bytes: usize, wait: Duration) -> (Arc<Self>, mpsc::Receiver<u64>) {
+        let (given_up, ids) = mpsc::channel(GIVEN_UP);
+        (Arc::new(Self { open: Mutex::default(), bytes, wait, given_up }), ids)
+    }
+
+    fn inbox(&self, id: u64) -> Arc<Inbox> {
+        let mut open = lock(&self.open);
+        let closed = open.closed;
+        let inbox = open.by_id.entry(id).or_default();
+        if closed {
+            inbox.end(End::Lost);
+        }
+        Arc::clone(inbox)
+    }
+
+    /// The inbox of a subscription that was just opened, to be ended with `unsubscribe`.
+    pub(crate) fn claim(&self, id: u64, unsubscribe: &'static str) -> Arc<Inbox> {
+        let inbox = self.inbox(id);
+        lock(&inbox.held).unsubscribe = Some(unsubscribe);
+        inbox
+    }
+
+    /// Puts an event into its inbox. Waits for room, but not for long.
+    pub(crate) async fn deliver(&self, id: u64, event: Box<str>) {
+        let inbox = self.inbox(id);
+        let Some(mut event) = inbox.offer(event, self.bytes) else { return };
+        let room = async {
+            loop {
+                inbox.taken.notified().await;
+                match inbox.offer(event, self.bytes) {
+                    Some(still) => event = still,
+                    None => return,
+                }
+            }
+        };
+        if tokio::time::timeout(self.wait, room).await.is_err() {
+            inbox.end(End::Full);
+            let _ = self.given_up.try_send(id);
+        }
+    }
+
+    /// No more events come for a subscription. The method to unsubscribe with, unless somebody does so already;
+    /// who does calls [`Self::forget`] when the daemon has answered.
+    pub(crate) fn retire(&self, id: u64) -> Option<&'static str> {
+        let inbox = lock(&self.open).by_id.get(&id).map(Arc::clone)?;
+        inbox.end(End::Retired);
+        let mut held = lock(&inbox.held);
+        let unsubscribe = held.unsubscribe?;
+        (!std::mem::replace(&mut held.retired, true)).then_some(unsubscribe)
+    }
+
+    /// The daemon sends no more events of this subscription.
+    pub(crate) fn forget(&self, id: u64) {
+        lock(&self.open).by_id.remove(&id);
+    }
+
+    /// Whether there is no subscription.
+    pub(crate) fn is_empty(&self) -> bool {
+        lock(&self.open).by_id.is_empty()
+    }
+
+    /// The connection has ended.
+    pub(crate) fn close(&self) {
+        let mut open = lock(&self.open);
+        open.closed = true;
+        open.by_id.values().for_each(|inbox| inbox.end(End::Lost));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAIT: Duration = Duration::from_millis(20);
+
+    fn event(n: usize) -> Box<str> {
+        format!("{n:010}").into()
+    }
+
+    #[tokio::test]
+    async fn events_that_come_before_their_owner_are_kept() {
+        let (inboxes, _ids) = Inboxes::new(1000, WAIT);
+        inboxes.deliver(7, event(1)).await;
+        let inbox = inboxes.claim(7, "kv.unsubscribe");
+        inboxes.deliver(7, event(2)).await;
+        inboxes.close();
+        assert_eq!(inbox.next().await, Ok(event(1)));
+        assert_eq!(inbox.next().await, Ok(event(2)));
+        assert_eq!(inbox.next().await, Err(End::Lost));
+        assert_eq!(inboxes.claim(8, "kv.unsubscribe").next().await, Err(End::Lost));
+    }
+
+    #[tokio::test]
+    async fn a_full_inbox_is_given_up_without_a_hole() {
+        let (inboxes, mut ids) = Inboxes::new(35, WAIT);
+        let inbox = inboxes.claim(1, "kv.unsubscribe");
+        for n in 0..5 {
+            inboxes.deliver(1, event(n)).await;
+        }
+        assert_eq!(ids.recv().await, Some(1));
+        assert_eq!(inboxes.retire(1), Some("kv.unsubscribe"));
+        assert_eq!(inboxes.retire(1), None, "one unsubscribes");
+        for n in 0..3 {
+            assert_eq!(inbox.next().await, Ok(event(n)));
+            inboxes.deliver(1, event(9)).await;
+        }
+        assert_eq!(inbox.next().await, Err(End::Full));
+        inboxes.forget(1);
+        assert!(inboxes.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_is_merely_slow_loses_nothing() {
+        let (inboxes, _ids) = Inboxes::new(25, Duration::from_secs(20));
+        let inbox = inboxes.claim(1, "kv.unsubscribe");
+        let feeding = tokio::spawn(async move {
+            for n in 0..100 {
+                inboxes.deliver(1, event(n)).await;
+            }
+        });
+        for n in 0..100 {
+            tokio::task::yield_now().await;
+            assert_eq!(inbox.next().await, Ok(event(n)));
+        }
+        feeding.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_event_over_the_limit_passes() {
+        let (inboxes, _ids) = Inboxes::new(1, WAIT);
+        let inbox = inboxes.claim(1, "kv.unsubscribe");
+        inboxes.deliver(1, event(1)).await;
+        assert_eq!(inbox.next().await, Ok(event(1)));
+    }
+}

@@ -1,0 +1,90 @@
+//! `client.kv()`: small state under a key.
+
+use crate::{Client, Result};
+use serde::Serialize;
+use stina_protocol::kv::{
+    Delete, DeleteParams, Entry, Get, GetParams, Increment, IncrementParams, Key, List, ListParams, Set,
+    SetParams,
+};
+use stina_protocol::{Error as Kind, Json, Page, Reply};
+
+/// The methods `kv.*`. Their errors are those of [`Client::call`].
+#[derive(Debug, Clone)]
+pub struct Kv {
+    client: Client,
+}
+
+fn key(text: impl Into<String>) -> Result<Key> {
+    Ok(Key::new(text).map_err(|reason| Kind::invalid("key", reason))?)
+}
+
+impl Kv {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// The entry under a key, if there is one.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn get(&self, name: impl Into<String>) -> Result<Reply<Option<Entry>>> {
+        self.client.call::<Get>(GetParams { key: key(name)? }).await
+    }
+
+    /// Puts a value under a key.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn set(&self, name: impl Into<String>, value: impl Serialize) -> Result<Reply<Entry>> {
+        self.put(name, value, None).await
+    }
+
+    /// Puts a value under a key if the entry's `rev` is `if_rev`; 0 is: if there is none.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `conflict` with the present entry.
+    pub async fn set_if(
+        &self,
+        name: impl Into<String>,
+        value: impl Serialize,
+        if_rev: u64,
+    ) -> Result<Reply<Entry>> {
+        self.put(name, value, Some(if_rev)).await
+    }
+
+    async fn put(
+        &self,
+        name: impl Into<String>,
+        value: impl Serialize,
+        if_rev: Option<u64>,
+    ) -> Result<Reply<Entry>> {
+        let text = serde_json::to_string(&value).map_err(|e| Kind::invalid("value", e.to_string()))?;
+        let value = Json::parse(&text)?;
+        self.client.call::<Set>(SetParams { key: key(name)?, value, if_rev }).await
+    }
+
+    /// Removes an entry; answers the one removed.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn delete(&self, name: impl Into<String>) -> Result<Reply<Option<Entry>>> {
+        self.client.call::<Delete>(DeleteParams { key: key(name)?, if_rev: None }).await
+    }
+
+    /// Adds to the number under a key; a missing one counts as 0.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `invalid` when there is something else under the key.
+    pub async fn increment(&self, name: impl Into<String>, by: i64) -> Result<Reply<Entry>> {
+        let params = IncrementParams { key: key(name)?, by: Some(by), if_rev: None };
+        self.client.call::<Increment>(params).await
+    }
+
+    /// One page of entries, by key.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn list(&self, params: ListParams) -> Result<Reply<Page<Entry>>> {
+        self.client.call::<List>(params).await
+    }
+}

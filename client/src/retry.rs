@@ -1,0 +1,154 @@
+//! Calls that outlive connections. *Exactly once*: a write is sent again with the same `requestId` until it is
+//! answered or its deadline has passed, and the daemon does it once.
+
+use crate::connection::Failure;
+use crate::link::{Link, backoff};
+use crate::transport::Broken;
+use crate::{Error, Result};
+use memchr::memchr2_iter;
+use serde_json::value::RawValue;
+use std::time::Duration;
+use stina_protocol::json::{MAX_DEPTH, check_depth};
+use stina_protocol::{Error as Kind, Fault, RequestId};
+use tokio::time::{Instant, sleep, timeout_at};
+use uuid::Uuid;
+
+/// A call, ready to be sent as often as need be.
+#[derive(Debug)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) params: Option<Box<RawValue>>,
+    /// The id that `params` carry, of a write.
+    pub(crate) request_id: Option<RequestId>,
+    /// Whether to send it again when a connection breaks.
+    pub(crate) retry: bool,
+    pub(crate) within: Duration,
+}
+
+/// A new id for a write.
+pub(crate) fn new_request_id() -> Result<RequestId> {
+    RequestId::new(Uuid::now_v7().to_string()).map_err(Error::Protocol)
+}
+
+/// Params (the JSON text of an object) with `requestId` in them.
+pub(crate) fn stamp(params: &str, id: &RequestId) -> String {
+    let members = params.trim_ascii_start().strip_prefix('{').unwrap_or("}").trim_ascii_start();
+    let comma = if members.starts_with('}') { "" } else { "," };
+    ["{\"requestId\":\"", id.as_str(), "\"", comma, members].concat()
+}
+
+/// Params as they are sent, if the daemon would take them as a frame at all: it could not say to which call it
+/// answers that it does not.
+pub(crate) fn checked(params: String, limit: usize) -> Result<Box<RawValue>> {
+    /// Bytes of a request beside its params.
+    const ENVELOPE: usize = 512;
+    if params.len() > limit.saturating_sub(ENVELOPE) {
+        return Err(Kind::TooLarge { limit: limit as u64 }.into());
+    }
+    // The request is one level around them.
+    if memchr2_iter(b'[', b'{', params.as_bytes()).nth(MAX_DEPTH - 1).is_some() {
+        check_depth(&["[", &params, "]"].concat())?;
+    }
+    RawValue::from_string(params).map_err(|e| Kind::invalid("", format!("not JSON: {e}")).into())
+}
+
+impl Outgoing<'_> {
+    /// Sends it until it is answered.
+    pub(crate) async fn run(self, link: &Link) -> Result<Box<RawValue>> {
+        let deadline = deadline(self.within);
+        // What is known if no answer comes: whether it was sent, and what the daemon last said instead.
+        let (mut sent, mut refusal) = (false, None);
+        for attempt in 1_u32.. {
+            let answered = self.attempt(link, deadline, &mut sent).await;
+            match answered {
+                Some(Ok(result)) => return Ok(result),
+                Some(Err(Failure::Fault(fault))) if fault.error.is_transient() && self.retry => {
+                    refusal = Some(fault);
+                    let wait = sleep(backoff(&link.options().limits, attempt));
+                    if timeout_at(deadline, wait).await.is_err() {
+                        break;
+                    }
+                }
+                Some(Err(Failure::Fault(fault))) => return Err(Error::Rpc(fault)),
+                Some(Err(Failure::Lost(broken))) => {
+                    if broken.is_nonsense() && self.request_id.is_none() {
+                        return Err(Error::Protocol(broken.to_string()));
+                    }
+                    if !self.retry && self.request_id.is_none() {
+                        return Err(Error::Disconnected { method: self.method.to_owned() });
+                    }
+                    if broken.is_nonsense() || !self.retry {
+                        break;
+                    }
+                }
+                None => break,
+            }
+        }
+        Err(self.unanswered(link, sent, refusal))
+    }
+
+    /// Sends it once; `None` when the deadline has passed or the client was closed. `sent` is set as soon as the
+    /// daemon may have it, and stays set: an answer to a later attempt says nothing of an earlier one.
+    async fn attempt(
+        &self,
+        link: &Link,
+        deadline: Instant,
+        sent: &mut bool,
+    ) -> Option<std::result::Result<Box<RawValue>, Failure>> {
+        let connection = timeout_at(deadline, link.connection()).await.ok()?.ok()?;
+        let place = timeout_at(deadline, connection.place()).await.ok()?;
+        let sent_before = std::mem::replace(sent, true);
+        let request = connection.send(self.method, self.params.as_deref());
+        let answered = timeout_at(deadline, request).await.ok()?;
+        drop(place);
+        if let Err(Failure::Fault(_)) = answered {
+            *sent = sent_before;
+        }
+        Some(answered)
+    }
+
+    fn unanswered(self, link: &Link, sent: bool, refusal: Option<Box<Fault>>) -> Error {
+        match (sent, self.request_id, refusal) {
+            (true, Some(request_id), _) => Error::OutcomeUnknown { request_id },
+            (false, _, Some(refusal)) => Error::Rpc(refusal),
+            (true, None, _) => Error::TimedOut { method: self.method.to_owned(), after: self.within },
+            (false, _, None) => link.not_reachable(),
+        }
+    }
+}
+
+impl Broken {
+    /// Whether trying again would end the same way.
+    fn is_nonsense(&self) -> bool {
+        matches!(self, Self::TooLong(_) | Self::Unreadable(_))
+    }
+}
+
+/// The moment `within` from now; one that never comes for what does not fit.
+pub(crate) fn deadline(within: Duration) -> Instant {
+    const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+    Instant::now() + within.min(YEARS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn params_are_stamped() {
+        let id = RequestId::new("r").unwrap();
+        assert_eq!(stamp("{}", &id), r#"{"requestId":"r"}"#);
+        assert_eq!(stamp(" { \"a\":1}", &id), r#"{"requestId":"r","a":1}"#);
+    }
+
+    #[test]
+    fn what_the_daemon_could_not_read_is_refused_before_it_is_sent() {
+        let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(checked(nested(MAX_DEPTH - 1), 1000).is_ok());
+        assert!(matches!(checked(nested(MAX_DEPTH), 1000), Err(Error::Rpc(_))));
+        assert!(checked(format!("[\"{}\"]", "[".repeat(500)), 5000).is_ok());
+        let long = checked(format!("\"{}\"", "x".repeat(1000)), 1000);
+        assert_eq!(long.unwrap_err().kind(), Some(&Kind::TooLarge { limit: 1000 }));
+        assert!(checked("{".to_owned(), 1000).is_err());
+    }
+}

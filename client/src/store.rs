@@ -1,0 +1,84 @@
+//! `client.store()`: the store and the daemon itself.
+
+use crate::{CallOptions, Client, Error, Result};
+use stina_protocol::store::{
+    ChangePage, ChangesParams, ClientList, Clients, GetChanges, GetInfo, GetResult, Info, Ping, ResultParams,
+    Stop, StoredReply, Sync,
+};
+use stina_protocol::types::NoParams;
+use stina_protocol::{Reply, RequestId};
+
+/// The methods `store.*`. Their errors are those of [`Client::call`].
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+}
+
+impl Store {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// The newest revision, after reading a real row.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn ping(&self) -> Result<u64> {
+        Ok(self.client.call::<Ping>(NoParams {}).await?.rev)
+    }
+
+    /// Versions, sizes, counts, WAL, uptime and limits.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn info(&self) -> Result<Info> {
+        self.client.call::<GetInfo>(NoParams {}).await
+    }
+
+    /// Who is connected, with subscriptions and their lag.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn clients(&self) -> Result<ClientList> {
+        self.client.call::<Clients>(NoParams {}).await
+    }
+
+    /// Revisions out of the change log, with before and after.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `compacted` when the log no longer reaches back that far.
+    pub async fn changes(&self, params: ChangesParams) -> Result<Reply<ChangePage>> {
+        self.client.call::<GetChanges>(params).await
+    }
+
+    /// Waits until every event up to now was sent on this connection; answers the revision.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn sync(&self) -> Result<u64> {
+        Ok(self.client.call::<Sync>(NoParams {}).await?.rev)
+    }
+
+    /// What the write with that id answered: the way out of [`Error::OutcomeUnknown`].
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `not_found` when no such write happened, or more than 7 days ago.
+    pub async fn result(&self, request_id: RequestId) -> Result<StoredReply> {
+        self.client.call::<GetResult>(ResultParams { request_id }).await
+    }
+
+    /// Asks the daemon to stop; answers its newest revision, if it came to say so. It is sent once: a daemon that
+    /// was started meanwhile is not stopped.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn stop(&self) -> Result<Option<u64>> {
+        let how = CallOptions { once: true, ..CallOptions::default() };
+        match self.client.call_with::<Stop>(NoParams {}, how).await {
+            Ok(rev) => Ok(Some(rev.rev)),
+            // The daemon that was asked is gone, which is what was wanted.
+            Err(Error::Disconnected { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

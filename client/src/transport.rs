@@ -1,0 +1,269 @@
+//! NDJSON over a Unix socket, as jsonrpsee's client core wants it: one message a line.
+//!
+//! Replies go to jsonrpsee. Notifications go straight into the inboxes of their subscriptions: jsonrpsee's own
+//! channels count messages where bytes matter, and lose one from the middle when they are full.
+
+use crate::inbox::Inboxes;
+use jsonrpsee::core::client::{ReceivedMessage, TransportReceiverT, TransportSenderT};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use stina_protocol::Fault;
+use stina_protocol::frame::{Line, LineSplitter};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// Why a connection ended.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Broken {
+    #[error("the daemon closed the connection")]
+    Hangup,
+    #[error("{0}")]
+    Io(Arc<io::Error>),
+    #[error("a message of more than {0} bytes")]
+    TooLong(usize),
+    /// The daemon answered nobody in particular: it could not read what it was sent, or takes no connections.
+    #[error("{0}")]
+    Refused(Box<Fault>),
+    #[error("a notification that can't be read: {0}")]
+    Unreadable(Arc<serde_json::Error>),
+    /// jsonrpsee's client gave up: an answer to no question, say.
+    #[error("the daemon's answers make no sense")]
+    Nonsense,
+    #[error("the daemon gave no sign of life")]
+    Silent,
+    #[error("closed")]
+    Closed,
+}
+
+/// What is known of a connection's health, shared by its two directions and those who use it.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    began: Instant,
+    /// When something last arrived, in milliseconds since `began`.
+    heard: AtomicU64,
+    end: CancellationToken,
+    why: OnceLock<Broken>,
+}
+
+impl Pulse {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            began: Instant::now(),
+            heard: AtomicU64::new(0),
+            end: CancellationToken::new(),
+            why: OnceLock::new(),
+        })
+    }
+
+    /// Ends the connection, unless it has ended before.
+    pub(crate) fn end(&self, why: Broken) {
+        let _ = self.why.set(why);
+        self.end.cancel();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.end.is_cancelled()
+    }
+
+    pub(crate) async fn ended(&self) -> Broken {
+        self.end.cancelled().await;
+        self.why()
+    }
+
+    pub(crate) fn why(&self) -> Broken {
+        self.why.get().cloned().unwrap_or(Broken::Hangup)
+    }
+
+    /// How long nothing has arrived.
+    pub(crate) fn silence(&self) -> Duration {
+        self.began.elapsed().saturating_sub(Duration::from_millis(self.heard.load(Ordering::Relaxed)))
+    }
+
+    fn hear(&self) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.heard.store(now, Ordering::Relaxed);
+    }
+}
+
+/// Lines to the daemon.
+pub(crate) struct Sender {
+    socket: OwnedWriteHalf,
+    pulse: Arc<Pulse>,
+}
+
+impl Sender {
+    pub(crate) fn new(socket: OwnedWriteHalf, pulse: Arc<Pulse>) -> Self {
+        Self { socket, pulse }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        let written = match self.socket.try_write(bytes) {
+            Ok(written) if written == bytes.len() => return Ok(()),
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => return Err(Broken::Io(error.into())),
+        };
+        tokio::select! {
+            rest = self.socket.write_all(&bytes[written..]) => rest.map_err(|e| Broken::Io(e.into())),
+            why = self.pulse.ended() => Err(why),
+        }
+    }
+}
+
+impl TransportSenderT for Sender {
+    type Error = Broken;
+
+    async fn send(&mut self, mut message: String) -> Result<(), Broken> {
+        message.push('\n');
+        let sent = self.write(message.as_bytes()).await;
+        sent.inspect_err(|why| self.pulse.end(why.clone()))
+    }
+}
+
+/// Lines from the daemon.
+pub(crate) struct Receiver {
+    socket: OwnedReadHalf,
+    splitter: LineSplitter,
+    limit: usize,
+    inboxes: Arc<Inboxes>,
+    pulse: Arc<Pulse>,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Receiver {
+    pub(crate) fn new(socket: OwnedReadHalf, limit: usize, inboxes: Arc<Inboxes>, pulse: Arc<Pulse>) -> Self {
+        let ended = Box::pin(pulse.end.clone().cancelled_owned());
+        Self { socket, splitter: LineSplitter::new(limit), limit, inboxes, pulse, ended }
+    }
+
+    async fn next_reply(&mut self) -> Result<Vec<u8>, Broken> {
+        loop {
+            while let Some(line) = self.splitter.take() {
+                let line = match line {
+                    Line::Whole(line) => line,
+                    Line::TooLong => return Err(Broken::TooLong(self.limit)),
+                };
+                match sort(line)? {
+                    Sorted::Reply => return Ok(line.to_vec()),
+                    Sorted::Event { subscription, event } => {
+                        self.inboxes.deliver(subscription, event).await;
+                    }
+                }
+            }
+            tokio::select! {
+                read = self.socket.read_buf(self.splitter.buffer()) => match read {
+                    Ok(0) => return Err(Broken::Hangup),
+                    Ok(_) => self.pulse.hear(),
+                    Err(error) => return Err(Broken::Io(error.into())),
+                },
+                () = &mut self.ended => return Err(self.pulse.why()),
+            }
+        }
+    }
+}
+
+impl TransportReceiverT for Receiver {
+    type Error = Broken;
+
+    async fn receive(&mut self) -> Result<ReceivedMessage, Broken> {
+        let reply = self.next_reply().await;
+        reply.map(ReceivedMessage::Bytes).inspect_err(|why| self.pulse.end(why.clone()))
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.pulse.end(Broken::Nonsense);
+        self.inboxes.close();
+    }
+}
+
+enum Sorted {
+    Reply,
+    Event { subscription: u64, event: Box<str> },
+}
+
+#[derive(Deserialize)]
+struct Notification<'a> {
+    #[serde(borrow)]
+    params: NotificationParams<'a>,
+}
+
+#[derive(Deserialize)]
+struct NotificationParams<'a> {
+    subscription: u64,
+    #[serde(borrow)]
+    result: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    method: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    id: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    error: Option<Fault>,
+}
+
+/// Tells replies from notifications. The daemon's own way of writing them is recognised without parsing.
+fn sort(line: &[u8]) -> Result<Sorted, Broken> {
+    let unreadable = |error: serde_json::Error| Broken::Unreadable(error.into());
+    let is_notification = line.starts_with(br#"{"jsonrpc":"2.0","method":"#.as_slice());
+    if !is_notification {
+        let id = line.strip_prefix(br#"{"jsonrpc":"2.0","id":"#.as_slice());
+        if id.is_some_and(|id| !id.starts_with(b"null")) || line.first() == Some(&b'[') {
+            return Ok(Sorted::Reply);
+        }
+        let head: Head = serde_json::from_slice(line).map_err(unreadable)?;
+        if let (None, Some(fault)) = (&head.id, head.error) {
+            return Err(Broken::Refused(fault.into()));
+        }
+        if head.method.is_none() {
+            return Ok(Sorted::Reply);
+        }
+    }
+    let Notification { params } = serde_json::from_slice(line).map_err(unreadable)?;
+    Ok(Sorted::Event { subscription: params.subscription, event: params.result.get().into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_told_apart_however_their_members_are_ordered() {
+        for (line, expected) in [
+            (r#"{"jsonrpc":"2.0","id":1,"result":{"method":"x"}}"#, "reply"),
+            (r#"{"result":1,"id":1,"jsonrpc":"2.0"}"#, "reply"),
+            (
+                r#"{"jsonrpc":"2.0","method":"kv.event","params":{"subscription":7,"result":{"a":1}}}"#,
+                "7 {\"a\":1}",
+            ),
+            (r#"{"params":{"result":[],"subscription":8},"method":"kv.event"}"#, "8 []"),
+            (
+                r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32007,"message":"busy","data":{"kind":"busy"}}}"#,
+                "busy, try again later",
+            ),
+            (
+                r#"{"jsonrpc":"2.0","method":"kv.event","params":{"subscription":"x","result":1}}"#,
+                "unreadable",
+            ),
+            ("{", "unreadable"),
+        ] {
+            let sorted = match sort(line.as_bytes()) {
+                Ok(Sorted::Reply) => "reply".to_owned(),
+                Ok(Sorted::Event { subscription, event }) => format!("{subscription} {event}"),
+                Err(Broken::Unreadable(_)) => "unreadable".to_owned(),
+                Err(other) => other.to_string(),
+            };
+            assert_eq!(sorted, expected, "{line}");
+        }
+    }
+}

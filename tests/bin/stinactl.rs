@@ -1,0 +1,7 @@
+//! `stinactl`, for the tests of this package.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stina_client::cli::main()
+}

@@ -1,0 +1,117 @@
+//! `stinactl call` and `result`, and the exit codes of whatever goes wrong.
+
+use super::{command, ctl, ctl_with, ok};
+use crate::{STINAD, daemon};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixListener;
+use stina_tests::Daemon;
+
+#[test]
+fn call_passes_params_and_results_through() {
+    let daemon = daemon();
+    let big = r#"{"key":"a","value":{"z":1,"a":12345678901234567890123}}"#;
+    let set = ctl_with(&daemon, &["call", "kv.set", "-", "--json"], big);
+    assert!(set.out.contains(r#""value":{"z":1,"a":12345678901234567890123}"#), "{set:?}");
+    let laid_out = ok(&daemon, &["call", "kv.get", r#"{"key":"a"}"#]);
+    assert!(laid_out.contains("\n    \"key\": \"a\",\n"), "{laid_out}");
+    assert_eq!(ctl(&daemon, &["call", "store.ping", "--json"]).json(), [json!({"rev": 1})]);
+    let document = ctl(&daemon, &["call", "rpc.discover", "--json"]).json();
+    assert_eq!(document[0]["openrpc"], "1.3.2");
+}
+
+#[test]
+fn a_call_with_a_request_id_happens_once_and_result_tells_of_it() {
+    let daemon = daemon();
+    let incr = ["call", "kv.increment", r#"{"key":"n"}"#, "--request-id", "once", "--json"];
+    let first = ok(&daemon, &incr);
+    assert_eq!(ok(&daemon, &incr), first);
+    assert_eq!(ok(&daemon, &["call", "kv.increment", r#"{"key":"n","requestId":"once"}"#, "--json"]), first);
+    assert_eq!(ok(&daemon, &["kv", "get", "n"]), "1");
+    assert_eq!(ok(&daemon, &["result", "once", "--json"]), first);
+    let told = ok(&daemon, &["result", "once"]);
+    assert!(told.starts_with("it happened, as revision 1\n"), "{told}");
+    let other = ctl(&daemon, &["call", "kv.increment", r#"{"key":"m"}"#, "--request-id", "once"]);
+    assert_eq!(other.code, 5, "{other:?}");
+    let never = ctl(&daemon, &["result", "never"]);
+    assert_eq!(never.code, 4);
+    assert!(never.err.contains("did not happen"), "{never:?}");
+}
+
+#[test]
+fn every_sort_of_failure_has_its_exit_code_and_says_what_to_do() {
+    let daemon = daemon();
+    ok(&daemon, &["kv", "set", "a", "1"]);
+    for (args, code, says) in [
+        (&["call", "kv.gte", "{}"][..], 1, "did you mean `kv.get`?"),
+        (&["call", "zzzzzz"], 1, "rpc.discover"),
+        (&["call", "kv.subscribe"], 6, "stinactl watch"),
+        (&["frobnicate"], 2, "Usage"),
+        (&["kv", "get"], 2, "Usage"),
+        (&["call", "kv.get", "{oops"], 2, "not JSON"),
+        (&["--timeout", "soon", "status"], 2, "seconds"),
+        (&["kv", "get", "missing"], 4, "kv `missing` not found"),
+        (&["kv", "set", "a", "2", "--if-rev", "7"], 5, "it is now {"),
+        (&["call", "kv.get", "[1]"], 6, "object"),
+        (&["call", "kv.set", r#"{"key":"a","value":1,"colour":2}"#], 6, "colour"),
+        (&["kv", "set", "", "1"], 6, "key"),
+        (&["kv", "incr", "a", "9007199254740993"], 6, "by"),
+        (&["watch", "--module", "nothing"], 6, "nothing"),
+    ] {
+        let ran = ctl(&daemon, args);
+        assert_eq!(ran.code, code, "{args:?}: {ran:?}");
+        assert!(ran.err.contains(says), "{args:?}: {ran:?}");
+        assert_eq!(ran.out, "", "{args:?}");
+    }
+    let help = ctl(&daemon, &["--help"]);
+    assert_eq!((help.code, help.err.as_str()), (0, ""));
+    assert!(help.out.contains("7 outcome unknown"));
+}
+
+#[test]
+fn without_a_daemon_it_says_how_to_start_one() {
+    let nobody = Daemon::prepare(STINAD, &[], &[]);
+    for args in [&["status"][..], &["kv", "get", "a"], &["watch"], &["stop"]] {
+        let ran = ctl(&nobody, args);
+        assert_eq!((ran.code, ran.out.as_str()), (3, ""), "{args:?}");
+        assert!(ran.err.contains("stinad.sock") && ran.err.contains("`stinad`"), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_write_whose_answer_is_lost_exits_with_7_and_names_its_id() {
+    let home = Daemon::prepare(STINAD, &[], &[]);
+    let socket = home.home().join("mute.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    // Welcomes everybody, then listens in silence.
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let hello: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+            let welcome = json!({"server": {"version": "0", "pid": 1}, "protocol": 1, "capabilities": [],
+                "epoch": "e", "rev": 0, "oldestRev": 0, "dbPath": ""});
+            let reply = json!({"jsonrpc": "2.0", "id": hello["id"], "result": welcome});
+            writeln!(&stream, "{reply}").unwrap();
+            std::thread::spawn(move || lines.for_each(drop));
+        }
+    });
+    let socket = socket.to_str().unwrap();
+    let ran = ctl(&home, &["--socket", socket, "--timeout", "0.3", "kv", "set", "a", "1"]);
+    assert_eq!((ran.code, ran.out.as_str()), (7, ""), "{ran:?}");
+    assert!(ran.err.contains("stinactl result 0"), "{ran:?}");
+    let read = ctl(&home, &["--socket", socket, "--timeout", "0.3", "kv", "get", "a"]);
+    assert_eq!(read.code, 3, "{read:?}");
+}
+
+#[test]
+fn a_closed_output_ends_it_quietly() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    for i in 0..50 {
+        peer.call("kv.set", json!({"key": format!("k{i}"), "value": "x".repeat(10_000)}));
+    }
+    let mut child = command(&daemon, &["kv", "list", "--json"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}

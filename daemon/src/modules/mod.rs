@@ -1,6 +1,7 @@
 //! The modules. *Blind core*: [`ALL`] is the only place that names them.
 
 pub mod kv;
+pub mod text_search;
 
 use crate::rpc::Module;
 

@@ -18,6 +18,7 @@ pub mod types;
 
 pub mod kv;
 pub mod store;
+pub mod todo;
 
 pub use error::{Error, Fault};
 pub use json::{Json, JsonObject};

@@ -70,6 +70,20 @@ export type ClientState = {
   version: string | null;
 };
 
+/** A comment on a todo. */
+export type Comment = {
+  /** What it says. */
+  content: string;
+  /** When it was made, in milliseconds since the Unix epoch. */
+  createdAt: number;
+  /** Its id. */
+  id: string;
+  /** Revision that made it. */
+  rev: number;
+  /** The todo. */
+  todoId: string;
+};
+
 /** Words of a message that is being streamed. */
 export type Delta = {
   /** Its conversation. */
@@ -117,6 +131,9 @@ export type Event = Changes & {
   messageId: string;
   type: "cancel";
 };
+
+/** The ids that a method looks up at once: at most 1000. */
+export type Ids = EntityId[];
 
 /** Answer of `Info`. */
 export type Info = {
@@ -192,6 +209,9 @@ export type LogRevision = {
   rev: number;
 };
 
+/** A time that a caller gives: whole milliseconds since the Unix epoch, within what JavaScript's `Date` can say. */
+export type Millis = number;
+
 /** What happened to an entity. */
 export type Op = "put" | "delete";
 
@@ -211,12 +231,36 @@ export type Page = {
   next: string | null;
 };
 
+/** One page of a list. */
+export type Page2 = {
+  /** The items, in the list's order. */
+  items: Todo[];
+  /** Opaque cursor of the next page; null at the end. */
+  next: string | null;
+};
+
+/** One page of a list. */
+export type Page3 = {
+  /** The items, in the list's order. */
+  items: Comment[];
+  /** Opaque cursor of the next page; null at the end. */
+  next: string | null;
+};
+
 /** The envelope of every data method. */
 export type Reply = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
   value: Entry | null;
+};
+
+/** The envelope of every data method. */
+export type Reply10 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Page3;
 };
 
 /** The envelope of every data method. */
@@ -259,6 +303,30 @@ export type Reply6 = {
   value: TransactOutput;
 };
 
+/** The envelope of every data method. */
+export type Reply7 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Comment;
+};
+
+/** The envelope of every data method. */
+export type Reply8 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Todo;
+};
+
+/** The envelope of every data method. */
+export type Reply9 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Page2;
+};
+
 /** Id of one write, chosen by its caller: a repeat with the same id changes nothing and gets the same answer. */
 export type RequestId = string;
 
@@ -278,6 +346,9 @@ export type ServerInfo = {
   /** Version of `stinad`. */
   version: string;
 };
+
+/** How far a todo has come. Read in any case, with `-` and spaces for `_`, and by some other names: see `Status::read`. */
+export type Status = "not_started" | "in_progress" | "completed" | "cancelled";
 
 /** One step of `Transact`. */
 export type Step = {
@@ -299,6 +370,32 @@ export type SubscriptionState = {
   method: string;
   /** Last revision it has taken in. */
   rev: number;
+};
+
+/** Something to do. */
+export type Todo = {
+  /** How many comments it has. */
+  commentCount: number;
+  /** When it was made, in milliseconds since the Unix epoch. */
+  createdAt: number;
+  /** More about it. */
+  description: string | null;
+  /** When it is due, in milliseconds since the Unix epoch. */
+  dueAt: number | null;
+  /** Its id. */
+  id: string;
+  /** Any JSON object, kept as it was given. */
+  metadata: {} | null;
+  /** Revision that last changed it, comments included. */
+  rev: number;
+  /** Where it came from. */
+  source: string | null;
+  /** How far it has come. */
+  status: Status;
+  /** What is to be done; never empty in a todo made through `todo.create`. */
+  title: string;
+  /** When it was last updated; a comment is no update. */
+  updatedAt: number;
 };
 
 /** Answer of `Transact`. */
@@ -517,10 +614,161 @@ export interface Methods {
     };
     result: boolean;
   };
+  /** Puts a comment on a todo. */
+  "todo.addComment": {
+    params: {
+      /** What to say. White space around it is taken off. */
+      content: string;
+      /** The todo. */
+      todoId: EntityId;
+      /** Id of the comment; a new one when not said. */
+      id?: EntityId | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply7;
+  };
+  /** Makes a todo. */
+  "todo.create": {
+    params: {
+      /** What is to be done. White space around it is taken off. */
+      title: string;
+      /** More about it. */
+      description?: string | null;
+      /** When it is due. */
+      dueAt?: Millis | null;
+      /** Its id; a new one when not said. */
+      id?: EntityId | null;
+      /** Any JSON object. */
+      metadata?: {} | null;
+      /** Where it came from. */
+      source?: string | null;
+      /** How far it has come; `not_started` when not said. */
+      status?: Status | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply8;
+  };
+  /** Removes a todo and its comments; answers the todo. */
+  "todo.delete": {
+    params: {
+      /** The todo. */
+      id: EntityId;
+      /** Only if the todo's `rev` is this. */
+      ifRev?: number | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply8;
+  };
+  /** Removes a comment; answers it. */
+  "todo.deleteComment": {
+    params: {
+      /** The comment. */
+      id: EntityId;
+      /** Only if the comment's `rev` is this. */
+      ifRev?: number | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply7;
+  };
+  /** The todo with that id, else the newest with that title, whatever its case. */
+  "todo.find": {
+    params: {
+      /** An id, or a title in any case. */
+      identifier: string;
+    };
+    result: Reply8;
+  };
+  /** One todo. */
+  "todo.get": {
+    params: {
+      /** The todo. */
+      id: EntityId;
+    };
+    result: Reply8;
+  };
+  /** Todos by due date, those without one last; then by `createdAt` and id. */
+  "todo.list": {
+    params: {
+      /** Where the last page ended. */
+      cursor?: string | null;
+      /** Only todos that are due later than this. */
+      dueAfter?: Millis | null;
+      /** Only todos that are due earlier than this. */
+      dueBefore?: Millis | null;
+      /** Archived ones too: completed or cancelled, and last updated before the daemon's local midnight. */
+      includeArchived?: boolean;
+      /** Most todos of one page. A page also ends once it is large. */
+      limit?: Limit;
+      /** Only todos with one of these. */
+      status?: Status[] | null;
+    };
+    result: Reply9;
+  };
+  /** The comments of some todos, oldest first (by `createdAt` and id). */
+  "todo.listComments": {
+    params: {
+      /** The todos; one that does not exist has no comments. */
+      todoIds: Ids;
+      /** Where the last page ended. */
+      cursor?: string | null;
+      /** Most comments of one page. A page also ends once it is large. */
+      limit?: Limit;
+    };
+    result: Reply10;
+  };
+  /** Changes of todos and comments. */
+  "todo.subscribe": {
+    params: {
+      /** Epoch that `since` belongs to. */
+      epoch?: string | null;
+      /** Begin with the present entities; with `since`, only when the log can't serve it. */
+      initial?: boolean;
+      /** Replay every revision after this one, then go on live. */
+      since?: number | null;
+    };
+    result: number;
+  };
+  /** Ends a subscription; answers whether there was one. Params: `[id]`. */
+  "todo.unsubscribe": {
+    params: {
+      /** Id that `subscribe` answered. */
+      subscription: number;
+    };
+    result: boolean;
+  };
+  /** Changes a todo. */
+  "todo.update": {
+    params: {
+      /** The todo. */
+      id: EntityId;
+      /** More about it. */
+      description?: string | null;
+      /** When it is due. */
+      dueAt?: Millis | null;
+      /** Only if the todo's `rev` is this. */
+      ifRev?: number | null;
+      /** Any JSON object; it takes the place of the old one as a whole. */
+      metadata?: {} | null;
+      /** Where it came from. */
+      source?: string | null;
+      /** How far it has come. */
+      status?: Status | null;
+      /** What is to be done. White space around it is taken off. */
+      title?: string | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply8;
+  };
 }
 
 /** Params of every notification, by method. */
 export interface Notifications {
   "kv.event": { subscription: number; result: SubscriptionEvent };
   "store.event": { subscription: number; result: SubscriptionEvent };
+  "todo.event": { subscription: number; result: SubscriptionEvent };
 }

@@ -162,14 +162,19 @@ struct Cancel {
     message_id: String,
 }
 
-/// Where a subscription begins: part of the params of every `subscribe`.
+/// Where a subscription begins: part of the params of every `subscribe`, and all of them where a module has no
+/// filters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Start {
     /// Replay every revision after this one, then go on live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
     /// Epoch that `since` belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<String>,
     /// Begin with the present entities; with `since`, only when the log can't serve it.
+    #[serde(default)]
     pub initial: bool,
 }
 

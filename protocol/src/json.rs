@@ -112,6 +112,44 @@ impl JsonSchema for Json {
     }
 }
 
+/// A JSON object, kept as it was given.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct JsonObject(Json);
+
+impl JsonObject {
+    /// Takes `json` if it is an object.
+    ///
+    /// # Errors
+    /// `invalid` when it is another value.
+    pub fn new(json: Json) -> Result<Self> {
+        if json.is_object() { Ok(Self(json)) } else { Err(Error::invalid("", "must be a JSON object")) }
+    }
+
+    /// The value.
+    pub fn json(&self) -> &Json {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        Self::new(Json::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for JsonObject {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "JsonObject".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object" })
+    }
+}
+
 /// Refuses text whose arrays and objects are nested deeper than [`MAX_DEPTH`].
 ///
 /// # Errors

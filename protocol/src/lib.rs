@@ -2,7 +2,7 @@
 //!
 //! Everything both sides must agree on lives here once, in reading order: how bytes become messages
 //! ([`frame`], [`envelope`]), what can go wrong ([`error`]), what a method is ([`method`]), the common types
-//! ([`types`], [`json`]), what subscribers are told ([`event`]), and the methods of each module.
+//! ([`types`], [`text`], [`json`]), what subscribers are told ([`event`]), and the methods of each module.
 //!
 //! There is no I/O and no SQL in this crate.
 
@@ -13,13 +13,15 @@ pub mod frame;
 pub mod json;
 pub mod method;
 pub mod paths;
+pub mod text;
 pub mod types;
 
 pub mod kv;
 pub mod store;
+pub mod todo;
 
 pub use error::{Error, Fault};
-pub use json::Json;
+pub use json::{Json, JsonObject};
 pub use method::{Kind, Method, Reply};
 pub use types::{EntityId, Page, RequestId};
 

@@ -1,4 +1,4 @@
-//! Types that every module uses: ids, pages, three-state fields.
+//! Types that every module uses: ids, times, pages, three-state fields.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -97,6 +97,60 @@ impl<'de> Deserialize<'de> for Limit {
     }
 }
 
+/// The ids that a method looks up at once: at most 1000.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Ids(#[schemars(length(max = 1000))] Vec<EntityId>);
+
+impl Ids {
+    /// Most ids.
+    pub const MAX: usize = 1000;
+
+    /// Takes `ids` if they are not too many.
+    pub fn new(ids: Vec<EntityId>) -> Option<Self> {
+        (ids.len() <= Self::MAX).then_some(Self(ids))
+    }
+
+    /// The ids.
+    pub fn as_slice(&self) -> &[EntityId] {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Ids {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(Vec::deserialize(deserializer)?)
+            .ok_or_else(|| serde::de::Error::custom(format_args!("more than {} ids", Self::MAX)))
+    }
+}
+
+/// A time that a caller gives: whole milliseconds since the Unix epoch, within what JavaScript's `Date` can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Millis(#[schemars(range(min = -8_640_000_000_000_000_i64, max = 8_640_000_000_000_000_i64))] i64);
+
+impl Millis {
+    /// Farthest time from the epoch (ECMA-262, section 21.4.1.1).
+    pub const MAX: i64 = 8_640_000_000_000_000;
+
+    /// The time `millis`, if it is within ±[`Self::MAX`].
+    pub fn new(millis: i64) -> Option<Self> {
+        (-Self::MAX..=Self::MAX).contains(&millis).then_some(Self(millis))
+    }
+
+    /// The number of milliseconds.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Millis {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(i64::deserialize(deserializer)?)
+            .ok_or_else(|| serde::de::Error::custom(format_args!("must be within ±{}", Self::MAX)))
+    }
+}
+
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Page<T> {
@@ -111,31 +165,14 @@ pub struct Page<T> {
 #[serde(deny_unknown_fields)]
 pub struct NoParams {}
 
-/// A field that an update may leave as it is (absent), clear (`null`) or set.
+/// Reads a field that an update may leave as it is: it is called for a member that is there, so that `null` is
+/// not taken for an absent one.
 ///
-/// For `#[serde(default, with = "stina_protocol::types::patch", skip_serializing_if = "Option::is_none")]` on
-/// an `Option<Option<T>>`.
-pub mod patch {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    /// Writes `Some(None)` as null.
-    ///
-    /// # Errors
-    /// The serializer's.
-    pub fn serialize<T: Serialize, S: Serializer>(
-        value: &Option<Option<T>>,
-        s: S,
-    ) -> Result<S::Ok, S::Error> {
-        value.serialize(s)
-    }
-
-    /// Reads a member that is there: null is `Some(None)`.
-    ///
-    /// # Errors
-    /// The deserializer's.
-    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-        d: D,
-    ) -> Result<Option<Option<T>>, D::Error> {
-        Option::<T>::deserialize(d).map(Some)
-    }
+/// For `#[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]` on an
+/// `Option<Option<T>>`, which `null` clears, or on an `Option<T>`, which can't be cleared: `null` is refused.
+///
+/// # Errors
+/// The deserializer's.
+pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(d).map(Some)
 }

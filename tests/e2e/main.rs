@@ -6,6 +6,7 @@ mod core;
 mod documents;
 mod house;
 mod stinactl;
+mod todo;
 
 use stina_tests::Daemon;
 

@@ -123,6 +123,7 @@ fn a_database_in_memory_does_everything_and_leaves_nothing() {
     let daemon = Daemon::start_with(STINAD, &["--db", ":memory:"], &[]);
     let mut watcher = daemon.peer();
     watcher.call("kv.subscribe", json!({"initial": true}));
+    watcher.drain();
     let mut peers: Vec<Peer> = (0..4).map(|_| daemon.peer()).collect();
     for i in 0..100 {
         for peer in &mut peers {

@@ -18,7 +18,8 @@ fn status_shows_the_daemon_and_its_clients() {
         daemon.database().display().to_string(),
         daemon.socket().display().to_string(),
         "revision  1, the log begins at 1, epoch ".to_owned(),
-        "entities  kv 1".to_owned(),
+        "entities  ".to_owned(),
+        "kv 1, ".to_owned(),
         "tui 2.1".to_owned(),
         "kv 2".to_owned(),
     ] {

@@ -1,13 +1,13 @@
 //! The methods `kv.*`.
 
 use super::{ENTRY, repository};
+use crate::modules::page::{self, PageBuilder};
 use crate::rpc::{Feed, Initial, Registry};
 use crate::store::{LiveChange, ReadTx, Result, WriteTx};
-use data_encoding::BASE64URL_NOPAD;
 use stina_protocol::kv::{
     Delete, Entry, Get, Increment, IncrementParams, List, ListParams, Set, Subscribe, SubscribeParams,
 };
-use stina_protocol::{Error, Json, Page};
+use stina_protocol::{Error, Json, Method, Page};
 
 pub(super) fn register(registry: &mut Registry) {
     registry.read::<Get>(|tx, p| repository::get(tx, p.key.as_str()));
@@ -21,25 +21,11 @@ pub(super) fn register(registry: &mut Registry) {
 }
 
 fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Entry>> {
-    let after = params.cursor.as_deref().map(decode_cursor).transpose()?;
-    let limit = params.limit.get();
-    let mut items = Vec::new();
-    let mut next = None;
-    repository::walk(tx, params.prefix.as_deref().unwrap_or_default(), after.as_deref(), |entry| {
-        if items.len() == limit {
-            next = items.last().map(|last: &Entry| BASE64URL_NOPAD.encode(last.key.as_bytes()));
-            return Ok(false);
-        }
-        items.push(entry);
-        Ok(true)
-    })?;
-    Ok(Page { items, next })
-}
-
-fn decode_cursor(cursor: &str) -> Result<String> {
-    let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok();
-    let key = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    Ok(key.ok_or_else(|| Error::invalid("cursor", "not a cursor that kv.list gave"))?)
+    let after: Option<String> = page::after(List::NAME, params.cursor.as_deref())?;
+    let mut page = PageBuilder::new(params.limit.get());
+    let prefix = params.prefix.as_deref().unwrap_or_default();
+    repository::walk(tx, prefix, after.as_deref(), |entry| page.push(entry))?;
+    page.finish(List::NAME, |last| last.key.clone())
 }
 
 fn increment(tx: &mut WriteTx<'_>, params: IncrementParams) -> Result<Entry> {

@@ -1,10 +1,11 @@
 //! The rows of `kv_entries`. Other modules compose through these functions, inside their own transaction.
 
 use super::ENTRY;
+use crate::modules::entity::check_rev;
 use crate::store::{ReadTx, Result, WriteTx};
 use rusqlite::{Row, params};
+use stina_protocol::Json;
 use stina_protocol::kv::Entry;
-use stina_protocol::{Error, Json};
 
 const COLUMNS: &str = "key, value, rev, updated_at";
 
@@ -33,7 +34,7 @@ pub fn get(tx: &ReadTx<'_>, key: &str) -> Result<Option<Entry>> {
 /// `conflict` when `if_rev` is not the entry's, and SQLite's.
 pub fn set(tx: &mut WriteTx<'_>, key: &str, value: Json, if_rev: Option<u64>) -> Result<Entry> {
     let before = get(tx, key)?;
-    check_rev(before.as_ref(), if_rev)?;
+    check_rev(before.as_ref().map(|entry| (entry, entry.rev)), if_rev)?;
     let entry = Entry { key: key.to_owned(), value, rev: tx.rev(), updated_at: tx.now() };
     tx.execute(
         "INSERT INTO kv_entries (key, value, rev, updated_at) VALUES (?, ?, ?, ?)
@@ -50,7 +51,7 @@ pub fn set(tx: &mut WriteTx<'_>, key: &str, value: Json, if_rev: Option<u64>) ->
 /// `conflict` when `if_rev` is not the entry's, and SQLite's.
 pub fn delete(tx: &mut WriteTx<'_>, key: &str, if_rev: Option<u64>) -> Result<Option<Entry>> {
     let before = get(tx, key)?;
-    check_rev(before.as_ref(), if_rev)?;
+    check_rev(before.as_ref().map(|entry| (entry, entry.rev)), if_rev)?;
     let Some(before) = before else { return Ok(None) };
     tx.execute("DELETE FROM kv_entries WHERE key = ?", [key])?;
     tx.delete(ENTRY, key, &before)?;
@@ -79,12 +80,4 @@ pub fn walk(
         }
     }
     Ok(())
-}
-
-fn check_rev(current: Option<&Entry>, if_rev: Option<u64>) -> Result<()> {
-    if if_rev.is_none_or(|rev| rev == current.map_or(0, |entry| entry.rev)) {
-        return Ok(());
-    }
-    let current = current.map(serde_json::to_value).transpose()?;
-    Err(Error::Conflict { current }.into())
 }

@@ -1,0 +1,136 @@
+//! Pages of a list: bounded in items and in bytes, with a cursor that names the last item's place in the order.
+//!
+//! A place is what the list is ordered by, so a page is right however many rows came or went before it.
+
+use crate::store::Result;
+use data_encoding::BASE64URL_NOPAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use stina_protocol::{Error, Page};
+
+/// Bytes of JSON that a page holds, one item over.
+pub const PAGE_BYTES: usize = 4 << 20;
+
+/// The place after which a page begins; `None` for the first page.
+///
+/// # Errors
+/// `invalid` when `list` (the method's name) gave no such cursor.
+pub fn after<P: DeserializeOwned>(list: &str, cursor: Option<&str>) -> Result<Option<P>> {
+    let read = |cursor: &str| {
+        let json = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
+        let (name, place): (String, P) = serde_json::from_slice(&json).ok()?;
+        (name == list).then_some(place)
+    };
+    let Some(cursor) = cursor else { return Ok(None) };
+    let place =
+        read(cursor).ok_or_else(|| Error::invalid("cursor", format!("{list} gave no such cursor")))?;
+    Ok(Some(place))
+}
+
+/// Takes the items of one page.
+#[derive(Debug)]
+pub struct PageBuilder<T> {
+    items: Vec<T>,
+    limit: usize,
+    bytes: usize,
+    more: bool,
+}
+
+impl<T: Serialize> PageBuilder<T> {
+    /// A page of at most `limit` items.
+    pub fn new(limit: usize) -> Self {
+        Self { items: Vec::new(), limit, bytes: 0, more: false }
+    }
+
+    /// Takes the next item; answers `false`, and does not take it, when the page is full.
+    ///
+    /// # Errors
+    /// When the item can't be written as JSON.
+    pub fn push(&mut self, item: T) -> Result<bool> {
+        if self.is_full() {
+            self.more = true;
+            return Ok(false);
+        }
+        self.bytes += json_bytes(&item)?;
+        self.items.push(item);
+        Ok(true)
+    }
+
+    /// Whether the next item would be refused.
+    pub fn is_full(&self) -> bool {
+        self.items.len() >= self.limit || self.bytes >= PAGE_BYTES
+    }
+
+    /// The page. `place` tells an item's place in the order of `list` (the method's name).
+    ///
+    /// # Errors
+    /// When the place can't be written as JSON.
+    pub fn finish<P: Serialize>(self, list: &str, place: impl FnOnce(&T) -> P) -> Result<Page<T>> {
+        let last = self.items.last().filter(|_| self.more);
+        let cursor = |item| Ok(BASE64URL_NOPAD.encode(&serde_json::to_vec(&(list, place(item)))?));
+        let next = last.map(cursor).transpose();
+        next.map(|next| Page { items: self.items, next })
+    }
+
+    /// The items alone, for a list that has no more pages.
+    pub fn into_items(self) -> Vec<T> {
+        self.items
+    }
+}
+
+/// Size of a value as JSON.
+pub fn json_bytes<T: Serialize + ?Sized>(value: &T) -> Result<usize> {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, value)?;
+    Ok(count.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(items: &[&str], limit: usize) -> (usize, Option<String>) {
+        let mut page = PageBuilder::new(limit);
+        for item in items {
+            if !page.push((*item).to_owned()).unwrap() {
+                break;
+            }
+        }
+        let page = page.finish("a.list", |item| (item.len(), item.clone())).unwrap();
+        (page.items.len(), page.next)
+    }
+
+    #[test]
+    fn a_page_ends_at_its_limit_or_once_it_is_large() {
+        let big = "x".repeat(PAGE_BYTES / 2);
+        assert_eq!(page(&["a", "b"], 2), (2, None));
+        assert_eq!(page(&[&big, &big], 9), (2, None));
+        let (items, next) = page(&[&big, &big, "c"], 9);
+        assert!(items == 2 && next.is_some());
+        let (items, next) = page(&["a", "b", "c"], 2);
+        assert_eq!(items, 2);
+        let place: Option<(usize, String)> = after("a.list", next.as_deref()).unwrap();
+        assert_eq!(place, Some((1, "b".to_owned())));
+    }
+
+    #[test]
+    fn a_cursor_of_another_list_or_of_nobody_is_refused() {
+        let (_, cursor) = page(&["a", "b"], 1);
+        assert!(after::<(usize, String)>("b.list", cursor.as_deref()).is_err());
+        assert!(after::<(usize, u64)>("a.list", cursor.as_deref()).is_err());
+        for cursor in ["", "?", "AAAA", "bnVsbA", "bnVsbA==", "å"] {
+            assert!(after::<(usize, String)>("a.list", Some(cursor)).is_err(), "{cursor}");
+        }
+        assert!(after::<String>("a.list", None).unwrap().is_none());
+    }
+}

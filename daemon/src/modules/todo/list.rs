@@ -1,0 +1,92 @@
+//! `todo.list`: the order of todos, filtered and paged, each page at the cost of a page.
+
+use super::archive;
+use super::repository::{self, NO_DUE_DATE};
+use crate::modules::page::{self, PageBuilder};
+use crate::store::{ReadTx, Result};
+use jiff::tz::TimeZone;
+use rusqlite::params;
+use stina_protocol::todo::{List, ListParams, Status, Todo};
+use stina_protocol::{Method, Page};
+
+/// Where a todo stands in the order: `due_order`, `createdAt`, id.
+type Place = (i64, i64, String);
+
+fn place(todo: &Todo) -> Place {
+    (todo.due_at.unwrap_or(NO_DUE_DATE), todo.created_at, todo.id.clone())
+}
+
+pub(super) fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Todo>> {
+    let limit = params.limit.get();
+    let first = (params.due_after.map_or(i64::MIN, |after| after.get() + 1), i64::MIN, String::new());
+    let last = match (params.due_before, params.due_after) {
+        (Some(before), _) => before.get() - 1,
+        // Who asks for a due date does not mean todos without one.
+        (None, Some(_)) => NO_DUE_DATE - 1,
+        (None, None) => NO_DUE_DATE,
+    };
+    let cursor: Option<Place> = page::after(List::NAME, params.cursor.as_deref())?;
+    let (due, created_at, id) = cursor.map_or(first.clone(), |cursor| cursor.max(first));
+    let day_start = archive::day_start(tx.now(), &TimeZone::system());
+    let sql = ids_by_place(params.status.as_deref().unwrap_or(&Status::ALL), params.include_archived);
+    let rows = params![due, created_at, id, last, day_start, limit + 1];
+    let ids: Vec<String> = tx.all(&sql, rows, |row| row.get(0))?;
+    let mut page = PageBuilder::new(limit);
+    for id in ids {
+        if !page.push(repository::get(tx, &id)?)? {
+            break;
+        }
+    }
+    page.finish(List::NAME, place)
+}
+
+/// The ids of todos with one of `statuses` after the place (?1, ?2, ?3), with a `due_order` up to ?4, in order, at
+/// most ?6; closed ones only when they were updated from ?5 on, or `archived` ones are wanted too.
+///
+/// A branch for each status, so that each walks an index in order and stops: the many that were closed long ago
+/// cost nothing.
+fn ids_by_place(statuses: &[Status], archived: bool) -> String {
+    let branch = |status: &Status| {
+        let (index, recent) = match status.is_closed() && !archived {
+            true => ("todos_updated", "AND updated_at >= ?5"),
+            false => ("todos_order", ""),
+        };
+        format!(
+            "SELECT * FROM (SELECT due_order, created_at, id FROM todos INDEXED BY {index}
+                 WHERE status = '{}' {recent} AND (due_order, created_at, id) > (?1, ?2, ?3) AND due_order <= ?4
+                 ORDER BY due_order, created_at, id LIMIT ?6)",
+            status.name()
+        )
+    };
+    let wanted = Status::ALL.iter().filter(|status| statuses.contains(status));
+    let mut branches: Vec<String> = wanted.map(branch).collect();
+    branches.push("SELECT NULL AS due_order, NULL AS created_at, NULL AS id WHERE false".to_owned());
+    let branches = branches.join(" UNION ALL ");
+    format!("SELECT id FROM ({branches}) ORDER BY due_order, created_at, id LIMIT ?6")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::Connection;
+
+    #[test]
+    fn a_page_is_read_off_indexes_from_its_first_row_on() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(super::super::MODULE.migrations[0].sql).unwrap();
+        for archived in [false, true] {
+            let sql = format!("EXPLAIN QUERY PLAN {}", ids_by_place(&Status::ALL, archived));
+            let mut plan = conn.prepare(&sql).unwrap();
+            let steps = plan
+                .query_map(params![0, 0, "", 0, 0, 1], |row| row.get::<_, String>(3))
+                .unwrap()
+                .collect::<rusqlite::Result<Vec<_>>>()
+                .unwrap();
+            let in_order =
+                "COVERING INDEX todos_order (status=? AND (due_order,created_at,id)>(?,?,?) AND due_order<?)";
+            let found = steps.iter().filter(|step| step.contains(in_order)).count();
+            assert_eq!(found, if archived { 4 } else { 2 }, "{steps:#?}");
+            assert!(!steps.iter().any(|step| step.starts_with("SCAN todos")), "{steps:#?}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Text that callers give: bounded, and trimmed where white space around it means nothing.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Cow;
+
+/// Longest title, source and the like, in bytes of UTF-8.
+pub const MAX_LINE: usize = 64 << 10;
+/// Longest description, comment, memory or message, in bytes of UTF-8.
+pub const MAX_CONTENT: usize = 8 << 20;
+
+/// A short text, kept as it was given.
+pub type Line = Text<MAX_LINE>;
+/// A long text, kept as it was given.
+pub type Content = Text<MAX_CONTENT>;
+/// A short text that says something.
+pub type Title = Trimmed<MAX_LINE>;
+/// A long text that says something.
+pub type Note = Trimmed<MAX_CONTENT>;
+
+/// Any text of at most `MAX` bytes of UTF-8, kept as it was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Text<const MAX: usize>(String);
+
+/// Text of 1 to `MAX` bytes of UTF-8 after the white space around it has been taken off, as JavaScript's
+/// `trim` does (with U+FEFF).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Trimmed<const MAX: usize>(String);
+
+impl<const MAX: usize> Text<MAX> {
+    /// Takes `text` if it is short enough.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn new(text: impl Into<String>) -> Result<Self, String> {
+        let text = text.into();
+        if text.len() <= MAX { Ok(Self(text)) } else { Err(format!("longer than {MAX} bytes")) }
+    }
+}
+
+impl<const MAX: usize> Trimmed<MAX> {
+    /// Takes `text` without the white space around it, if something is left and that is short enough.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn new(text: impl Into<String>) -> Result<Self, String> {
+        let text = text.into();
+        let trimmed = trim(&text);
+        if trimmed.is_empty() {
+            return Err("must not be empty".to_owned());
+        }
+        let same = trimmed.len() == text.len();
+        Text::<MAX>::new(if same { text } else { trimmed.to_owned() }).map(|Text(text)| Self(text))
+    }
+}
+
+/// `text` without the white space around it: Unicode's, and U+FEFF.
+pub fn trim(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+}
+
+macro_rules! string_type {
+    ($name:ident, $min:literal) => {
+        impl<const MAX: usize> $name<MAX> {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl<const MAX: usize> From<$name<MAX>> for String {
+            fn from(text: $name<MAX>) -> Self {
+                text.0
+            }
+        }
+
+        impl<'de, const MAX: usize> Deserialize<'de> for $name<MAX> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl<const MAX: usize> JsonSchema for $name<MAX> {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> Cow<'static, str> {
+                format!("{}{MAX}", stringify!($name)).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                // Characters, where the bound is in bytes: a text can't have more of them than bytes.
+                json_schema!({ "type": "string", "minLength": $min, "maxLength": MAX })
+            }
+        }
+    };
+}
+
+string_type!(Text, 0);
+string_type!(Trimmed, 1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_around_is_taken_off_and_something_must_be_left() {
+        for (given, kept) in [
+            ("a", Some("a")),
+            ("\u{feff}\u{a0} a b\u{2028}\u{3000}\n", Some("a b")),
+            (" \u{feff}\t", None),
+            ("", None),
+            ("12345678", Some("12345678")),
+            ("  12345678  ", Some("12345678")),
+            ("123456789", None),
+            ("åäöåä", None),
+        ] {
+            assert_eq!(Trimmed::<8>::new(given).ok().as_ref().map(Trimmed::as_str), kept, "{given:?}");
+        }
+        assert_eq!(Text::<8>::new("  1234  ").unwrap().as_str(), "  1234  ");
+        assert!(Text::<8>::new("  12345  ").is_err());
+    }
+}

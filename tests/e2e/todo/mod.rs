@@ -1,0 +1,4 @@
+//! The todo module.
+
+mod cases;
+mod list;

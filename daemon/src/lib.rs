@@ -1,7 +1,7 @@
 //! `stinad`: one daemon that owns Stina's database, serializes every write, and tells its clients what changed.
 //!
 //! In the order in which a request passes through: how it is started ([`cli`], [`config`]), what runs ([`app`],
-//! [`instance`]), where bytes arrive ([`transport`]), which method they name ([`rpc`]), what it does to the
+//! [`instance`]), where bytes arrive (`transport`), which method they name ([`rpc`]), what it does to the
 //! tables ([`modules`]), and what holds them ([`store`]).
 
 pub mod app;

@@ -72,7 +72,8 @@ fn ty(schema: &Value, indent: &str) -> String {
         _ => Vec::new(),
     };
     let own: Vec<String> = names.iter().map(|name| of_type(name, object, indent)).collect();
-    if !own.is_empty() && !(own == ["{}"] && !parts.is_empty()) {
+    let says_nothing_new = own.is_empty() || (own == ["{}"] && !parts.is_empty());
+    if !says_nothing_new {
         parts.push(own.join(" | "));
     }
     match parts.len() {

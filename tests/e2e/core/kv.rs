@@ -58,7 +58,7 @@ fn kv_answers_and_tells_the_same_over_every_framing() {
             err("kv.increment", json!({"key": "a"}), json!({"kind": "invalid", "field": "key"})),
             err(
                 "kv.increment",
-                json!({"key": "n", "by": 9_007_199_254_740_993_i64}),
+                json!({"key": "n", "by": 9_007_199_254_740_995_i64}),
                 json!({"kind": "invalid", "field": "by"}),
             ),
             ok(

@@ -4,6 +4,7 @@
 
 mod core;
 mod memory;
+mod mirror;
 mod todo;
 
 use std::sync::Arc;

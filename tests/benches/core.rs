@@ -1,7 +1,7 @@
 //! Figures of the core, each next to a peer's in the same run:
 //! `cargo bench -p stina-tests --bench core`.
 //!
-//! - `kv.get` round trips from a plain blocking client, next to an echo over a Unix socket.
+//! - `kv.get` round trips from a plain blocking client and from `stina-client`, next to an echo over a Unix socket.
 //! - durable `kv.set` throughput of 1, 8 and 32 client processes, next to as many processes that write the same
 //!   table through rusqlite by themselves.
 
@@ -18,6 +18,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use stina_client::Client;
 use stina_tests::Daemon;
 
 const GET: &[u8] =
@@ -43,6 +44,7 @@ fn parent() {
     for _ in 0..2 {
         round_trips("echo", &echo, GET);
         round_trips("kv.get, plain client", &daemon.socket(), GET);
+        client_round_trips("kv.get, stina-client", &daemon.socket());
     }
     println!("\ndurable writes a second     stinad  direct   ratio");
     for clients in [1, 8, 32] {
@@ -87,13 +89,27 @@ fn serve_echo(path: &Path) {
 fn round_trips(name: &str, socket: &Path, request: &[u8]) {
     let mut stream = BufReader::new(UnixStream::connect(socket).unwrap());
     let mut line = String::new();
-    let mut trip = || {
+    report(name, || {
         let start = Instant::now();
         stream.get_mut().write_all(request).unwrap();
         line.clear();
         stream.read_line(&mut line).unwrap();
         start.elapsed()
-    };
+    });
+}
+
+fn client_round_trips(name: &str, socket: &Path) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = runtime.block_on(Client::builder().socket(socket).connect()).unwrap();
+    let kv = client.kv();
+    report(name, || {
+        let start = Instant::now();
+        assert!(runtime.block_on(kv.get("greeting")).unwrap().value.is_some());
+        start.elapsed()
+    });
+}
+
+fn report(name: &str, mut trip: impl FnMut() -> Duration) {
     (0..2_000).for_each(|_| _ = trip());
     let mut times: Vec<Duration> = (0..20_000).map(|_| trip()).collect();
     times.sort_unstable();

@@ -13,10 +13,14 @@ pub mod cases;
 pub mod daemon;
 pub mod in_process;
 pub mod peer;
+pub mod proxy;
+pub mod scripted;
 
 pub use daemon::Daemon;
 pub use in_process::InProcess;
 pub use peer::{Framing, Peer};
+pub use proxy::{Proxy, Way};
+pub use scripted::Scripted;
 
 use std::time::{Duration, Instant};
 

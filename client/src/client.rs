@@ -1,8 +1,9 @@
 //! The client: calls with types, calls without, subscriptions.
 
 use crate::link::Link;
+use crate::mirror::Collection;
 use crate::retry::{Outgoing, checked, new_request_id, stamp};
-use crate::{ClientBuilder, Error, Kv, Options, Result, State, Store, Subscription};
+use crate::{ClientBuilder, Error, Kv, Mirror, Options, Result, State, Store, Subscription, Transaction};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -197,6 +198,19 @@ impl Client {
         S::Params: Clone + Sync,
     {
         Subscription::open::<S>(self, params).await
+    }
+
+    /// Begins a transaction.
+    pub fn transact(&self) -> Transaction {
+        Transaction::new(self.clone())
+    }
+
+    /// Keeps a collection in memory, sorted and up to date; returns when the present entities are there.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn mirror<C: Collection>(&self, collection: C) -> Result<Mirror<C>> {
+        Mirror::open(self, collection).await
     }
 
     /// `kv.*`: small state under a key.

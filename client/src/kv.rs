@@ -1,10 +1,11 @@
 //! `client.kv()`: small state under a key.
 
-use crate::{Client, Result};
+use crate::mirror::Collection;
+use crate::{Client, Mirror, Result};
 use serde::Serialize;
 use stina_protocol::kv::{
     Delete, DeleteParams, Entry, Get, GetParams, Increment, IncrementParams, Key, List, ListParams, Set,
-    SetParams,
+    SetParams, Subscribe, SubscribeParams,
 };
 use stina_protocol::{Error as Kind, Json, Page, Reply};
 
@@ -80,6 +81,14 @@ impl Kv {
         self.client.call::<Increment>(params).await
     }
 
+    /// The entries whose keys begin with `prefix`, kept up to date in memory, by key.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn mirror(&self, prefix: impl Into<String>) -> Result<Mirror<Entries>> {
+        self.client.mirror(Entries { prefix: prefix.into() }).await
+    }
+
     /// One page of entries, by key.
     ///
     /// # Errors
@@ -87,4 +96,25 @@ impl Kv {
     pub async fn list(&self, params: ListParams) -> Result<Reply<Page<Entry>>> {
         self.client.call::<List>(params).await
     }
+}
+
+/// The entries whose keys begin with a prefix, by key in byte order: what [`Kv::mirror`] shows.
+#[derive(Debug, Clone, Default)]
+pub struct Entries {
+    /// The prefix; empty for all entries.
+    pub prefix: String,
+}
+
+impl Collection for Entries {
+    type Subscription = Subscribe;
+    type Item = Entry;
+    // The id of an entry is its key, and ids decide where places are equal.
+    type Order = ();
+    const ENTITY: &'static str = "kv";
+
+    fn params(&self) -> SubscribeParams {
+        SubscribeParams { prefix: Some(self.prefix.clone()), ..SubscribeParams::default() }
+    }
+
+    fn order(&self, _: &Entry) {}
 }

@@ -1,7 +1,8 @@
 //! Client of `stinad`: typed calls that happen once, subscriptions that miss nothing, live mirrors.
 //!
 //! In reading order: how to connect ([`ClientBuilder`], [`Options`]), what to do then ([`Client`]), what can go
-//! wrong ([`Error`]), what is told ([`Subscription`]). Beneath that: one connection (jsonrpsee's async client
+//! wrong ([`Error`]), what is told ([`Subscription`]), what
+//! is kept up to date ([`Mirror`]), what happens as one ([`Transaction`]). Beneath that: one connection (jsonrpsee's async client
 //! core over NDJSON on a Unix socket), a link that replaces it when it breaks, and calls that outlive both.
 //!
 //! ```no_run
@@ -27,6 +28,9 @@ mod client;
 mod error;
 mod retry;
 mod subscription;
+mod transact;
+
+pub mod mirror;
 
 mod connection;
 mod inbox;
@@ -41,9 +45,11 @@ pub mod cli;
 
 pub use client::{CallOptions, Client};
 pub use error::{Error, Result};
-pub use kv::Kv;
+pub use kv::{Entries, Kv};
+pub use mirror::Mirror;
 pub use options::{ClientBuilder, Limits, Options};
 pub use state::State;
 pub use stina_protocol as protocol;
 pub use store::Store;
 pub use subscription::Subscription;
+pub use transact::{Committed, Placed, Transaction};

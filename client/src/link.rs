@@ -84,7 +84,9 @@ impl Link {
         let (tended, stopped) = (Arc::clone(&options), stop.clone());
         tokio::spawn(async move {
             stopped.run_until_cancelled(keep_up(&tended, &state, opened)).await;
-            state.send_replace(Now::Closed);
+            if let Now::Up(connection) = state.send_replace(Now::Closed) {
+                connection.pulse().end(Broken::Closed);
+            }
         });
         Self { now, options, _stop_on_drop: stop.clone().drop_guard(), stop }
     }

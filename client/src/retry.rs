@@ -4,7 +4,7 @@
 use crate::connection::Failure;
 use crate::link::{Link, backoff};
 use crate::transport::Broken;
-use crate::{Error, Result};
+use crate::{Error, Result, State};
 use memchr::memchr2_iter;
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -111,6 +111,7 @@ impl Outgoing<'_> {
         match (sent, self.request_id, refusal) {
             (true, Some(request_id), _) => Error::OutcomeUnknown { request_id },
             (false, _, Some(refusal)) => Error::Rpc(refusal),
+            (true, None, _) if link.state() == State::Closed => Error::Closed,
             (true, None, _) => Error::TimedOut { method: self.method.to_owned(), after: self.within },
             (false, _, None) => link.not_reachable(),
         }

@@ -16,10 +16,14 @@ pub mod in_process;
 pub mod notes;
 pub mod peer;
 pub mod typescript;
+pub mod proxy;
+pub mod scripted;
 
 pub use daemon::Daemon;
 pub use in_process::InProcess;
 pub use peer::{Framing, Peer};
+pub use proxy::{Proxy, Way};
+pub use scripted::Scripted;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,135 @@
+//! Mirrors: a collection of entities in memory, always sorted, always as the store has it.
+//!
+//! A mirror is a subscription with `initial` whose events are applied. Whoever shows it takes a [`Snapshot`] and
+//! then [`Patch`]es: whole transactions, as the insertions, moves, updates and removals that a list widget needs.
+//! A reset of the subscription becomes the differences between the old set and the new.
+
+mod diff;
+mod driver;
+mod rows;
+mod shared;
+
+use crate::{Client, Error, Result};
+use serde::de::DeserializeOwned;
+use shared::Shared;
+use std::sync::Arc;
+use stina_protocol::Method;
+use stina_protocol::event::{Delta, Subscription as Subscribe};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub use diff::{Diff, Patch};
+pub use shared::Patches;
+
+/// What a mirror shows: which entities, of which subscription, in which order.
+pub trait Collection: Send + Sync + 'static {
+    /// The subscription that tells of them.
+    type Subscription: Subscribe<Params: Clone + Send + Sync>;
+    /// An entity, as the API shows it.
+    type Item: DeserializeOwned + PartialEq + Send + Sync + 'static;
+    /// Its place; entities of equal places are ordered by their ids.
+    type Order: Ord + Send + Sync + 'static;
+    /// Sort of entity, as changes name it; changes of others are passed over.
+    const ENTITY: &'static str;
+
+    /// Params of the subscription; where it begins is the mirror's to say.
+    fn params(&self) -> <Self::Subscription as Method>::Params;
+
+    /// The place of an entity.
+    fn order(&self, item: &Self::Item) -> Self::Order;
+
+    /// Whether an entity belongs to the collection, where the subscription's own filter does not say it all. One
+    /// that changes so that it no longer does is removed.
+    fn admits(&self, item: &Self::Item) -> bool {
+        let _ = item;
+        true
+    }
+
+    /// The entity `item`, which has the id that a streamed delta names, with the delta's words; none when it
+    /// stays as it is.
+    fn extended(&self, item: &Self::Item, delta: &Delta) -> Option<Self::Item> {
+        let _ = (item, delta);
+        None
+    }
+}
+
+/// A collection as it was at one moment.
+#[derive(Debug)]
+pub struct Snapshot<T> {
+    /// The revision up to which it is complete.
+    pub rev: u64,
+    /// The entities, in order.
+    pub items: Vec<Arc<T>>,
+}
+
+/// A live collection. Cheap to clone; it is kept up to date as long as one clone exists.
+#[derive(Debug)]
+pub struct Mirror<C: Collection> {
+    shared: Arc<Shared<C>>,
+    _stop: Arc<DropGuard>,
+}
+
+impl<C: Collection> Clone for Mirror<C> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), _stop: Arc::clone(&self._stop) }
+    }
+}
+
+impl<C: Collection> Mirror<C> {
+    /// Begins to mirror, and waits for the present entities.
+    pub(crate) async fn open(client: &Client, collection: C) -> Result<Self> {
+        let stop = CancellationToken::new();
+        let shared = Arc::new(Shared::new());
+        let driver = driver::Driver::open(client, collection, Arc::clone(&shared)).await?;
+        let (stopped, ending) = (stop.clone(), Arc::clone(&shared));
+        tokio::spawn(async move {
+            let error = stopped.run_until_cancelled(driver.run()).await;
+            ending.end(error.unwrap_or(Error::Closed));
+        });
+        let mirror = Self { shared, _stop: Arc::new(stop.drop_guard()) };
+        let limit = client.options().deadline;
+        let timed_out = |_| Error::TimedOut { method: C::Subscription::NAME.to_owned(), after: limit };
+        tokio::time::timeout(limit, mirror.wait(0)).await.map_err(timed_out)??;
+        Ok(mirror)
+    }
+
+    /// The collection as it is now.
+    pub fn snapshot(&self) -> Snapshot<C::Item> {
+        self.shared.snapshot()
+    }
+
+    /// The entity of that id.
+    pub fn get(&self, id: &str) -> Option<Arc<C::Item>> {
+        self.shared.get(id)
+    }
+
+    /// How many entities there are.
+    pub fn len(&self) -> usize {
+        self.shared.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The revision up to which it is complete.
+    pub fn rev(&self) -> u64 {
+        self.shared.rev()
+    }
+
+    /// Waits until it is complete up to `rev`: after a write returned that revision, the write is seen. When the
+    /// store is restored or reset meanwhile, what was written went with what was replaced, and the wait is over.
+    ///
+    /// Revisions that do not concern the collection are heard of within the daemon's `syncedAfterMs`.
+    ///
+    /// # Errors
+    /// Why the mirror has ended.
+    pub async fn wait(&self, rev: u64) -> Result<()> {
+        self.shared.wait(rev).await
+    }
+
+    /// The collection as it is now, and what changes from then on.
+    pub fn watch(&self) -> (Snapshot<C::Item>, Patches<C::Item>) {
+        Shared::watch(&self.shared)
+    }
+}

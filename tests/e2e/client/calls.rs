@@ -1,0 +1,143 @@
+//! Calls, typed and not, and what they fail with.
+
+use super::{builder, connect, soon};
+use crate::{STINAD, daemon};
+use serde_json::json;
+use std::time::Duration;
+use stina_client::protocol::kv::{Increment, IncrementParams, Key, ListParams, Set, SetParams};
+use stina_client::protocol::{Error as Kind, Json};
+use stina_client::{CallOptions, Client, Error};
+use stina_tests::{Daemon, Scripted, eventually};
+
+fn key(text: &str) -> Key {
+    Key::new(text).unwrap()
+}
+
+#[tokio::test]
+async fn calls_answer_with_types() {
+    let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let set = client.kv().set("a", json!({"x": [1, null]})).await.unwrap();
+    assert_eq!((set.rev, set.value.rev, set.value.value.get()), (1, 1, r#"{"x":[1,null]}"#));
+    assert_eq!(client.kv().get("a").await.unwrap().value, Some(set.value));
+    assert_eq!(client.kv().increment("n", -2).await.unwrap().value.value.get(), "-2");
+    assert_eq!(client.kv().list(ListParams::default()).await.unwrap().value.items.len(), 2);
+    assert_eq!(client.kv().delete("a").await.unwrap().value.unwrap().key, "a");
+    assert_eq!(client.kv().delete("a").await.unwrap().value, None);
+    assert_eq!(client.store().info().await.unwrap().pid, daemon.pid());
+    assert_eq!(client.store().clients().await.unwrap().clients[0].name.as_deref(), Some("test"));
+    let conflict = client.kv().set_if("n", 1, 77).await.unwrap_err();
+    assert!(matches!(conflict.kind(), Some(Kind::Conflict { current: Some(_) })), "{conflict:?}");
+    let raw = client.call_raw("kv.get", Some(r#"{"key":"n"}"#), CallOptions::default()).await.unwrap();
+    assert!(raw.get().contains(r#""value":-2"#));
+}
+
+#[tokio::test]
+async fn calls_from_many_tasks_share_one_connection() {
+    let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let tasks: Vec<_> = (0..200)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.kv().increment("n", 1).await })
+        })
+        .collect();
+    for task in tasks {
+        soon("a reply", task).await.unwrap().unwrap();
+    }
+    assert_eq!(client.kv().get("n").await.unwrap().value.unwrap().value.get(), "200");
+    assert_eq!(client.store().clients().await.unwrap().clients.len(), 1);
+}
+
+#[tokio::test]
+async fn a_transaction_answers_each_step_or_names_the_one_that_failed() {
+    let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let set = |name| SetParams { key: key(name), value: Json::of("v").unwrap(), if_rev: None };
+    let mut transaction = client.transact();
+    let first = transaction.add::<Set>(&set("a")).unwrap();
+    let counted =
+        transaction.add::<Increment>(&IncrementParams { key: key("n"), by: Some(7), if_rev: None }).unwrap();
+    let done = transaction.commit().await.unwrap();
+    assert_eq!((done.rev, done.get(first).unwrap().key), (1, "a".to_owned()));
+    assert_eq!(done.get(counted).unwrap().value.get(), "7");
+
+    let mut failing = client.transact();
+    failing.add::<Set>(&set("b")).unwrap();
+    failing.add::<Set>(&SetParams { if_rev: Some(9), ..set("a") }).unwrap();
+    let Err(Error::Rpc(fault)) = failing.commit().await else { panic!("it must fail") };
+    assert_eq!(fault.index, Some(1));
+    assert_eq!(client.kv().get("b").await.unwrap().value, None);
+    let late = client.transact().if_rev(0).commit().await.unwrap_err();
+    assert!(late.kind().is_some(), "{late:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_is_refused_and_the_connection_lives_on() {
+    let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let deep = format!("{}1{}", "[".repeat(119), "]".repeat(119));
+    let long = "x".repeat(33 << 20);
+    for (value, kind) in [(&deep, "Invalid"), (&long, "TooLarge")] {
+        let params = format!(
+            r#"{{"key":"a","value":{}}}"#,
+            if *value == deep { deep.clone() } else { format!("{value:?}") }
+        );
+        let refused = client.call_raw("kv.set", Some(&params), CallOptions::default()).await.unwrap_err();
+        assert!(format!("{:?}", refused.kind()).contains(kind), "{kind}");
+    }
+    assert!(client.call_raw("kv.get", Some("{"), CallOptions::default()).await.is_err());
+    assert!(client.kv().set("", 1).await.unwrap_err().kind().is_some());
+    let subscribe = client.call_raw("kv.subscribe", None, CallOptions::default()).await.unwrap_err();
+    assert!(matches!(subscribe.kind(), Some(Kind::Invalid { .. })));
+    client.kv().set("a", 1).await.unwrap();
+    assert_eq!(client.store().clients().await.unwrap().clients[0].id, 1, "the first connection still");
+}
+
+#[tokio::test]
+async fn without_a_daemon_calls_wait_for_one_until_their_deadline() {
+    let mut daemon = Daemon::prepare(STINAD, &[], &[]);
+    let now = builder(&daemon.socket()).connect().await;
+    assert!(matches!(now, Err(Error::NotReachable { .. })), "{now:?}");
+    let client = builder(&daemon.socket()).start().unwrap();
+    let soon_over = CallOptions { deadline: Some(Duration::from_millis(50)), ..CallOptions::default() };
+    let params = SetParams { key: key("a"), value: Json::of(&1).unwrap(), if_rev: None };
+    let in_vain = client.call_with::<Set>(params, soon_over).await;
+    assert!(matches!(in_vain, Err(Error::NotReachable { .. })), "nothing was sent: {in_vain:?}");
+    let waiting = tokio::spawn({
+        let client = client.clone();
+        async move { client.kv().set("a", 1).await }
+    });
+    daemon.restart();
+    assert_eq!(waiting.await.unwrap().unwrap().rev, 1);
+}
+
+#[tokio::test]
+async fn a_closed_client_says_so() {
+    let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let mut events =
+        client.subscribe::<stina_client::protocol::kv::Subscribe>(Default::default()).await.unwrap();
+    let (_, mut patches) = client.kv().mirror("").await.unwrap().watch();
+    client.close().await;
+    assert!(matches!(client.store().ping().await, Err(Error::Closed)));
+    soon("the subscription ends", async { while events.next().await.is_some() {} }).await;
+    soon("the mirror ends", async { while patches.next().await.is_some() {} }).await;
+    let mut peer = daemon.peer();
+    eventually("the connection is gone", || peer.call("store.info", json!({}))["clients"] == 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_makes_no_sense_is_an_error_not_a_loop() {
+    let odd = Scripted::start(|stage| match stage.method {
+        "kv.get" => stage.reply(json!("what?")),
+        _ => stage.tell(0, json!({"subscription": "none"})),
+    });
+    let client = connect(&odd.socket()).await;
+    let unreadable = client.kv().get("a").await;
+    assert!(matches!(unreadable, Err(Error::Protocol(_))), "{unreadable:?}");
+    let mute =
+        Client::builder().socket(odd.socket()).deadline(Duration::from_millis(50)).connect().await.unwrap();
+    let never = mute.store().ping().await;
+    assert!(matches!(never, Err(Error::TimedOut { .. })), "{never:?}");
+}

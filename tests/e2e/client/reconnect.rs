@@ -1,0 +1,108 @@
+//! The connection comes back by itself, and says so.
+
+use super::{builder, connect, event, limits, soon, state};
+use crate::daemon;
+use rustix::process::Signal;
+use serde_json::json;
+use std::time::Duration;
+use stina_client::State;
+use stina_client::protocol::event::Event;
+use stina_client::protocol::kv::{Subscribe, SubscribeParams};
+use stina_tests::Scripted;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn states_follow_the_daemon() {
+    let mut daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let State::Connected { epoch, pid } = client.state() else { panic!("it is connected") };
+    assert_eq!(pid, daemon.pid());
+    daemon.stop();
+    state(&client, "it tries", |s| matches!(s, State::Reconnecting { attempt: 2.., .. })).await;
+    daemon.restart();
+    let pid = daemon.pid();
+    let again = state(&client, "it is back", |s| matches!(s, State::Connected { .. })).await;
+    assert_eq!(again, State::Connected { epoch, pid });
+    client.close().await;
+    assert_eq!(client.state(), State::Closed);
+}
+
+/// Limits of somebody who wants a sign of life soon.
+fn watchful() -> stina_client::Limits {
+    let mut limits = limits();
+    limits.silence = Duration::from_millis(100);
+    limits.ping = Duration::from_millis(200);
+    limits.connect = Duration::from_millis(200);
+    limits
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_daemon_is_noticed_while_a_subscription_waits() {
+    let daemon = daemon();
+    let client = builder(&daemon.socket()).limits(watchful()).connect().await.unwrap();
+    let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
+    assert_eq!(event(&mut events).await, Event::Synced { rev: 0 });
+    daemon.signal(Signal::STOP);
+    state(&client, "the silence is noticed", |s| matches!(s, State::Reconnecting { .. })).await;
+    daemon.signal(Signal::CONT);
+    state(&client, "it is back", |s| matches!(s, State::Connected { .. })).await;
+    client.kv().set("a", 1).await.unwrap();
+    let told = soon("the change", async {
+        loop {
+            if let Event::Change(change) = event(&mut events).await {
+                return change;
+            }
+        }
+    });
+    assert_eq!(told.await.rev, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_is_quiet_but_alive_is_kept() {
+    let daemon = daemon();
+    let client = builder(&daemon.socket()).limits(watchful()).connect().await.unwrap();
+    let events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
+    let changed = tokio::time::timeout(
+        Duration::from_secs(1),
+        state(&client, "unused", |s| matches!(s, State::Reconnecting { .. })),
+    );
+    assert!(changed.await.is_err(), "ten silences long, it answered when it was asked");
+    assert_eq!(client.store().clients().await.unwrap().clients[0].id, 1);
+    drop(events);
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_uses_is_left_alone() {
+    let scripted = Scripted::start(|stage| stage.reply(json!({"rev": 0})));
+    let client = builder(&scripted.socket()).limits(watchful()).connect().await.unwrap();
+    let _ = tokio::time::timeout(Duration::from_millis(500), std::future::pending::<()>()).await;
+    assert_eq!(scripted.requests().len(), 0);
+    drop(client);
+}
+
+#[tokio::test]
+async fn a_mute_daemon_is_replaced_and_the_subscription_goes_on_where_it_was() {
+    let scripted = Scripted::start(|stage| match (stage.connection, stage.method) {
+        (1, "kv.subscribe") => {
+            stage.reply(json!(7));
+            stage.tell(7, json!({"type": "synced", "rev": 41}));
+        }
+        // Not a word any more.
+        (1, _) => {}
+        (_, "kv.subscribe") => {
+            stage.reply(json!(3));
+            let origin = json!({"client": null});
+            stage.tell(
+                3,
+                json!({"type": "change", "rev": 43, "prev": 41, "at": 0, "origin": origin, "changes": []}),
+            );
+        }
+        _ => stage.reply(json!({"rev": 43})),
+    });
+    let client = builder(&scripted.socket()).limits(watchful()).connect().await.unwrap();
+    let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
+    assert_eq!(event(&mut events).await, Event::Synced { rev: 41 });
+    let Event::Change(change) = event(&mut events).await else { panic!("a change") };
+    assert_eq!(change.rev, 43);
+    let again: Vec<_> = scripted.requests().into_iter().filter(|r| r["method"] == "kv.subscribe").collect();
+    assert_eq!(again[1]["params"], json!({"since": 41, "epoch": "e", "initial": false}));
+}

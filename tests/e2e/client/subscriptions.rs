@@ -1,0 +1,224 @@
+//! *A gap is told*: each revision once, in order, whatever happens.
+
+use super::{builder, change, connect, event, limits, soon};
+use crate::daemon;
+use rustix::process::Signal;
+use serde_json::json;
+use std::time::Duration;
+use stina_client::protocol::event::{Changes, Event, ResetReason};
+use stina_client::protocol::kv::{Subscribe, SubscribeParams};
+use stina_client::protocol::store;
+use stina_tests::{Peer, Scripted, eventually};
+
+fn set(peer: &mut Peer, key: &str, value: impl serde::Serialize) -> u64 {
+    peer.call("kv.set", json!({"key": key, "value": value}))["rev"].as_u64().unwrap()
+}
+
+fn subscriptions(peer: &mut Peer) -> usize {
+    let clients = peer.call("store.clients", json!({}));
+    clients["clients"].as_array().unwrap().iter().map(|c| c["subscriptions"].as_array().unwrap().len()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn revisions_come_once_across_restarts_kills_and_suspensions() {
+    let mut daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let mut events = client.subscribe::<store::Subscribe>(store::SubscribeParams::default()).await.unwrap();
+    let mut head = 0;
+    for round in 0..6 {
+        let mut peer = daemon.peer();
+        for i in 0..20 {
+            head = set(&mut peer, "k", i);
+        }
+        match round % 3 {
+            0 => daemon.kill(),
+            1 => drop(daemon.stop()),
+            _ => {
+                daemon.signal(Signal::STOP);
+                daemon.signal(Signal::CONT);
+                continue;
+            }
+        }
+        daemon.restart();
+    }
+    for rev in 1..=head {
+        let told = change(&mut events).await;
+        assert_eq!((told.rev, told.prev), (rev, rev - 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_begins_when_it_is_returned_also_if_the_daemon_dies_at_once() {
+    let mut daemon = daemon();
+    set(&mut daemon.peer(), "before", 1);
+    let client = connect(&daemon.socket()).await;
+    let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
+    daemon.kill();
+    daemon.restart();
+    let rev = set(&mut daemon.peer(), "after", 1);
+    assert_eq!(change(&mut events).await.rev, rev);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_costs_a_constant_and_misses_nothing() {
+    let daemon = daemon();
+    let mut limits = limits();
+    limits.subscription_bytes = 8 << 10;
+    limits.subscription_wait = Duration::from_millis(5);
+    let client = builder(&daemon.socket()).limits(limits).connect().await.unwrap();
+    let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
+    let mut peer = daemon.peer();
+    let mut head = 0;
+    for i in 0..1500 {
+        head = set(&mut peer, "k", format!("{i:0100}"));
+    }
+    eventually("the subscription is given up", || subscriptions(&mut peer) == 0);
+    // The connection is not held up meanwhile.
+    assert_eq!(client.store().ping().await.unwrap(), head);
+    for rev in 1..=head {
+        let told = change(&mut events).await;
+        assert_eq!((told.rev, told.prev), (rev, rev - 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn present_entities_come_whole_to_a_slow_reader() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    for batch in 0..4 {
+        let ops: Vec<_> = (0..1000)
+            .map(|i| json!({"method": "kv.set", "params": {"key": format!("{batch}-{i:04}"), "value": "x".repeat(500)}}))
+            .collect();
+        peer.call("store.transact", json!({"ops": ops}));
+    }
+    let mut limits = limits();
+    limits.subscription_bytes = 128 << 10;
+    limits.read_ahead = 1;
+    let client = builder(&daemon.socket()).limits(limits).connect().await.unwrap();
+    let params = SubscribeParams { initial: true, ..SubscribeParams::default() };
+    let mut events = client.subscribe::<Subscribe>(params).await.unwrap();
+    let mut seen = 0;
+    loop {
+        let _ = tokio::time::timeout(Duration::from_millis(3), std::future::pending::<()>()).await;
+        match event(&mut events).await {
+            Event::Change(Changes { initial: true, changes, .. }) => seen += changes.len(),
+            Event::Synced { .. } => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(seen, 4000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_subscription_is_ended() {
+    let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let mut peer = daemon.peer();
+    let mut open = Vec::new();
+    for _ in 0..64 {
+        open.push(client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap());
+    }
+    let one_more = client.subscribe::<Subscribe>(SubscribeParams::default()).await;
+    assert!(one_more.is_err(), "the daemon's limit is told");
+    drop(open);
+    eventually("all are ended", || subscriptions(&mut peer) == 0);
+    // What is given up before the daemon answered is ended as well.
+    let _ =
+        tokio::time::timeout(Duration::ZERO, client.subscribe::<Subscribe>(SubscribeParams::default())).await;
+    client.store().sync().await.unwrap();
+    eventually("all are ended", || subscriptions(&mut peer) == 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_history_is_told_as_a_reset() {
+    let mut daemon = daemon();
+    set(&mut daemon.peer(), "a", 1);
+    let client = connect(&daemon.socket()).await;
+    let params = SubscribeParams { initial: true, ..SubscribeParams::default() };
+    let mut events = client.subscribe::<Subscribe>(params).await.unwrap();
+    let initial = change(&mut events).await;
+    assert!(initial.initial && initial.changes[0].id == "a");
+    assert_eq!(event(&mut events).await, Event::Synced { rev: 1 });
+    daemon.stop();
+    std::fs::remove_file(daemon.database()).unwrap();
+    daemon.restart();
+    assert_eq!(event(&mut events).await, Event::Reset { reason: ResetReason::Epoch, rev: 0 });
+    assert_eq!(event(&mut events).await, Event::Synced { rev: 0 });
+    set(&mut daemon.peer(), "b", 1);
+    assert_eq!(change(&mut events).await.changes[0].id, "b");
+    daemon.kill();
+    daemon.restart();
+    set(&mut daemon.peer(), "c", 1);
+    assert_eq!(change(&mut events).await.changes[0].id, "c", "it is the present history now");
+}
+
+fn told(rev: u64, prev: u64, initial: bool, key: &str) -> serde_json::Value {
+    let entry = json!({"key": key, "value": 1, "rev": rev, "updatedAt": 0});
+    let change = json!({"entity": "kv", "op": "put", "id": key, "value": entry});
+    json!({"type": "change", "rev": rev, "prev": prev, "at": 0, "initial": initial,
+        "origin": {"client": null}, "changes": [change]})
+}
+
+#[tokio::test]
+async fn a_hole_or_a_repeat_in_the_stream_is_healed() {
+    let mut opened = 0;
+    let scripted = Scripted::start(move |stage| {
+        if stage.method != "kv.subscribe" {
+            return stage.reply(json!(true));
+        }
+        opened += 1;
+        stage.reply(json!(opened));
+        if opened == 1 {
+            stage.tell(1, told(6, 5, false, "a"));
+            stage.tell(1, told(6, 5, false, "a"));
+            stage.tell(1, told(9, 8, false, "c"));
+        } else {
+            stage.tell(opened, told(8, 6, false, "b"));
+            stage.tell(opened, told(9, 8, false, "c"));
+        }
+    });
+    let client = connect(&scripted.socket()).await;
+    let params = SubscribeParams { since: Some(5), ..SubscribeParams::default() };
+    let mut events = client.subscribe::<Subscribe>(params).await.unwrap();
+    let mut revs = Vec::new();
+    for _ in 0..3 {
+        revs.push(change(&mut events).await.rev);
+    }
+    assert_eq!(revs, [6, 8, 9]);
+    let opened: Vec<_> = scripted.requests().into_iter().filter(|r| r["method"] == "kv.subscribe").collect();
+    assert_eq!(opened[1]["params"]["since"], 6);
+}
+
+#[tokio::test]
+async fn present_entities_that_were_cut_off_are_void_and_come_anew() {
+    let scripted = Scripted::start(|stage| {
+        if stage.method != "kv.subscribe" {
+            return stage.reply(json!(true));
+        }
+        stage.reply(json!(1));
+        if stage.connection == 1 {
+            stage.tell(1, told(5, 0, true, "old"));
+            stage.hang_up();
+        } else {
+            stage.tell(1, told(7, 0, true, "new"));
+            stage.tell(1, json!({"type": "synced", "rev": 7}));
+        }
+    });
+    let client = connect(&scripted.socket()).await;
+    let params = SubscribeParams { initial: true, ..SubscribeParams::default() };
+    let mut events = client.subscribe::<Subscribe>(params).await.unwrap();
+    assert_eq!(change(&mut events).await.changes[0].id, "old");
+    assert_eq!(event(&mut events).await, Event::Reset { reason: ResetReason::Compacted, rev: 0 });
+    assert_eq!(change(&mut events).await.changes[0].id, "new");
+    assert_eq!(event(&mut events).await, Event::Synced { rev: 7 });
+    assert_eq!(scripted.requests().last().unwrap()["params"]["since"], json!(null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_subscription_is_an_error() {
+    let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let params = store::SubscribeParams { modules: Some(vec!["none".into()]), ..Default::default() };
+    let refused = soon("an answer", client.subscribe::<store::Subscribe>(params)).await;
+    assert!(refused.unwrap_err().kind().is_some());
+}

@@ -11,15 +11,22 @@
 )]
 
 pub mod cases;
+pub mod chaos;
+pub mod cuts;
 pub mod daemon;
 pub mod in_process;
+pub mod mirror;
+pub mod mutations;
 pub mod notes;
 pub mod peer;
+pub mod proxy;
+pub mod random;
 pub mod typescript;
 
 pub use daemon::Daemon;
 pub use in_process::InProcess;
 pub use peer::{Framing, Peer};
+pub use proxy::{Proxy, Way};
 
 use std::time::{Duration, Instant};
 

@@ -11,10 +11,16 @@
 )]
 
 pub mod cases;
+pub mod chaos;
+pub mod cuts;
 pub mod daemon;
 pub mod in_process;
+pub mod mirror;
+pub mod mutations;
 pub mod notes;
 pub mod peer;
+pub mod proxy;
+pub mod random;
 pub mod typescript;
 pub mod proxy;
 pub mod scripted;

@@ -3,7 +3,7 @@
 use crate::DEADLINE;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -49,21 +49,24 @@ impl std::fmt::Debug for Peer {
 impl Peer {
     /// Connects.
     pub fn connect(socket: &Path, framing: Framing) -> Self {
-        let stream = || {
-            let stream = UnixStream::connect(socket).expect("the daemon listens");
-            stream.set_read_timeout(Some(DEADLINE)).unwrap();
-            stream.set_write_timeout(Some(DEADLINE)).unwrap();
-            stream
-        };
+        Self::try_connect(socket, framing).expect("the daemon listens")
+    }
+
+    /// Connects, if somebody listens.
+    ///
+    /// # Errors
+    /// Those of the socket, and a WebSocket handshake that broke off.
+    pub fn try_connect(socket: &Path, framing: Framing) -> io::Result<Self> {
         let io = match framing {
-            Framing::Ndjson => Io::Lines(BufReader::new(stream())),
+            Framing::Ndjson => Io::Lines(BufReader::new(stream(socket)?)),
             Framing::Http => Io::Post(socket.to_owned()),
             Framing::WebSocket => {
-                let (socket, _) = tungstenite::client("ws://stina/", stream()).expect("a WebSocket");
+                let (socket, _) =
+                    tungstenite::client("ws://stina/", stream(socket)?).map_err(io::Error::other)?;
                 Io::Socket(Box::new(socket))
             }
         };
-        Self { io, next_id: 0, arrived: VecDeque::new() }
+        Ok(Self { io, next_id: 0, arrived: VecDeque::new() })
     }
 
     /// The stream of an NDJSON or WebSocket connection.
@@ -77,11 +80,23 @@ impl Peer {
 
     /// Sends one message as it is.
     pub fn send_raw(&mut self, message: &[u8]) {
+        match self.try_send_raw(message) {
+            // The daemon may end a WebSocket at a message that is too large: its answer says so.
+            Err(e) if matches!(self.io, Io::Socket(_)) && e.kind() == io::ErrorKind::BrokenPipe => {}
+            sent => sent.expect("sent"),
+        }
+    }
+
+    /// Sends one message as it is, if the connection lasts.
+    ///
+    /// # Errors
+    /// Those of the socket; over HTTP also that the answer broke off.
+    pub fn try_send_raw(&mut self, message: &[u8]) -> io::Result<()> {
         match &mut self.io {
             Io::Lines(lines) => {
                 let mut line = message.to_vec();
                 line.push(b'\n');
-                lines.get_mut().write_all(&line).expect("sent");
+                lines.get_mut().write_all(&line)
             }
             Io::Socket(socket) => {
                 // Binary where it is not text: the daemon takes both.
@@ -89,17 +104,17 @@ impl Peer {
                     Ok(text) => Message::text(text),
                     Err(_) => Message::binary(message.to_vec()),
                 };
-                // The daemon may end the connection at a message that is too large: its answer says so.
-                match socket.send(message) {
-                    Err(tungstenite::Error::Io(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => {}
-                    sent => sent.expect("sent"),
-                }
+                socket.send(message).map_err(|e| match e {
+                    tungstenite::Error::Io(e) => e,
+                    other => io::Error::other(other),
+                })
             }
             Io::Post(path) => {
-                let answer = post(path, message);
+                let answer = try_post(path, message)?;
                 if !answer.is_empty() {
                     self.arrived.push_back(serde_json::from_slice(&answer).expect("JSON"));
                 }
+                Ok(())
             }
         }
     }
@@ -114,9 +129,11 @@ impl Peer {
                 let mut line = String::new();
                 let read = lines.read_line(&mut line);
                 match read {
+                    // The second: the daemon was killed in the middle of a line.
                     Ok(0) => None,
+                    Ok(_) if !line.ends_with('\n') => None,
                     Ok(_) => Some(serde_json::from_str(&line).expect("JSON")),
-                    Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => None,
+                    Err(e) if e.kind() == io::ErrorKind::ConnectionReset => None,
                     Err(e) => panic!("no message: {e}"),
                 }
             }
@@ -125,7 +142,7 @@ impl Peer {
                     Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).expect("JSON")),
                     Ok(Message::Close(_)) => return None,
                     Ok(_) => {}
-                    Err(tungstenite::Error::Io(e)) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                    Err(tungstenite::Error::Io(e)) if e.kind() == io::ErrorKind::WouldBlock => {
                         panic!("no message: {e}")
                     }
                     Err(_) => return None,
@@ -167,11 +184,24 @@ impl Peer {
 
     /// Sends a request without awaiting its reply; answers its id.
     pub fn send(&mut self, method: &str, params: Value) -> u64 {
+        let (id, request) = self.request(method, params);
+        self.send_raw(request.as_bytes());
+        id
+    }
+
+    /// As [`Peer::send`], if the connection lasts.
+    ///
+    /// # Errors
+    /// As [`Peer::try_send_raw`].
+    pub fn try_send(&mut self, method: &str, params: Value) -> io::Result<u64> {
+        let (id, request) = self.request(method, params);
+        self.try_send_raw(request.as_bytes()).map(|()| id)
+    }
+
+    fn request(&mut self, method: &str, params: Value) -> (u64, String) {
         self.next_id += 1;
         let id = self.next_id;
-        let request = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
-        self.send_raw(request.to_string().as_bytes());
-        id
+        (id, json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string())
     }
 
     /// Calls a method: its result, or its error object.
@@ -248,22 +278,42 @@ impl Peer {
     }
 }
 
+fn stream(socket: &Path) -> io::Result<UnixStream> {
+    let stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.set_write_timeout(Some(DEADLINE))?;
+    Ok(stream)
+}
+
 /// One HTTP request over a connection of its own; answers the body.
 pub fn post(socket: &Path, body: &[u8]) -> Vec<u8> {
-    let mut stream = UnixStream::connect(socket).expect("the daemon listens");
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    try_post(socket, body).expect("a whole answer")
+}
+
+/// One HTTP request over a connection of its own; answers the body if all of it came.
+///
+/// # Errors
+/// Those of the socket; `UnexpectedEof` for an answer that broke off.
+pub fn try_post(socket: &Path, body: &[u8]) -> io::Result<Vec<u8>> {
+    let mut stream = stream(socket)?;
     // As curl's `-d` does, content type included.
     let head = format!(
         "POST / HTTP/1.1\r\nHost: stina\r\nContent-Type: application/x-www-form-urlencoded\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).expect("sent");
+    stream.write_all(head.as_bytes())?;
     // A refused body is not read to its end.
     let _ = stream.write_all(body);
     let mut answer = Vec::new();
     let started = Instant::now();
     let _ = stream.read_to_end(&mut answer);
     assert!(started.elapsed() < DEADLINE + Duration::from_secs(1));
-    let split = answer.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
-    answer.split_off(split + 4)
+    let split = answer.windows(4).position(|w| w == b"\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+    let body = answer.split_off(split + 4);
+    let head = String::from_utf8_lossy(&answer).to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    if length.is_some_and(|length: usize| length != body.len()) {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(body)
 }

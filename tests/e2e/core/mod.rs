@@ -1,5 +1,7 @@
 //! The core, with kv as the module.
 
+mod chaos;
+mod cuts;
 mod discover;
 mod exactly_once;
 mod faults;

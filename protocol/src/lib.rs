@@ -17,6 +17,7 @@ pub mod text;
 pub mod types;
 
 pub mod kv;
+pub mod memory;
 pub mod store;
 pub mod todo;
 

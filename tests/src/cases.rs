@@ -1,7 +1,7 @@
 //! Cases as data: a call, its answer, and the notification that it causes, through one helper.
 
 use crate::Peer;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A call, what it answers, and what subscribers are told.
 pub struct Case {
@@ -25,6 +25,21 @@ pub fn err(method: &'static str, params: Value, error: Value) -> Case {
     Case { method, params, answers: Err(error), told: &[] }
 }
 
+/// The error that a field is wrong.
+pub fn invalid(field: &str) -> Value {
+    json!({"kind": "invalid", "field": field})
+}
+
+/// The error that there is no such entity.
+pub fn missing(entity: &str, id: &str) -> Value {
+    json!({"kind": "not_found", "entity": entity, "id": id})
+}
+
+/// The error that an id is taken.
+pub fn taken(entity: &str, id: &str) -> Value {
+    json!({"kind": "already_exists", "entity": entity, "id": id})
+}
+
 /// Whether `actual` has everything that `expected` names.
 pub fn includes(actual: &Value, expected: &Value) -> bool {
     match (actual, expected) {
@@ -35,6 +50,16 @@ pub fn includes(actual: &Value, expected: &Value) -> bool {
             actual.len() == expected.len() && actual.iter().zip(expected).all(|(a, e)| includes(a, e))
         }
         _ => actual == expected,
+    }
+}
+
+/// Runs cases, one after the other.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_all(cases: &[Case], caller: &mut Peer, watcher: &mut Peer) {
+    for case in cases {
+        run(case, caller, watcher);
     }
 }
 

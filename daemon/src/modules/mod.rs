@@ -7,9 +7,10 @@ pub mod page;
 pub mod text_search;
 
 pub mod kv;
+pub mod memory;
 pub mod todo;
 
 use crate::rpc::Module;
 
 /// Every module of the daemon, in the order in which their migrations run.
-pub const ALL: &[Module] = &[kv::MODULE, todo::MODULE];
+pub const ALL: &[Module] = &[kv::MODULE, todo::MODULE, memory::MODULE];

@@ -127,6 +127,7 @@ impl Query {
         if part.end < text.len() {
             out.push('…');
         }
+        out.truncate(out.trim_end().len());
         Some(out)
     }
 

@@ -2,14 +2,9 @@
 
 use crate::daemon;
 use serde_json::{Value, json};
-use stina_tests::cases::{Case, err, ok, run};
-use stina_tests::{Framing, InProcess, Peer};
-
-fn run_all(cases: &[Case], caller: &mut Peer, watcher: &mut Peer) {
-    for case in cases {
-        run(case, caller, watcher);
-    }
-}
+use stina_tests::cases::{Case, err, invalid, missing, ok, run_all, taken};
+use stina_tests::in_process::Setup;
+use stina_tests::{Framing, InProcess};
 
 #[test]
 fn todos_answer_and_tell_the_same_over_every_framing() {
@@ -23,10 +18,6 @@ fn todos_answer_and_tell_the_same_over_every_framing() {
         run_all(&comments(), &mut caller, &mut watcher);
         run_all(&deletes(), &mut caller, &mut watcher);
     }
-}
-
-fn invalid(field: &str) -> Value {
-    json!({"kind": "invalid", "field": field})
 }
 
 fn creates() -> Vec<Case> {
@@ -54,7 +45,7 @@ fn creates() -> Vec<Case> {
             &["put b"],
         ),
         ok("todo.create", json!({"id": "c", "title": "KÖP MJÖLK", "description": ""}), json!({}), &["put c"]),
-        err("todo.create", json!({"title": "x", "id": "a"}), already("todo", "a")),
+        err("todo.create", json!({"title": "x", "id": "a"}), taken("todo", "a")),
         err("todo.create", json!({}), invalid("title")),
         err("todo.create", json!({"title": " \u{a0}\u{feff}"}), invalid("title")),
         err("todo.create", json!({"title": null}), invalid("title")),
@@ -135,7 +126,7 @@ fn comments() -> Vec<Case> {
             &["put c3", "put b"],
         ),
         ok("todo.get", json!({"id": "a"}), json!({"commentCount": 2, "rev": 8}), &[]),
-        err("todo.addComment", json!({"todoId": "a", "content": "x", "id": "c3"}), already("comment", "c3")),
+        err("todo.addComment", json!({"todoId": "a", "content": "x", "id": "c3"}), taken("comment", "c3")),
         err("todo.addComment", json!({"todoId": "nobody", "content": "x"}), missing("todo", "nobody")),
         err("todo.addComment", json!({"todoId": "a", "content": "\n"}), invalid("content")),
         err("todo.addComment", json!({"content": "x"}), invalid("todoId")),
@@ -198,17 +189,9 @@ fn deletes() -> Vec<Case> {
     ]
 }
 
-fn already(entity: &str, id: &str) -> Value {
-    json!({"kind": "already_exists", "entity": entity, "id": id})
-}
-
-fn missing(entity: &str, id: &str) -> Value {
-    json!({"kind": "not_found", "entity": entity, "id": id})
-}
-
 #[test]
 fn made_ids_are_of_their_kind_and_in_the_order_of_making() {
-    let daemon = InProcess::start(Default::default());
+    let daemon = InProcess::start(Setup::default());
     let mut peer = daemon.peer();
     let id_of = |reply: Value| reply["value"]["id"].as_str().unwrap().to_owned();
     let todos: Vec<String> =
@@ -222,7 +205,7 @@ fn made_ids_are_of_their_kind_and_in_the_order_of_making() {
 #[test]
 fn initial_has_every_todo_and_comment_in_memory_too() {
     for memory in [false, true] {
-        let daemon = InProcess::start(stina_tests::in_process::Setup { memory, ..Default::default() });
+        let daemon = InProcess::start(Setup { memory, ..Default::default() });
         let mut peer = daemon.peer();
         peer.call("kv.set", json!({"key": "k", "value": 1}));
         peer.call("todo.create", json!({"id": "a", "title": "a"}));

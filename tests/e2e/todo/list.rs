@@ -1,21 +1,11 @@
 //! `todo.list`: filters, archive, pages.
 
+use crate::daemon_at;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use stina_tests::in_process::Setup;
-use stina_tests::{InProcess, Peer};
-use stinad::clock::Clock;
-
-/// A daemon in memory whose clock the test holds.
-fn daemon_at(now: i64) -> (InProcess, Arc<AtomicI64>) {
-    let time = Arc::new(AtomicI64::new(now));
-    let hand = Arc::clone(&time);
-    let clock = Clock::from_fn(move || time.load(Ordering::Relaxed));
-    (InProcess::start(Setup { memory: true, clock, ..Setup::default() }), hand)
-}
+use std::sync::atomic::Ordering;
+use stina_tests::Peer;
 
 fn ids(list: &Value) -> Vec<String> {
     let items = list["value"]["items"].as_array().unwrap().iter();
@@ -106,7 +96,7 @@ fn closed_todos_are_archived_at_the_next_local_midnight() {
 fn a_page_ends_once_it_is_large_and_the_next_goes_on() {
     let (daemon, _clock) = daemon_at(0);
     let mut peer = daemon.peer();
-    let large = "x".repeat(3 << 20);
+    let large = "x".repeat(2_200_000);
     peer.call("todo.create", json!({"id": "small", "title": "small", "status": "cancelled"}));
     for i in 0..3 {
         peer.call("todo.create", json!({"id": format!("t{i}"), "title": "large", "description": large}));

@@ -125,7 +125,7 @@ fn a_snippet_shows_the_first_match_marked_on_one_line() {
         ("bok", "en Bokhandel, böcker", Some("en [Bokhandel], böcker")),
         ("bok", "ingen", None),
         ("北京", "我明天去北京开会", Some("我明天去[北京]开会")),
-        ("e-post", "en e-post\0till", Some("en [e-post] till")),
+        ("e-post", "\n en e-post\0till\n", Some("en [e-post] till")),
         ("!?", "what!?", Some("what[!?]")),
         ("", "text", None),
     ] {

@@ -1,0 +1,80 @@
+//! The methods `memory.*`.
+
+use super::repository::{self, Valid};
+use super::{MEMORY, MODULE, purge, search};
+use crate::modules::entity::Everything;
+use crate::modules::page::{self, PageBuilder};
+use crate::rpc::{Initial, Registry};
+use crate::store::{ReadTx, Result};
+use std::collections::HashSet;
+use std::sync::Arc;
+use stina_protocol::memory::{
+    Create, Delete, Find, Get, GetMany, GetManyParams, List, ListParams, Memory, Search, Subscribe, Update,
+};
+use stina_protocol::types::Ids;
+use stina_protocol::{EntityId, Error, Method, Page};
+use tokio::sync::Notify;
+
+pub(super) fn register(registry: &mut Registry) {
+    let waker = Arc::new(Notify::new());
+    let (on_create, on_update) = (Arc::clone(&waker), Arc::clone(&waker));
+    registry.write::<Create>(move |tx, p| {
+        let memory = repository::create(tx, p)?;
+        purge::wake(tx, &memory, &on_create);
+        Ok(memory)
+    });
+    registry.read::<Get>(|tx, p| repository::get(tx, p.id.as_str()));
+    registry.scan::<GetMany>(get_many);
+    registry.write::<Update>(move |tx, p| {
+        let memory = repository::update(tx, p)?;
+        purge::wake(tx, &memory, &on_update);
+        Ok(memory)
+    });
+    registry.write::<Delete>(|tx, p| repository::delete(tx, &p));
+    registry.scan::<List>(list);
+    registry.scan::<Find>(|tx, p| {
+        repository::find_by_content(tx, p.content.as_str(), Valid::now_or(tx, p.include_expired))
+    });
+    registry.scan::<Search>(search::search);
+    registry.feed::<Subscribe, _>(|_| Ok(Everything(&MODULE)));
+    registry.task(move |store, stop| purge::run(store, stop, waker));
+}
+
+fn get_many(tx: &ReadTx<'_>, params: GetManyParams) -> Result<Page<Memory>> {
+    let ids = params.ids.as_slice();
+    let after: Option<String> = page::after(GetMany::NAME, params.cursor.as_deref())?;
+    let from = match after {
+        None => 0,
+        Some(last) => {
+            let at = ids.iter().position(|id| id.as_str() == last);
+            at.ok_or_else(|| Error::invalid("cursor", "it belongs to other ids"))? + 1
+        }
+    };
+    let mut page = PageBuilder::new(Ids::MAX);
+    let mut seen: HashSet<&EntityId> = ids[..from].iter().collect();
+    for id in &ids[from..] {
+        let memory = if seen.insert(id) { repository::find(tx, id.as_str())? } else { None };
+        if let Some(memory) = memory
+            && !page.push(memory)?
+        {
+            break;
+        }
+    }
+    page.finish(GetMany::NAME, |last| last.id.clone())
+}
+
+fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Memory>> {
+    let after = page::after(List::NAME, params.cursor.as_deref())?;
+    let valid = Valid::now_or(tx, params.include_expired);
+    let mut page = PageBuilder::new(params.limit.get());
+    let tag = params.tag.as_ref().map(|tag| tag.as_str());
+    repository::walk(tx, tag, valid, after, |memory| page.push(memory))?;
+    page.finish(List::NAME, |last| (last.created_at, last.id.clone()))
+}
+
+pub(super) fn present(tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
+    repository::walk(tx, None, Valid::now_or(tx, true), None, |memory| {
+        out.entity(MEMORY.name, &memory.id, &memory)?;
+        Ok(true)
+    })
+}

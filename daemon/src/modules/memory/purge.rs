@@ -1,0 +1,97 @@
+//! Deletes memories some days after they expired: the daemon's own writes, told like any delete.
+//!
+//! Scheduled, not polled: it sleeps until the next memory is due, and is woken by writes of memories that expire.
+
+use super::repository;
+use crate::modules::page::{PAGE_BYTES, json_bytes};
+use crate::store::{Failure, ReadTx, Result, Store, WriteTx};
+use rusqlite::params;
+use std::sync::Arc;
+use std::time::Duration;
+use stina_protocol::Fault;
+use stina_protocol::memory::Memory;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How long an expired memory is kept, in milliseconds.
+const KEPT: i64 = 7 * 24 * 3600 * 1000;
+/// Most memories that are deleted as one revision.
+const AT_ONCE: usize = 100;
+/// How long to wait after a failure.
+const RETRY: Duration = Duration::from_secs(60);
+/// Longest sleep. The clock of a sleep stands still while the machine is suspended.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// Tells the purge, once `tx` is committed, that `memory` may be due earlier than all others.
+pub(super) fn wake(tx: &mut WriteTx<'_>, memory: &Memory, waker: &Arc<Notify>) {
+    if memory.valid_until.is_some() {
+        let waker = Arc::clone(waker);
+        tx.on_end(move |committed| {
+            if committed {
+                waker.notify_one();
+            }
+        });
+    }
+}
+
+/// Purges until `stop`.
+pub(super) async fn run(store: Store, stop: CancellationToken, waker: Arc<Notify>) {
+    _ = stop.run_until_cancelled(forever(store, waker)).await;
+}
+
+async fn forever(store: Store, waker: Arc<Notify>) {
+    loop {
+        let sleep = match purge(&store).await {
+            Ok(None) => {
+                waker.notified().await;
+                continue;
+            }
+            Ok(Some(wait)) => wait.min(LONGEST),
+            Err(fault) => {
+                tracing::warn!(%fault, "expired memories could not be deleted, trying again");
+                RETRY
+            }
+        };
+        // Woken or slept out: look again either way.
+        let _ = tokio::time::timeout(sleep, waker.notified()).await;
+    }
+}
+
+/// Deletes what is due; answers how long it is until the next is, if there is one.
+async fn purge(store: &Store) -> std::result::Result<Option<Duration>, Fault> {
+    loop {
+        let now = store.clock().now();
+        let first = store.scan(first_to_expire).await.map_err(Failure::into_fault)?;
+        let Some(due) = first.map(|valid_until| valid_until.saturating_add(KEPT)) else { return Ok(None) };
+        match u64::try_from(due.saturating_sub(now)) {
+            Ok(wait @ 1..) => return Ok(Some(Duration::from_millis(wait))),
+            _ => store.write(Box::new(move |tx| delete_due(tx, now))).await?,
+        };
+    }
+}
+
+fn first_to_expire(tx: &ReadTx<'_>) -> Result<Option<i64>> {
+    let sql = "SELECT min(valid_until) FROM memories WHERE valid_until IS NOT NULL";
+    Ok(tx.first(sql, [], |row| row.get(0))?.flatten())
+}
+
+/// Deletes memories that are due at `now`: not all, so that a revision does not grow without bound.
+fn delete_due(tx: &mut WriteTx<'_>, now: i64) -> Result<String> {
+    let ids: Vec<String> = tx.all(
+        "SELECT id FROM memories WHERE valid_until <= ? ORDER BY valid_until LIMIT ?",
+        params![now.saturating_sub(KEPT), AT_ONCE],
+        |row| row.get(0),
+    )?;
+    let (mut deleted, mut bytes) = (0, 0);
+    for id in ids {
+        let memory = repository::get(tx, &id)?;
+        bytes += json_bytes(&memory)?;
+        repository::remove(tx, &memory)?;
+        deleted += 1;
+        if bytes >= PAGE_BYTES {
+            break;
+        }
+    }
+    tracing::info!(deleted, "deleted expired memories");
+    Ok(deleted.to_string())
+}

@@ -1,0 +1,70 @@
+//! The search index: one row of `memory_search` for each memory, in the same transaction as the memory.
+
+use super::repository::{self, Valid};
+use crate::modules::page::PageBuilder;
+use crate::modules::text_search::{Plan, Query, index_text};
+use crate::store::{ReadTx, Result, WriteTx};
+use rusqlite::params;
+use stina_protocol::Page;
+use stina_protocol::memory::{Hit, Memory, SearchParams};
+
+/// Puts a memory into the index, in the place of what was there of it.
+pub(super) fn index(tx: &WriteTx<'_>, seq: i64, memory: &Memory) -> Result<()> {
+    forget(tx, seq)?;
+    tx.execute(
+        "INSERT INTO memory_search (rowid, title, content, tags) VALUES (?, ?, ?, ?)",
+        params![
+            seq,
+            index_text(&memory.title),
+            index_text(&memory.content),
+            index_text(&memory.tags.join("\n"))
+        ],
+    )?;
+    Ok(())
+}
+
+/// Takes a memory out of the index.
+pub(super) fn forget(tx: &WriteTx<'_>, seq: i64) -> Result<()> {
+    tx.execute("DELETE FROM memory_search WHERE rowid = ?", [seq])?;
+    Ok(())
+}
+
+pub(super) fn search(tx: &ReadTx<'_>, params: SearchParams) -> Result<Page<Hit>> {
+    let query = Query::new(params.query.as_str());
+    let valid = Valid::now_or(tx, params.include_expired);
+    let limit = params.limit.get();
+    let mut page = PageBuilder::new(limit);
+    for seq in found(tx, &query, valid, limit)? {
+        let Some(memory) = repository::by_seq(tx, seq)? else { continue };
+        let snippet = query
+            .snippet(&memory.content)
+            .or_else(|| query.snippet(&memory.title))
+            .or_else(|| query.snippet(&memory.tags.join(", ")));
+        if !page.push(Hit { memory, snippet: snippet.unwrap_or_default() })? {
+            break;
+        }
+    }
+    Ok(Page { items: page.into_items(), next: None })
+}
+
+/// Numbers of the memories that are found, best first; of equally good ones the newest.
+fn found(tx: &ReadTx<'_>, query: &Query, valid: Valid, limit: usize) -> Result<Vec<i64>> {
+    match query.plan() {
+        Plan::Nothing => Ok(Vec::new()),
+        Plan::Match(words) => tx.all(
+            "SELECT rowid FROM memory_search
+             WHERE memory_search MATCH ?1 AND rowid NOT IN (SELECT seq FROM memories WHERE valid_until < ?2)
+             ORDER BY rank, rowid DESC LIMIT ?3",
+            params![words, valid.at(), limit],
+            |row| row.get(0),
+        ),
+        Plan::Contains(text) => tx.all(
+            "SELECT seq FROM memories m
+             WHERE ifnull(valid_until >= ?2, true) AND (instr(content, ?1) > 0 OR instr(title, ?1) > 0
+                 OR EXISTS (SELECT 1 FROM memory_tags t WHERE t.id = m.id AND instr(t.tag, ?1) > 0))
+             ORDER BY created_at DESC, id DESC LIMIT ?3",
+            params![text, valid.at(), limit],
+            |row| row.get(0),
+        ),
+    }
+}

@@ -1,0 +1,5 @@
+//! The memory module.
+
+mod cases;
+mod purge;
+mod search;

@@ -1,0 +1,94 @@
+//! Expired memories are deleted by the daemon itself.
+
+use crate::clock_at;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+use stina_tests::in_process::Setup;
+use stina_tests::{InProcess, Peer};
+
+const DAY: i64 = 24 * 3600 * 1000;
+
+fn remember(peer: &mut Peer, id: &str, valid_until: Option<i64>) {
+    peer.call("memory.create", json!({"id": id, "title": id, "content": id, "validUntil": valid_until}));
+}
+
+/// The ids in the next notification of deletes.
+fn deleted(peer: &mut Peer) -> Vec<String> {
+    loop {
+        let event = peer.event_of("change");
+        let changes = event["changes"].as_array().unwrap();
+        if changes[0]["op"] == "delete" {
+            assert_eq!(event["origin"], json!({"client": "stinad"}));
+            assert!(changes.iter().all(|change| change["entity"] == "memory" && change["op"] == "delete"));
+            return changes.iter().map(|change| change["id"].as_str().unwrap().to_owned()).collect();
+        }
+    }
+}
+
+fn present(peer: &mut Peer) -> Vec<String> {
+    let list = peer.call("memory.list", json!({"includeExpired": true}));
+    let items = list["value"]["items"].as_array().unwrap().iter();
+    items.map(|memory| memory["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_memory_is_deleted_by_itself_seven_days_after_it_expired() {
+    let daemon = InProcess::start(Setup::default());
+    let mut peer = daemon.peer();
+    peer.call("store.hello", json!({"client": {"name": "test", "version": "1"}}));
+    peer.call("memory.subscribe", json!({}));
+    let now = jiff::Timestamp::now().as_millisecond();
+    remember(&mut peer, "later", Some(now - 7 * DAY + 600_000));
+    remember(&mut peer, "soon", Some(now - 7 * DAY + 300));
+    remember(&mut peer, "due", Some(now - 7 * DAY));
+    assert_eq!(deleted(&mut peer), ["due"]);
+    assert_eq!(deleted(&mut peer), ["soon"]);
+    let told_after = jiff::Timestamp::now().as_millisecond() - now;
+    assert!(told_after >= 300, "deleted {told_after} ms on, not before its time");
+    assert_eq!(present(&mut peer), ["later"]);
+}
+
+#[test]
+fn a_clock_that_jumped_is_noticed_at_the_next_write_and_after_a_restart() {
+    let (clock, hand) = clock_at(100 * DAY);
+    let daemon = InProcess::start(Setup { clock: clock.clone(), ..Setup::default() });
+    let mut peer = daemon.peer();
+    peer.call("memory.subscribe", json!({}));
+    for (id, days) in [("d1", Some(101)), ("d2", Some(102)), ("d3", Some(103)), ("ever", None)] {
+        remember(&mut peer, id, days.map(|days| days * DAY));
+    }
+    hand.store(108 * DAY - 1, Ordering::Relaxed);
+    remember(&mut peer, "x", Some(103 * DAY));
+    peer.call("memory.update", json!({"id": "d3", "validUntil": null}));
+    hand.store(109 * DAY, Ordering::Relaxed);
+    remember(&mut peer, "y", Some(200 * DAY));
+    assert_eq!(deleted(&mut peer), ["d1", "d2"]);
+    assert_eq!(present(&mut peer), ["y", "x", "ever", "d3"]);
+    let rev = peer.call("memory.list", json!({}))["rev"].clone();
+    drop(peer);
+    let home = daemon.stop();
+
+    hand.store(110 * DAY, Ordering::Relaxed);
+    let daemon = InProcess::start(Setup { clock, home: Some(home), ..Setup::default() });
+    let mut peer = daemon.peer();
+    peer.call("memory.subscribe", json!({"since": rev}));
+    assert_eq!(deleted(&mut peer), ["x"]);
+    assert_eq!(peer.call("memory.search", json!({"query": "x"}))["value"]["items"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn many_expired_memories_go_in_several_revisions() {
+    let (clock, _hand) = clock_at(100 * DAY);
+    let daemon = InProcess::start(Setup { clock, memory: true, ..Setup::default() });
+    let mut peer = daemon.peer();
+    peer.call("memory.subscribe", json!({}));
+    let create = |i: usize| {
+        let params = json!({"id": format!("m{i}"), "title": "", "content": "", "validUntil": i});
+        json!({"method": "memory.create", "params": params})
+    };
+    let ops: Vec<Value> = (0..250).map(create).collect();
+    peer.call("store.transact", json!({"ops": ops}));
+    let counts = [(); 3].map(|()| deleted(&mut peer).len());
+    assert_eq!(counts, [100, 100, 50]);
+    assert!(present(&mut peer).is_empty());
+}

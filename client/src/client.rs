@@ -2,7 +2,7 @@
 
 use crate::link::Link;
 use crate::retry::{Outgoing, checked, new_request_id, stamp};
-use crate::{ClientBuilder, Error, Kv, Options, Result, State, Store, Subscription};
+use crate::{ClientBuilder, Error, Kv, Options, Result, State, Store, Subscription, Todos};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -202,6 +202,11 @@ impl Client {
     /// `kv.*`: small state under a key.
     pub fn kv(&self) -> Kv {
         Kv::new(self.clone())
+    }
+
+    /// `todo.*`: things to do, and comments on them.
+    pub fn todos(&self) -> Todos {
+        Todos::new(self.clone())
     }
 
     /// `store.*`: the store and the daemon itself.

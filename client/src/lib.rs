@@ -35,6 +35,7 @@ mod transport;
 
 mod kv;
 mod store;
+mod todos;
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -47,3 +48,4 @@ pub use state::State;
 pub use stina_protocol as protocol;
 pub use store::Store;
 pub use subscription::Subscription;
+pub use todos::Todos;

@@ -3,7 +3,11 @@
 use crate::link::Link;
 use crate::mirror::Collection;
 use crate::retry::{Outgoing, checked, new_request_id, stamp};
+<<<<<<< HEAD
 use crate::{ClientBuilder, Error, Kv, Mirror, Options, Result, State, Store, Subscription, Transaction};
+=======
+use crate::{ClientBuilder, Error, Kv, Options, Result, State, Store, Subscription, Todos};
+>>>>>>> cli
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -216,6 +220,11 @@ impl Client {
     /// `kv.*`: small state under a key.
     pub fn kv(&self) -> Kv {
         Kv::new(self.clone())
+    }
+
+    /// `todo.*`: things to do, and comments on them.
+    pub fn todos(&self) -> Todos {
+        Todos::new(self.clone())
     }
 
     /// `store.*`: the store and the daemon itself.

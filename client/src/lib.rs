@@ -39,6 +39,7 @@ mod transport;
 
 mod kv;
 mod store;
+mod todos;
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -53,3 +54,4 @@ pub use stina_protocol as protocol;
 pub use store::Store;
 pub use subscription::Subscription;
 pub use transact::{Committed, Placed, Transaction};
+pub use todos::Todos;

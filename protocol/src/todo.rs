@@ -135,6 +135,13 @@ pub struct CreateParams {
     pub source: Option<Line>,
 }
 
+impl CreateParams {
+    /// A todo with a title and nothing else.
+    pub fn of(title: Title) -> Self {
+        Self { id: None, title, description: None, status: None, due_at: None, metadata: None, source: None }
+    }
+}
+
 /// Params of [`Get`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,7 @@
 //! `stinactl call`: any method, with params as they are.
 
 use super::failure::Failure;
+use super::similar::Similar;
 use super::{Context, or_stdin, text};
 use crate::{CallOptions, Error};
 use stina_protocol::error::METHOD_NOT_FOUND;
@@ -61,10 +62,8 @@ impl Call {
 
 /// The method whose name is most like `name`, if one is.
 async fn similar(context: &Context, name: &str) -> Result<Option<String>, Failure> {
-    /// Jaro-Winkler similarity from which on a name may be what was meant.
-    const LIKELY: f64 = 0.8;
     let methods = context.client.methods().await?;
-    let similarity = |known: &str| strsim::jaro_winkler(known, name);
-    let best = methods.names().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-    Ok(best.filter(|best| similarity(best) >= LIKELY).map(ToOwned::to_owned))
+    let mut similar = Similar::to(name);
+    methods.names().for_each(|known| similar.consider(known));
+    Ok(similar.best())
 }

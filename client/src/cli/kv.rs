@@ -3,9 +3,8 @@
 use super::failure::Failure;
 use super::output::{Look, Output};
 use super::table::Table;
-use super::{Context, or_stdin, text};
+use super::{Context, pages, text, text_or_stdin};
 use stina_protocol::kv::{Delete, DeleteParams, Entry, Key, ListParams, Set, SetParams};
-use stina_protocol::types::Limit;
 use stina_protocol::{Error as Kind, Json, Reply};
 
 /// Small state under a key
@@ -59,12 +58,7 @@ pub(super) enum Kv {
 impl Kv {
     pub(super) fn resolve(&mut self) -> Result<(), Failure> {
         if let Self::Set { value, .. } = self {
-            let is_stdin = value == "-";
-            *value = or_stdin(std::mem::take(value))?;
-            // The line break that `echo` and editors add is not part of a value.
-            if is_stdin && value.ends_with('\n') {
-                value.pop();
-            }
+            *value = text_or_stdin(std::mem::take(value))?;
         }
         Ok(())
     }
@@ -93,8 +87,7 @@ impl Kv {
                 if out.json {
                     return Ok(());
                 }
-                let rev = out.paint(Look::Faint, &format!("(revision {})", reply.rev));
-                Ok(out.line(&format!("deleted {} {rev}", text::clean(&key)))?)
+                Ok(out.did("deleted", &key, reply.rev)?)
             }
             Self::Incr { key, by } => {
                 let reply = client.kv().increment(&key, by).await?;
@@ -130,24 +123,21 @@ fn value(out: &Output, value: &Json) -> std::io::Result<()> {
 
 async fn list(context: &mut Context, prefix: Option<String>, limit: Option<u64>) -> Result<(), Failure> {
     let Context { client, out, .. } = context;
-    let mut left = limit.unwrap_or(u64::MAX);
-    let mut table = Table::new(&["KEY", "VALUE", "REV", "UPDATED"], 1);
-    let mut cursor = None;
-    while let Some(limit) = Limit::new(left.min(Limit::MAX.into())) {
-        let page = client.kv().list(ListParams { prefix: prefix.clone(), limit, cursor }).await?.value;
-        left -= page.items.len() as u64;
-        for entry in page.items {
-            if out.json {
-                out.json(&entry)?;
-            } else {
-                let updated = text::moment(entry.updated_at, "%Y-%m-%d %H:%M:%S");
-                table.row([entry.key, entry.value.get().to_owned(), entry.rev.to_string(), updated]);
-            }
+    let mut table = Table::new(&["KEY", "VALUE", "REV", "UPDATED"], &[1]);
+    let page =
+        async |limit, cursor| client.kv().list(ListParams { prefix: prefix.clone(), limit, cursor }).await;
+    let more = pages::walk(limit, page, |entry: Entry| {
+        if out.json {
+            return Ok(out.json(&entry)?);
         }
-        cursor = page.next;
-        if cursor.is_none() {
-            break;
-        }
+        let updated = text::moment(entry.updated_at, "%Y-%m-%d %H:%M:%S");
+        table.row([entry.key, entry.value.get().to_owned(), entry.rev.to_string(), updated]);
+        Ok(())
+    })
+    .await?;
+    if out.json {
+        return Ok(());
     }
-    if out.json { Ok(()) } else { Ok(table.write(out)?) }
+    table.write(out)?;
+    if more { Ok(pages::more(out)?) } else { Ok(()) }
 }

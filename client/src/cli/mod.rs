@@ -1,15 +1,22 @@
 //! `stinactl`: the store from the command line. One file a noun: its arguments on top, then one `run`.
 
 mod failure;
+mod identify;
+mod metadata;
 mod output;
+mod pages;
+mod short_id;
+mod similar;
 mod table;
 mod text;
+mod when;
 
 mod call;
 mod kv;
 mod result;
 mod status;
 mod stop;
+mod todo;
 mod watch;
 
 use crate::{Client, Limits};
@@ -28,13 +35,13 @@ use std::time::Duration;
 #[command(name = "stinactl", version)]
 struct Args {
     /// The daemon's socket [env: STINA_SOCKET] [default: stinad.sock in $STINA_HOME or ~/.stina]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", display_order = 900)]
     socket: Option<PathBuf>,
     /// Print what the protocol says, one JSON object a line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     json: bool,
     /// Longest wait for an answer, reconnecting included [default: 10]; for `watch`: end after this long
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, display_order = 900)]
     timeout: Option<Duration>,
     #[command(subcommand)]
     command: Command,
@@ -45,6 +52,8 @@ enum Command {
     Call(call::Call),
     #[command(subcommand)]
     Kv(kv::Kv),
+    #[command(subcommand)]
+    Todo(todo::Todo),
     Watch(watch::Watch),
     Status(status::Status),
     Stop(stop::Stop),
@@ -105,6 +114,7 @@ async fn run(args: Args) -> Result<(), Failure> {
     match command {
         Command::Call(call) => call.run(context).await,
         Command::Kv(kv) => kv.run(context).await,
+        Command::Todo(todo) => todo.run(context).await,
         Command::Watch(watch) => watch.run(context).await,
         Command::Status(status) => status.run(context).await,
         Command::Stop(stop) => stop.run(context).await,
@@ -118,6 +128,7 @@ impl Command {
         match &mut self {
             Self::Call(call) => call.resolve()?,
             Self::Kv(kv) => kv.resolve()?,
+            Self::Todo(todo) => todo.resolve()?,
             Self::Watch(_) | Self::Status(_) | Self::Stop(_) | Self::Result(_) => {}
         }
         Ok(self)
@@ -127,4 +138,26 @@ impl Command {
 /// `argument`, or standard input when it is `-`.
 fn or_stdin(argument: String) -> Result<String, Failure> {
     if argument == "-" { Ok(std::io::read_to_string(std::io::stdin())?) } else { Ok(argument) }
+}
+
+/// `argument`, or the text on standard input when it is `-`: without the line break that `echo` and editors add.
+fn text_or_stdin(argument: String) -> Result<String, Failure> {
+    let is_stdin = argument == "-";
+    let mut text = or_stdin(argument)?;
+    if is_stdin && text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+/// Reads each argument that is `-` from standard input, which there is only once.
+fn read_stdin<'a>(arguments: impl IntoIterator<Item = &'a mut String>) -> Result<(), Failure> {
+    let mut arguments = arguments.into_iter().filter(|argument| *argument == "-");
+    if let Some(argument) = arguments.next() {
+        if arguments.next().is_some() {
+            return Err(Failure::Usage("standard input can be read for one argument only".to_owned()));
+        }
+        *argument = text_or_stdin(std::mem::take(argument))?;
+    }
+    Ok(())
 }

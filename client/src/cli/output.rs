@@ -59,6 +59,18 @@ impl Output {
         stdout.flush()
     }
 
+    /// Says what a write did to what, and the revision it made.
+    pub(super) fn did(&self, what: &str, name: &str, rev: u64) -> io::Result<()> {
+        let rev = self.paint(Look::Faint, &format!("(revision {rev})"));
+        self.line(&format!("{what} {} {rev}", super::text::clean(name)))
+    }
+
+    /// Writes a line of an overview: what it is, and its value.
+    pub(super) fn detail(&self, name: &str, value: &str) -> io::Result<()> {
+        let name = self.paint(Look::Strong, &format!("{name:<9}"));
+        self.line(&format!("{name} {}", super::text::clean(value)))
+    }
+
     /// Writes a value as one line of JSON.
     pub(super) fn json(&self, value: &impl serde::Serialize) -> io::Result<()> {
         self.line(&serde_json::to_string(value)?)

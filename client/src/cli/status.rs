@@ -1,7 +1,7 @@
 //! `stinactl status`: the daemon at a glance.
 
 use super::failure::Failure;
-use super::output::{Look, Output};
+use super::output::Output;
 use super::table::Table;
 use super::{Context, text};
 use std::collections::BTreeMap;
@@ -31,9 +31,7 @@ impl Status {
 }
 
 fn overview(out: &Output, info: &Info) -> io::Result<()> {
-    let say = |name: &str, value: String| {
-        out.line(&format!("{} {}", out.paint(Look::Strong, &format!("{name:<9}")), text::clean(&value)))
-    };
+    let say = |name: &str, value: String| out.detail(name, &value);
     let Info { version, pid, protocol, sqlite_version, .. } = info;
     let up = text::span(info.uptime_ms);
     say("stinad", format!("{version} (pid {pid}), up {up}, protocol {protocol}, SQLite {sqlite_version}"))?;
@@ -56,7 +54,7 @@ fn list(numbers: &BTreeMap<String, impl Display>) -> String {
 
 fn connected(clients: &[ClientState]) -> Table {
     let mut table =
-        Table::new(&["ID", "CLIENT", "PID", "FRAMING", "SINCE", "CALLS", "SUBSCRIPTIONS", "LAG"], 1);
+        Table::new(&["ID", "CLIENT", "PID", "FRAMING", "SINCE", "CALLS", "SUBSCRIPTIONS", "LAG"], &[1]);
     for client in clients {
         let name = client.name.as_deref().unwrap_or("-");
         let name = client.version.as_ref().map_or(name.to_owned(), |version| format!("{name} {version}"));

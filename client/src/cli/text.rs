@@ -1,6 +1,7 @@
 //! Text for people: without control characters, cut to a width, JSON laid out.
 
 use std::borrow::Cow;
+use unicode_normalization::UnicodeNormalization;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Whether a terminal would obey the character, or reorder what follows, instead of showing it.
@@ -21,6 +22,16 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
         }
     }
     clean.into()
+}
+
+/// Text in which case does not count, as the daemon compares titles.
+pub(super) fn fold_case(text: &str) -> String {
+    text.nfc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+/// `text` with single spaces for the line breaks and other white space in it.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Columns that `text` takes.

@@ -1,0 +1,110 @@
+//! Which entity somebody means: by its id, its title, or the beginning of its id.
+
+use super::failure::Failure;
+use super::pages;
+use super::similar::Similar;
+use super::text::{fold_case, shorten};
+use crate::Result;
+use stina_protocol::types::Limit;
+use stina_protocol::{EntityId, Error as Kind, Page, Reply};
+
+/// An entity that people name.
+pub(super) trait Named {
+    /// What such an entity is called on the wire.
+    const ENTITY: &'static str;
+    /// Its id.
+    fn id(&self) -> &str;
+    /// Its title.
+    fn title(&self) -> &str;
+    /// What tells it from others with the same title.
+    fn remark(&self) -> String;
+}
+
+/// Most candidates that an ambiguity names.
+const SHOWN: usize = 10;
+
+/// Those that something typed may mean: how many, and the first of them.
+#[derive(Debug)]
+struct Candidates<T> {
+    count: usize,
+    first: Vec<T>,
+}
+
+impl<T: Named> Candidates<T> {
+    fn none() -> Self {
+        Self { count: 0, first: Vec::new() }
+    }
+
+    fn push(&mut self, candidate: T) {
+        self.count += 1;
+        if self.first.len() < SHOWN {
+            self.first.push(candidate);
+        }
+    }
+
+    fn ambiguous(&self, typed: &str, what: &str) -> Failure {
+        let reason = format!("`{}` is ambiguous: {} {what}", shorten(typed, 60), self.count);
+        let failure = Failure::from(Kind::invalid("", reason));
+        let failure = failure.hint("say which by its id, or by a beginning of it that only one has:");
+        let failure = self.first.iter().fold(failure, |failure, candidate| {
+            let remark = candidate.remark();
+            failure.hint(format!("{}  {} ({remark})", candidate.id(), shorten(candidate.title(), 60)))
+        });
+        match self.count - self.first.len() {
+            0 => failure,
+            more => failure.hint(format!("… and {more} more")),
+        }
+    }
+}
+
+/// The entity that `typed` means. A whole id goes before a title, a title before the beginning of an id; of those
+/// with the same title those that are `likely` are meant, where there are any.
+pub(super) async fn identify<T: Named>(
+    typed: &str,
+    get: impl AsyncFn(EntityId) -> Result<Reply<T>>,
+    list: impl AsyncFn(Limit, Option<String>) -> Result<Reply<Page<T>>>,
+    likely: impl Fn(&T) -> bool,
+) -> std::result::Result<T, Failure> {
+    let typed = stina_protocol::text::trim(typed);
+    if typed.is_empty() {
+        return Err(Kind::invalid("", format!("which {}? Say its id or title", T::ENTITY)).into());
+    }
+    if let Ok(id) = EntityId::new(typed) {
+        match get(id).await {
+            Ok(reply) => return Ok(reply.value),
+            Err(error) if matches!(error.kind(), Some(Kind::NotFound { .. })) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let title = fold_case(typed);
+    let (mut meant, mut titled, mut begun) = (Candidates::none(), Candidates::none(), Candidates::none());
+    let mut similar = Similar::to(typed);
+    let consider = |entity: T| {
+        if fold_case(stina_protocol::text::trim(entity.title())) == title {
+            if likely(&entity) { meant.push(entity) } else { titled.push(entity) }
+        } else if entity.id().starts_with(typed) {
+            begun.push(entity);
+        } else {
+            similar.consider(entity.title());
+        }
+        Ok(())
+    };
+    pages::walk(None, list, consider).await?;
+    for (mut candidates, what) in
+        [(meant, "have that title"), (titled, "have that title"), (begun, "have an id that begins so")]
+    {
+        match (candidates.count, candidates.first.pop()) {
+            (_, None) => {}
+            (1, Some(only)) => return Ok(only),
+            (_, Some(last)) => {
+                candidates.first.push(last);
+                return Err(candidates.ambiguous(typed, what));
+            }
+        }
+    }
+    let failure = Failure::from(Kind::not_found(T::ENTITY, typed));
+    Err(match similar.best() {
+        Some(title) => failure.hint(format!("did you mean `{}`?", shorten(&title, 60))),
+        None => failure.hint(format!("`stinactl {} list --all` shows all there are", T::ENTITY)),
+    })
+}

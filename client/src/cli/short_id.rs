@@ -1,0 +1,46 @@
+//! Ids in lists: as much of each as tells it from the others, since a beginning of an id is enough to name it.
+
+/// Characters of a made id that hold its time (`td_` or `mem_`, then 48 bits of a UUIDv7): as good as unique.
+const TIME: usize = 16;
+
+/// Longest id that is shown whole: one that somebody chose.
+const CHOSEN: usize = 24;
+
+/// The ids, cut.
+pub(super) fn short_ids<'a>(ids: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let ids: Vec<&str> = ids.into_iter().collect();
+    let mut sorted = ids.clone();
+    sorted.sort_unstable();
+    let cut = |id: &&str| {
+        let at = sorted.partition_point(|other| other < id);
+        let neighbours = [at.checked_sub(1).and_then(|at| sorted.get(at)), sorted.get(at + 1)];
+        let shared = neighbours.into_iter().flatten().map(|other| shared(id, other)).max().unwrap_or(0);
+        // Ids are ASCII.
+        let cut = id.get(..(shared + 1).max(TIME)).filter(|_| id.len() > CHOSEN);
+        cut.unwrap_or(id).to_owned()
+    };
+    ids.iter().map(cut).collect()
+}
+
+/// Bytes that both begin with.
+fn shared(a: &str, b: &str) -> usize {
+    a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_cut_where_no_other_goes_on_alike() {
+        let ids = [
+            "td_019e0000-0002-7bbb-8000-000000000000",
+            "short",
+            "td_019e0000-0001-7abc-8000-000000000000",
+            "td_019e0000-0001-7abd-8000-000000000000",
+        ];
+        let short = short_ids(ids);
+        assert_eq!(short, ["td_019e0000-0002", "short", "td_019e0000-0001-7abc", "td_019e0000-0001-7abd"]);
+        assert_eq!(short_ids(["weekly-groceries-2026"]), ["weekly-groceries-2026"]);
+    }
+}

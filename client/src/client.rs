@@ -3,11 +3,9 @@
 use crate::link::Link;
 use crate::mirror::Collection;
 use crate::retry::{Outgoing, checked, new_request_id, stamp};
-<<<<<<< HEAD
-use crate::{ClientBuilder, Error, Kv, Mirror, Options, Result, State, Store, Subscription, Transaction};
-=======
-use crate::{ClientBuilder, Error, Kv, Options, Result, State, Store, Subscription, Todos};
->>>>>>> cli
+use crate::{
+    ClientBuilder, Error, Kv, Mirror, Options, Result, State, Store, Subscription, Todos, Transaction,
+};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,9 +1,9 @@
 //! Client of `stinad`: typed calls that happen once, subscriptions that miss nothing, live mirrors.
 //!
 //! In reading order: how to connect ([`ClientBuilder`], [`Options`]), what to do then ([`Client`]), what can go
-//! wrong ([`Error`]), what is told ([`Subscription`]), what
-//! is kept up to date ([`Mirror`]), what happens as one ([`Transaction`]). Beneath that: one connection (jsonrpsee's async client
-//! core over NDJSON on a Unix socket), a link that replaces it when it breaks, and calls that outlive both.
+//! wrong ([`Error`]), what is told ([`Subscription`]), what is kept up to date ([`Mirror`]), what happens as one
+//! ([`Transaction`]). Beneath that: one connection (jsonrpsee's async client core over NDJSON on a Unix socket), a
+//! link that replaces it when it breaks, and calls that outlive both.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), stina_client::Error> {
@@ -53,5 +53,5 @@ pub use state::State;
 pub use stina_protocol as protocol;
 pub use store::Store;
 pub use subscription::Subscription;
-pub use transact::{Committed, Placed, Transaction};
 pub use todos::Todos;
+pub use transact::{Committed, Placed, Transaction};

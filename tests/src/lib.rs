@@ -21,9 +21,8 @@ pub mod notes;
 pub mod peer;
 pub mod proxy;
 pub mod random;
-pub mod typescript;
-pub mod proxy;
 pub mod scripted;
+pub mod typescript;
 
 pub use daemon::Daemon;
 pub use in_process::InProcess;

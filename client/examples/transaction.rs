@@ -1,21 +1,37 @@
-//! Two writes that happen together or not at all: `cargo run -p stina-client --example transaction`
+//! A todo, a memory and a counter that happen together or not at all, linked by an id that we chose:
+//! `cargo run -p stina-client --example transaction`
 
 #![allow(clippy::print_stdout, reason = "it shows something")]
 
 use stina_client::Client;
-use stina_client::protocol::kv::{Increment, IncrementParams, Key, Set, SetParams};
-use stina_client::protocol::{Error as Kind, Json};
+use stina_client::protocol::text::{Content, Line, Title};
+use stina_client::protocol::{EntityId, Error as Kind, kv, memory, todo};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), stina_client::Error> {
     let client = Client::builder().name("transaction", "1.0").connect().await?;
-    let key = |text: &str| Key::new(text).map_err(|reason| Kind::invalid("key", reason));
+    let invalid = |reason: String| Kind::invalid("", reason);
+    let id = EntityId::new(format!("td_{}", std::process::id())).map_err(invalid)?;
+
     let mut transaction = client.transact();
-    let value = Json::of("hej")?;
-    transaction.add::<Set>(&SetParams { key: key("example.greeting")?, value, if_rev: None })?;
-    let count = IncrementParams { key: key("example.greetings")?, by: None, if_rev: None };
-    let counted = transaction.add::<Increment>(&count)?;
+    let title = Title::new("Buy tea").map_err(invalid)?;
+    let todo = todo::CreateParams { id: Some(id.clone()), ..todo::CreateParams::of(title) };
+    let todo = transaction.add::<todo::Create>(&todo)?;
+    let why = Content::new(format!("Åsa likes green tea, see {id}")).map_err(invalid)?;
+    transaction.add::<memory::Create>(&memory::CreateParams {
+        id: None,
+        title: Line::new("Tea").map_err(invalid)?,
+        content: why,
+        metadata: None,
+        source: None,
+        tags: None,
+        valid_until: None,
+    })?;
+    let key = kv::Key::new("example.teas").map_err(invalid)?;
+    let count = transaction.add::<kv::Increment>(&kv::IncrementParams { key, by: None, if_rev: None })?;
     let committed = transaction.commit().await?;
-    println!("revision {}: greeted {} times", committed.rev, committed.get(counted)?.value.get());
+
+    let (todo, count) = (committed.get(todo)?, committed.get(count)?);
+    println!("revision {}: `{}`, number {}", committed.rev, todo.title, count.value.get());
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `client.todos()`: things to do, and comments on them.
 
-use crate::{Client, Result};
+use crate::{Client, Mirror, Result, mirror};
 use stina_protocol::text::{Note, Title};
 use stina_protocol::todo::{
     AddComment, AddCommentParams, Comment, Create, CreateParams, Delete, DeleteComment, DeleteCommentParams,
@@ -22,6 +22,14 @@ fn id(field: &str, text: impl Into<String>) -> Result<EntityId> {
 impl Todos {
     pub(crate) fn new(client: Client) -> Self {
         Self { client }
+    }
+
+    /// The todos that `which` names, kept up to date in memory, in the order of `todo.list`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn mirror(&self, which: mirror::Todos) -> Result<Mirror<mirror::Todos>> {
+        self.client.mirror(which).await
     }
 
     /// Makes a todo that has a title and nothing else.

@@ -4,6 +4,7 @@
 //! then [`Patch`]es: whole transactions, as the insertions, moves, updates and removals that a list widget needs.
 //! A reset of the subscription becomes the differences between the old set and the new.
 
+mod collections;
 mod diff;
 mod driver;
 mod rows;
@@ -17,6 +18,7 @@ use stina_protocol::Method;
 use stina_protocol::event::{Delta, Subscription as Subscribe};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use collections::{Memories, Todos};
 pub use diff::{Diff, Patch};
 pub use shared::Patches;
 

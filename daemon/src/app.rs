@@ -74,7 +74,13 @@ pub async fn run(
         clock: config.clock.clone(),
     };
     let (store, writer) = Store::open(store_config, &schemas)?;
-    let (methods, background) = Registry::with(modules).finish();
+    let (methods, background) = Registry::with(modules, &limits).finish();
+    for write in background.at_start {
+        // A full disk, say, is no reason to keep from reading.
+        if let Err(fault) = store.write(Box::new(move |tx| write(tx).map(|()| "null".to_owned()))).await {
+            tracing::error!(%fault, "a write at the start failed");
+        }
+    }
     let server = Server::new(store.clone(), methods, Stop::new(stop.clone(), &config.socket));
     let listener = Listener::new(instance.listen()?, &limits)?;
 
@@ -82,7 +88,7 @@ pub async fn run(
     let background_stop = CancellationToken::new();
     tasks.spawn(store.clone().keep_house(background_stop.clone()));
     tasks.spawn(store.clone().watch_for_foreign_writers(background_stop.clone()));
-    for task in background {
+    for task in background.tasks {
         tasks.spawn(task(store.clone(), background_stop.clone()));
     }
     ready(&store);

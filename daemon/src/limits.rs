@@ -69,6 +69,18 @@ limits! {
     synced_after / "syncedAfterMs": Duration = Duration::from_millis(250),
     /// Revisions that a filter lets pass before `synced` is told even though more come.
     synced_every / "syncedEvery": u64 = 1000,
+    /// Bytes of a chat message.
+    message_bytes / "messageBytes": usize = 8 << 20,
+    /// Messages that are being written at once. One more is answered `too_large`.
+    open_streams / "openStreams": usize = 64,
+    /// Bytes of text of those messages, which the daemon holds in memory; a delta over it is answered `busy`.
+    stream_bytes / "streamBytes": usize = 64 << 20,
+    /// How long words of a message that is being written wait to be saved.
+    save_after / "saveAfterMs": Duration = Duration::from_millis(500),
+    /// Bytes of such words that are saved at once.
+    save_bytes / "saveBytes": usize = 4 << 10,
+    /// How long the owner of a message that is being written may take to end it when asked to.
+    cancel_wait / "cancelWaitMs": Duration = Duration::from_secs(2),
     /// How long a shutdown waits for calls in flight and for peers to read; with the rest of it under 3 s.
     shutdown / "shutdownMs": Duration = Duration::from_secs(2),
     /// Pages in the WAL at which a commit also checkpoints.

@@ -16,6 +16,7 @@ pub mod paths;
 pub mod text;
 pub mod types;
 
+pub mod chat;
 pub mod kv;
 pub mod memory;
 pub mod store;

@@ -7,6 +7,7 @@
     reason = "a test that can't go on panics"
 )]
 
+mod chat;
 mod client;
 mod core;
 mod documents;

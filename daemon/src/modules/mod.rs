@@ -6,6 +6,7 @@ pub mod entity;
 pub mod page;
 pub mod text_search;
 
+pub mod chat;
 pub mod kv;
 pub mod memory;
 pub mod todo;
@@ -13,4 +14,4 @@ pub mod todo;
 use crate::rpc::Module;
 
 /// Every module of the daemon, in the order in which their migrations run.
-pub const ALL: &[Module] = &[kv::MODULE, todo::MODULE, memory::MODULE];
+pub const ALL: &[Module] = &[kv::MODULE, todo::MODULE, memory::MODULE, chat::MODULE];

@@ -149,7 +149,7 @@ fn write(
     let (reply, outcome) = oneshot::channel();
     let job = Job {
         run,
-        author: Author { origin, peer: Some(call.peer.id) },
+        author: Author { origin, peer: call.peer.caller() },
         once,
         bytes: params.map_or(0, |p| p.get().len()),
         span: span.clone(),

@@ -1,7 +1,7 @@
 //! What a module says of its subscriptions.
 
 use super::spool::Spool;
-use crate::store::{LiveChange, ReadTx, Result, Transient};
+use crate::store::{LiveChange, Place, ReadTx, Result, Transient};
 use stina_protocol::event::Op;
 
 /// The changes that concern one subscription: made from the params of a `subscribe` call.
@@ -24,7 +24,7 @@ pub trait Feed: Send + Sync + 'static {
     /// The present state of what is told by transients only, for who has caught up with the log.
     ///
     /// `outline.capture()` must be called while no such transient can be told: it marks the place from which
-    /// on the subscription gets them.
+    /// on the subscription gets them. Of what a revision after [`Place::head`] tells, nothing may be said here.
     fn open_streams(&self, outline: Outline<'_>) -> OpenStreams {
         OpenStreams { from: outline.capture(), events: Vec::new() }
     }
@@ -50,12 +50,12 @@ impl Initial<'_> {
 
 /// Marks the place in the ring from which on a subscription is live.
 pub struct Outline<'h> {
-    pub(super) capture: &'h dyn Fn() -> u64,
+    pub(super) capture: &'h dyn Fn() -> Place,
 }
 
 impl Outline<'_> {
     /// The place.
-    pub fn capture(&self) -> u64 {
+    pub fn capture(&self) -> Place {
         (self.capture)()
     }
 }
@@ -70,7 +70,7 @@ impl std::fmt::Debug for Outline<'_> {
 #[derive(Debug)]
 pub struct OpenStreams {
     /// What [`Outline::capture`] gave.
-    pub from: u64,
+    pub from: Place,
     /// Events, as JSON.
     pub events: Vec<String>,
 }

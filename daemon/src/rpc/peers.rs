@@ -1,7 +1,9 @@
 //! Who is connected, as far as others may know.
 
+use super::registry::Call;
+use crate::store::Caller;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use stina_protocol::store::{ClientInfo, ClientState, SubscriptionState};
 
@@ -31,6 +33,7 @@ pub struct Peer {
     framing: Framing,
     pid: Option<i32>,
     connected_at: i64,
+    open: Arc<AtomicBool>,
     client: OnceLock<ClientInfo>,
     pub(crate) calls: AtomicUsize,
     subscriptions: Mutex<BTreeMap<u64, Arc<Progress>>>,
@@ -57,6 +60,12 @@ impl Peer {
     /// Name from `store.hello`.
     pub fn name(&self) -> Option<&str> {
         self.client.get().map(|c| c.name.as_str())
+    }
+
+    /// The connection as writes know it; `None` over HTTP, where it lasts no longer than the call.
+    pub(crate) fn caller(&self) -> Option<Caller> {
+        let lasts = self.framing != Framing::Http;
+        lasts.then(|| Caller { id: self.id, open: Arc::clone(&self.open) })
     }
 
     /// Takes the words of `store.hello`; only the first count, since what was written is signed with them.
@@ -121,20 +130,21 @@ impl Peers {
         self.connected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new connection; it is forgotten when the guard is dropped.
-    pub(crate) fn connect(self: &Arc<Self>, framing: Framing, pid: Option<i32>, now: i64) -> PeerGuard {
+    /// A new connection.
+    pub(crate) fn connect(&self, framing: Framing, pid: Option<i32>, now: i64) -> Arc<Peer> {
         let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         let peer = Arc::new(Peer {
             id,
             framing,
             pid,
             connected_at: now,
+            open: Arc::new(AtomicBool::new(true)),
             client: OnceLock::new(),
             calls: AtomicUsize::new(0),
             subscriptions: Mutex::default(),
         });
         self.connected().insert(id, Arc::clone(&peer));
-        PeerGuard { peer, peers: Arc::clone(self) }
+        peer
     }
 
     /// An id for a subscription, never used twice by one daemon.
@@ -151,15 +161,26 @@ impl Peers {
     }
 }
 
-/// A connection that is open.
+/// A connection that is open. When it is dropped, however that comes, the connection is forgotten and the modules
+/// are told.
 #[derive(Debug)]
 pub(crate) struct PeerGuard {
     pub(crate) peer: Arc<Peer>,
-    peers: Arc<Peers>,
+    call: Call,
+}
+
+impl PeerGuard {
+    pub(crate) fn new(call: Call) -> Self {
+        Self { peer: Arc::clone(&call.peer), call }
+    }
 }
 
 impl Drop for PeerGuard {
     fn drop(&mut self) {
-        self.peers.connected().remove(&self.peer.id);
+        let Call { store, peers, methods, .. } = &self.call;
+        peers.connected().remove(&self.peer.id);
+        // In this order: who finds it open has time until the modules are told.
+        self.peer.open.store(false, Ordering::Release);
+        methods.disconnected(store, self.peer.id);
     }
 }

@@ -4,6 +4,7 @@ use super::feed::{Feed, Initial};
 use super::params::Fields;
 use super::peers::{Peer, Peers};
 use crate::app::Stop;
+use crate::limits::Limits;
 use crate::store::{Entity, Migration, ModuleSchema, ReadTx, Result, Store, WriteFn, WriteTx};
 use futures_util::future::BoxFuture;
 use schemars::generate::SchemaGenerator;
@@ -54,6 +55,7 @@ type PrepareFn = dyn Fn(Fields<'_>) -> Told<WriteFn> + Send + Sync;
 type CallFn = dyn Fn(Call, Fields<'_>) -> Told<BoxFuture<'static, Result<String>>> + Send + Sync;
 type SubscribeFn = dyn Fn(Fields<'_>) -> Told<Opening> + Send + Sync;
 type TaskFn = Box<dyn FnOnce(Store, CancellationToken) -> BoxFuture<'static, ()> + Send>;
+type StartFn = Box<dyn FnOnce(&mut WriteTx<'_>) -> Result<()> + Send>;
 type DisconnectFn = Box<dyn Fn(&Store, u64) + Send + Sync>;
 
 /// A long read whose params are parsed.
@@ -121,6 +123,15 @@ impl Methods {
 #[derive(Default)]
 pub struct Registry {
     methods: Methods,
+    limits: Arc<Limits>,
+    background: Background,
+}
+
+/// What runs without being called.
+#[derive(Default)]
+pub(crate) struct Background {
+    /// Writes to be done before the first connection.
+    pub(crate) at_start: Vec<StartFn>,
     pub(crate) tasks: Vec<TaskFn>,
 }
 
@@ -140,8 +151,8 @@ fn answer<T: serde::Serialize>(output: &T) -> Result<String> {
 
 impl Registry {
     /// The registry with all methods of the core and of `modules`.
-    pub(crate) fn with(modules: &[Module]) -> Self {
-        let mut registry = Self::default();
+    pub(crate) fn with(modules: &[Module], limits: &Arc<Limits>) -> Self {
+        let mut registry = Self { limits: Arc::clone(limits), ..Self::default() };
         super::core_methods::register(&mut registry, modules);
         for module in modules {
             (module.register)(&mut registry);
@@ -150,8 +161,13 @@ impl Registry {
         registry
     }
 
-    pub(crate) fn finish(self) -> (Arc<Methods>, Vec<TaskFn>) {
-        (Arc::new(self.methods), self.tasks)
+    pub(crate) fn finish(self) -> (Arc<Methods>, Background) {
+        (Arc::new(self.methods), self.background)
+    }
+
+    /// The bounds.
+    pub fn limits(&self) -> &Arc<Limits> {
+        &self.limits
     }
 
     pub(crate) fn add<M: Method>(&mut self, run: Run, event: Option<&'static str>) {
@@ -235,12 +251,17 @@ impl Registry {
         assert!(before.is_none(), "two methods are called {}", M::UNSUBSCRIBE);
     }
 
+    /// A write of the daemon's own, done before the first connection is accepted.
+    pub fn at_start(&mut self, f: impl FnOnce(&mut WriteTx<'_>) -> Result<()> + Send + 'static) {
+        self.background.at_start.push(Box::new(f));
+    }
+
     /// Work in the background, from the daemon's start until the token is cancelled.
     pub fn task<F>(&mut self, f: impl FnOnce(Store, CancellationToken) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.tasks.push(Box::new(move |store, stop| Box::pin(f(store, stop))));
+        self.background.tasks.push(Box::new(move |store, stop| Box::pin(f(store, stop))));
     }
 
     /// Called with the number of a connection that has ended.

@@ -180,15 +180,15 @@ impl Subscription {
     /// All up to the head has been told: say so, with what is not in the log, and go on live from there.
     fn go_live(&mut self) {
         let hub = &self.store.hub;
-        let OpenStreams { from, events } = self.feed.open_streams(Outline { capture: &|| hub.next() });
+        let OpenStreams { from, events } = self.feed.open_streams(Outline { capture: &|| hub.place() });
         // More was committed meanwhile: those come first.
-        if hub.head() != self.passed {
+        if from.head != self.passed {
             return;
         }
         self.say(&Event::Synced { rev: self.passed });
         self.told = self.passed;
         self.ready.extend(events);
-        self.state = State::Live(from);
+        self.state = State::Live(from.next);
     }
 
     fn take_in(&mut self, revisions: Vec<Arc<Revision>>) {

@@ -121,6 +121,15 @@ impl Item {
     }
 }
 
+/// A place in the ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Newest revision before it.
+    pub head: u64,
+    /// Sequence number of the item after it.
+    pub(crate) next: u64,
+}
+
 #[derive(Debug)]
 struct Ring {
     items: VecDeque<Item>,
@@ -205,9 +214,10 @@ impl Hub {
         self.ring().head
     }
 
-    /// Sequence number of the next item.
-    pub(crate) fn next(&self) -> u64 {
-        self.ring().next
+    /// The end of the ring.
+    pub(crate) fn place(&self) -> Place {
+        let ring = self.ring();
+        Place { head: ring.head, next: ring.next }
     }
 
     /// Rings on every publication; its value is the sequence number of the next item.

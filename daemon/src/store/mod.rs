@@ -19,9 +19,9 @@ mod writer;
 pub(crate) use connection::file_bytes;
 pub use connection::{APPLICATION_ID, Location};
 pub use failure::{Failure, OpenError, Result};
-pub use hub::{LiveChange, Revision, Transient};
+pub use hub::{LiveChange, Place, Revision, Transient};
 pub use migrate::{Migration, ModuleSchema};
-pub use tx::{Author, Entity, ReadTx, WriteTx};
+pub use tx::{Author, Caller, Entity, ReadTx, WriteTx};
 pub use writer::{Done, WriteFn};
 
 pub(crate) use change_log::{oldest_rev, read_since};

@@ -4,6 +4,8 @@ use super::Result;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 use serde::Serialize;
 use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use stina_protocol::event::{Op, Origin};
 
 /// A sort of entity: whose it is, what it is called, where its rows are.
@@ -84,8 +86,23 @@ impl<'c> ReadTx<'c> {
 pub struct Author {
     /// What subscribers and the change log are told.
     pub origin: Origin,
-    /// Number of the connection; `None` for the daemon itself.
-    pub peer: Option<u64>,
+    /// The connection; `None` for the daemon itself, and where a connection lasts no longer than its call.
+    pub peer: Option<Caller>,
+}
+
+/// A connection, for what is to end with it.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Its number.
+    pub id: u64,
+    pub(crate) open: Arc<AtomicBool>,
+}
+
+impl Caller {
+    /// Whether it is still there. Once this is false, `Registry::on_disconnect` is called or has been.
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
 }
 
 impl Author {

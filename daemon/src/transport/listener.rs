@@ -49,15 +49,14 @@ impl Server {
     }
 
     pub(super) fn connect(&self, framing: Framing, pid: Option<i32>) -> (Call, PeerGuard) {
-        let guard = self.peers.connect(framing, pid, self.store.clock().now());
         let call = Call {
             store: self.store.clone(),
-            peer: Arc::clone(&guard.peer),
+            peer: self.peers.connect(framing, pid, self.store.clock().now()),
             peers: Arc::clone(&self.peers),
             methods: Arc::clone(&self.methods),
             stop: self.stop.clone(),
         };
-        (call, guard)
+        (call.clone(), PeerGuard::new(call))
     }
 
     /// Ends all connections: in order within the limit, then at once.

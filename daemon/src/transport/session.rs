@@ -6,6 +6,7 @@
 
 use crate::limits::Limits;
 use crate::rpc::{self, Call, PeerGuard, Reply, Started, Subscription};
+use crate::store::Place;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt};
 use serde_json::value::RawValue;
@@ -119,9 +120,7 @@ impl<O: Sink> Session<O> {
 
     /// Serves the connection until the peer is gone, or `closing` and everything in flight is answered.
     pub(super) async fn run(mut self, mut source: impl Source, closing: CancellationToken) -> io::Result<()> {
-        let served = self.serve(&mut source, &closing).await;
-        self.call.methods.disconnected(&self.call.store, self.guard.peer.id);
-        served
+        self.serve(&mut source, &closing).await
     }
 
     async fn serve(&mut self, source: &mut impl Source, closing: &CancellationToken) -> io::Result<()> {
@@ -188,7 +187,6 @@ impl<O: Sink> Session<O> {
                 else => break,
             }
         }
-        self.call.methods.disconnected(&self.call.store, self.guard.peer.id);
         self.out
     }
 
@@ -269,10 +267,8 @@ impl<O: Sink> Session<O> {
     }
 
     fn begin_sync(&mut self, slot: Slot) {
-        let hub = &self.call.store.hub;
-        // In this order: what is told after `next` may have a revision up to `rev`, never the reverse.
-        let rev = hub.head();
-        self.syncs.push_back((hub.next(), rev, slot));
+        let Place { head, next } = self.call.store.hub.place();
+        self.syncs.push_back((next, head, slot));
     }
 
     fn subscribe(&mut self, opening: rpc::Opening, slot: Slot) {

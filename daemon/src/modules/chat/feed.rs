@@ -1,0 +1,124 @@
+//! What subscribers to the chat are told.
+
+use super::repository::{Direction, conversations, current, interactions, messages};
+use super::streams::Streams;
+use super::{CONVERSATION, INTERACTION, MESSAGE, NAME};
+use crate::modules::kv;
+use crate::rpc::{Feed, Initial, OpenStreams, Outline};
+use crate::store::{LiveChange, ReadTx, Result, Transient};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+use stina_protocol::chat::{CURRENT_KEY, SubscribeParams};
+
+/// Subscribers to a conversation, or to all.
+pub(super) struct ChatFeed {
+    conversation: Option<String>,
+    deltas: bool,
+    initial_messages: u16,
+    streams: Arc<Streams>,
+}
+
+/// The part of an interaction or a message that says where it belongs.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Belongs<'a> {
+    #[serde(borrow)]
+    conversation_id: Cow<'a, str>,
+}
+
+impl ChatFeed {
+    pub(super) fn new(params: SubscribeParams, streams: &Arc<Streams>) -> Self {
+        Self {
+            conversation: params.conversation_id.map(String::from),
+            deltas: params.deltas,
+            initial_messages: params.initial_messages.get(),
+            streams: Arc::clone(streams),
+        }
+    }
+}
+
+impl Feed for ChatFeed {
+    fn wants(&self, change: &LiveChange) -> bool {
+        if change.module == kv::ENTRY.module {
+            return change.id == CURRENT_KEY;
+        }
+        let Some(wanted) = &self.conversation else { return change.module == NAME };
+        if change.module != NAME || change.entity == CONVERSATION.name {
+            return change.module == NAME && change.id == *wanted;
+        }
+        let belongs = change.entity_json().and_then(|json| serde_json::from_str::<Belongs<'_>>(json).ok());
+        belongs.is_some_and(|belongs| belongs.conversation_id == *wanted)
+    }
+
+    fn initial(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
+        match &self.conversation {
+            None => conversations(tx, out)?,
+            Some(id) => {
+                if let Some(conversation) = conversations::get(tx, id)? {
+                    out.entity(CONVERSATION.name, id, &conversation)?;
+                }
+            }
+        }
+        if let Some(entry) = kv::repository::get(tx, CURRENT_KEY)? {
+            out.entity(kv::ENTRY.name, CURRENT_KEY, &entry)?;
+        }
+        let shown = match &self.conversation {
+            Some(id) => Some(id.clone()),
+            None => current::get(tx)?.map(|conversation| conversation.id),
+        };
+        shown.map_or(Ok(()), |id| last_messages(tx, &id, self.initial_messages, out))
+    }
+
+    fn wants_transient(&self, transient: &Transient) -> bool {
+        let is_ours = transient.module == NAME && (self.deltas || !transient.optional);
+        is_ours && self.conversation.as_ref().is_none_or(|wanted| *wanted == transient.scope)
+    }
+
+    fn open_streams(&self, outline: Outline<'_>) -> OpenStreams {
+        self.streams.outline(self.conversation.as_deref(), self.deltas, outline)
+    }
+}
+
+fn conversations(tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
+    conversations::walk(tx, None, Direction::Newer, |conversation| {
+        out.entity(CONVERSATION.name, &conversation.id, &conversation)?;
+        Ok(true)
+    })
+}
+
+/// The last messages of a conversation, each interaction before its first.
+fn last_messages(tx: &ReadTx<'_>, id: &str, count: u16, out: &mut Initial<'_>) -> Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    let mut sent = HashSet::new();
+    let from = messages::before_last(tx, id, count)?;
+    messages::walk(tx, messages::Scope::Conversation(id), from, Direction::Newer, |message| {
+        if !sent.contains(&message.interaction_id) {
+            let interaction = interactions::require(tx, &message.interaction_id)?;
+            out.entity(INTERACTION.name, &interaction.id, &interaction)?;
+            sent.insert(interaction.id);
+        }
+        out.entity(MESSAGE.name, &message.id, &message)?;
+        Ok(true)
+    })
+}
+
+/// Everything, for subscribers to all modules; kv itself sends the entry that names the current conversation.
+pub(super) fn present(tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
+    conversations(tx, out)?;
+    conversations::walk(tx, None, Direction::Newer, |conversation| {
+        interactions::walk(tx, &conversation.id, None, Direction::Newer, |interaction| {
+            out.entity(INTERACTION.name, &interaction.id, &interaction)?;
+            Ok(true)
+        })?;
+        let scope = messages::Scope::Conversation(&conversation.id);
+        messages::walk(tx, scope, None, Direction::Newer, |message| {
+            out.entity(MESSAGE.name, &message.id, &message)?;
+            Ok(true)
+        })?;
+        Ok(true)
+    })
+}

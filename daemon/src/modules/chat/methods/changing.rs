@@ -1,0 +1,133 @@
+//! Messages and interactions: adding, aborting, deleting.
+
+use super::check_size;
+use super::conversations::ensure_current;
+use crate::limits::Limits;
+use crate::modules::chat::repository::{conversations, interactions, messages};
+use crate::modules::chat::streams::Streams;
+use crate::modules::entity::{check_rev, id_or_new};
+use crate::rpc::Registry;
+use crate::store::{Result, WriteTx};
+use std::sync::Arc;
+use stina_protocol::Error;
+use stina_protocol::chat::{
+    AbortInteraction, AppendMessage, AppendParams, ChangeInteractionParams, DeleteInteraction, Interaction,
+    Message, MessageState,
+};
+use stina_protocol::types::Millis;
+
+pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
+    let limits = Arc::clone(registry.limits());
+    registry.write::<AppendMessage>(move |tx, p| add(tx, &limits, p, MessageState::Complete));
+    let asked = Arc::clone(streams);
+    registry.write::<AbortInteraction>(move |tx, p| abort(tx, &asked, &p));
+    let ended = Arc::clone(streams);
+    registry.write::<DeleteInteraction>(move |tx, p| delete(tx, &ended, &p));
+}
+
+/// Adds a message, with the conversation and the interaction that it needs.
+pub(super) fn add(
+    tx: &mut WriteTx<'_>,
+    limits: &Limits,
+    params: AppendParams,
+    state: MessageState,
+) -> Result<Message> {
+    check_size(limits, &params.content)?;
+    let created_at = params.created_at.map_or(tx.now(), Millis::get);
+    let provider = params.provider.map(String::from);
+    let aborted = params.aborted.unwrap_or(false);
+    let conversation = params.conversation_id.as_ref().map(|id| id.as_str());
+    let known = match &params.interaction_id {
+        Some(id) => interactions::get(tx, id.as_str())?,
+        None => None,
+    };
+    let interaction = match known {
+        Some(interaction) => {
+            join(tx, &interaction, conversation)?;
+            if aborted { mark_aborted(tx, interaction)? } else { interaction }
+        }
+        None => {
+            let conversation = match conversation {
+                Some(id) => conversations::require(tx, id)?,
+                None => ensure_current(tx)?,
+            };
+            conversations::touch(tx, &conversation.id)?;
+            let new = Interaction {
+                id: id_or_new(params.interaction_id, "ia_"),
+                conversation_id: conversation.id,
+                seq: 0,
+                provider: provider.clone().or(conversation.provider),
+                ai_model: conversation.ai_model,
+                aborted,
+                created_at,
+                rev: tx.rev(),
+                messages: None,
+            };
+            interactions::insert(tx, new)?
+        }
+    };
+    let message = Message {
+        id: id_or_new(params.id, "m_"),
+        conversation_id: interaction.conversation_id,
+        interaction_id: interaction.id,
+        seq: 0,
+        role: params.role,
+        content: params.content,
+        provider,
+        aborted: interaction.aborted,
+        metadata: params.metadata.unwrap_or_default(),
+        state,
+        created_at,
+        rev: tx.rev(),
+    };
+    messages::insert(tx, message)
+}
+
+/// A message joins an interaction that is there; it must be of the conversation that was asked for.
+fn join(tx: &mut WriteTx<'_>, interaction: &Interaction, conversation: Option<&str>) -> Result<()> {
+    if let Some(wanted) = conversation.filter(|id| *id != interaction.conversation_id) {
+        conversations::require(tx, wanted)?;
+        return Err(Error::invalid("interactionId", "it belongs to another conversation").into());
+    }
+    conversations::touch(tx, &interaction.conversation_id)
+}
+
+/// Marks an interaction and its messages as aborted, unless it is.
+pub(super) fn mark_aborted(tx: &mut WriteTx<'_>, interaction: Interaction) -> Result<Interaction> {
+    if interaction.aborted {
+        return Ok(interaction);
+    }
+    conversations::touch(tx, &interaction.conversation_id)?;
+    let interaction = interactions::set_aborted(tx, &interaction)?;
+    messages::set_aborted(tx, &interaction.id)?;
+    Ok(interaction)
+}
+
+fn abort(
+    tx: &mut WriteTx<'_>,
+    streams: &Arc<Streams>,
+    params: &ChangeInteractionParams,
+) -> Result<Interaction> {
+    let interaction = interactions::require(tx, params.id.as_str())?;
+    check_rev(Some((&interaction, interaction.rev)), params.if_rev)?;
+    let written = messages::streaming(tx, Some(messages::Scope::Interaction(&interaction.id)))?;
+    streams.cancel_with(tx, written);
+    mark_aborted(tx, interaction)
+}
+
+fn delete(
+    tx: &mut WriteTx<'_>,
+    streams: &Arc<Streams>,
+    params: &ChangeInteractionParams,
+) -> Result<Interaction> {
+    let interaction = interactions::require(tx, params.id.as_str())?;
+    check_rev(Some((&interaction, interaction.rev)), params.if_rev)?;
+    let scope = messages::Scope::Interaction(&interaction.id);
+    for id in messages::streaming(tx, Some(scope))? {
+        streams.end(tx, &id);
+    }
+    conversations::touch(tx, &interaction.conversation_id)?;
+    messages::delete(tx, scope)?;
+    interactions::delete(tx, &interaction)?;
+    Ok(interaction)
+}

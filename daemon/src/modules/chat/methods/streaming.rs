@@ -1,0 +1,137 @@
+//! Messages as they are being written.
+
+use super::changing::{add, mark_aborted};
+use super::check_size;
+use crate::modules::chat::repository::{conversations, interactions, messages};
+use crate::modules::chat::streams::Streams;
+use crate::modules::entity::check_rev;
+use crate::rpc::Registry;
+use crate::store::{Failure, Result, Store, WriteTx};
+use std::sync::Arc;
+use stina_protocol::chat::{
+    AbortMessage, AbortMessageParams, AppendDelta, AppendParams, BeginMessage, BeginParams, CancelMessage,
+    Cancelled, FinishMessage, FinishParams, Message, MessageState,
+};
+use stina_protocol::{EntityId, Error, Json};
+
+pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
+    let begun = Arc::clone(streams);
+    registry.write::<BeginMessage>(move |tx, params| begin(tx, &begun, params));
+    let grown = Arc::clone(streams);
+    registry.call::<AppendDelta, _>(move |call, delta| {
+        // Here, not in the future: the deltas of a connection are taken in the order in which they came.
+        let outcome = grown.append(&call.store, call.peer.id, &delta);
+        async move {
+            match outcome {
+                Some(outcome) => outcome,
+                None => Err(not_open(&call.store, delta.message_id).await),
+            }
+        }
+    });
+    let finished = Arc::clone(streams);
+    registry.write::<FinishMessage>(move |tx, params| finish(tx, &finished, params));
+    let aborted = Arc::clone(streams);
+    registry.write::<AbortMessage>(move |tx, params| abort_asked(tx, &aborted, &params));
+    let asked = Arc::clone(streams);
+    registry.call::<CancelMessage, _>(move |call, params| {
+        let cancelled = asked.cancel(&call.store, params.message_id.as_str());
+        async move {
+            if !cancelled {
+                call.store.scan(move |tx| messages::require(tx, params.message_id.as_str())).await?;
+            }
+            Ok(Cancelled { cancelled })
+        }
+    });
+}
+
+fn begin(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: BeginParams) -> Result<Message> {
+    let BeginParams { role, content, conversation_id, interaction_id, id, provider, metadata, created_at } =
+        params;
+    let aborted = None;
+    let params = AppendParams {
+        role,
+        content,
+        conversation_id,
+        interaction_id,
+        id,
+        provider,
+        aborted,
+        metadata,
+        created_at,
+    };
+    let message = add(tx, &streams.limits, params, MessageState::Streaming)?;
+    streams.begin(tx, &message)?;
+    Ok(message)
+}
+
+/// Why words for this message are refused.
+async fn not_open(store: &Store, id: EntityId) -> Failure {
+    let found = store.scan(move |tx| messages::require(tx, id.as_str())).await;
+    found.map_or_else(|failure| failure, |message| not_yours(&message).into())
+}
+
+fn not_yours(message: &Message) -> Error {
+    let reason = match message.state {
+        MessageState::Complete => "it has ended",
+        MessageState::Streaming => "this connection does not own it",
+    };
+    Error::invalid("messageId", reason)
+}
+
+fn finish(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: FinishParams) -> Result<Message> {
+    let message = messages::require(tx, params.message_id.as_str())?;
+    check_rev(Some((&message, message.rev)), params.if_rev)?;
+    if message.state == MessageState::Complete || !streams.is_owner(tx, &message.id) {
+        return Err(not_yours(&message).into());
+    }
+    if let Some(content) = &params.content {
+        check_size(&streams.limits, content)?;
+    }
+    end(tx, streams, message, params.content, params.metadata, false)
+}
+
+fn abort_asked(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: &AbortMessageParams) -> Result<Message> {
+    let message = messages::require(tx, params.message_id.as_str())?;
+    check_rev(Some((&message, message.rev)), params.if_rev)?;
+    match (message.state, message.aborted) {
+        (MessageState::Streaming, _) => abort(tx, streams, message),
+        // Somebody was faster.
+        (MessageState::Complete, true) => Ok(message),
+        (MessageState::Complete, false) => Err(not_yours(&message).into()),
+    }
+}
+
+/// Ends a message that is being written as aborted, with the text so far.
+pub(in crate::modules::chat) fn abort(
+    tx: &mut WriteTx<'_>,
+    streams: &Arc<Streams>,
+    message: Message,
+) -> Result<Message> {
+    end(tx, streams, message, None, None, true)
+}
+
+fn end(
+    tx: &mut WriteTx<'_>,
+    streams: &Arc<Streams>,
+    before: Message,
+    content: Option<String>,
+    metadata: Option<Json>,
+    aborted: bool,
+) -> Result<Message> {
+    let so_far = streams.end(tx, &before.id);
+    conversations::touch(tx, &before.conversation_id)?;
+    let mut interaction = interactions::require(tx, &before.interaction_id)?;
+    if aborted {
+        interaction = mark_aborted(tx, interaction)?;
+    }
+    let after = Message {
+        content: content.or(so_far).unwrap_or_else(|| before.content.clone()),
+        metadata: metadata.unwrap_or_else(|| before.metadata.clone()),
+        aborted: interaction.aborted,
+        state: MessageState::Complete,
+        rev: tx.rev(),
+        ..before.clone()
+    };
+    messages::end(tx, &before, &after)?;
+    Ok(after)
+}

@@ -1,0 +1,31 @@
+//! The rows of `chat_pieces`: what was saved of messages that are being written.
+
+use crate::store::{ReadTx, Result, WriteTx};
+use rusqlite::params;
+
+/// Saves what follows after `start` bytes of the text of message `id`; answers whether there is such a message.
+pub(crate) fn save(tx: &WriteTx<'_>, id: &str, start: usize, text: &str) -> Result<bool> {
+    let saved = tx.execute(
+        "INSERT INTO chat_pieces (message, start, text)
+         SELECT seq, ?, ? FROM chat_messages WHERE id = ? AND state = 'streaming'",
+        params![start, text, id],
+    )?;
+    Ok(saved > 0)
+}
+
+/// What was saved of a message, after its `content`.
+pub(super) fn text(tx: &ReadTx<'_>, message: u64) -> Result<String> {
+    let mut statement = tx.statement("SELECT text FROM chat_pieces WHERE message = ? ORDER BY start")?;
+    let mut rows = statement.query([message])?;
+    let mut text = String::new();
+    while let Some(row) = rows.next()? {
+        text.push_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
+    }
+    Ok(text)
+}
+
+/// Forgets them.
+pub(super) fn clear(tx: &WriteTx<'_>, message: u64) -> Result<()> {
+    tx.execute("DELETE FROM chat_pieces WHERE message = ?", [message])?;
+    Ok(())
+}

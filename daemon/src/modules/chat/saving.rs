@@ -1,0 +1,133 @@
+//! Brings the words of messages that are being written to the disk, and ends those that nobody else ends.
+
+use super::methods::streaming;
+use super::repository::{messages, pieces};
+use super::streams::Streams;
+use crate::store::{Result, Store, WriteTx};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// How long after a failed write the next one is tried.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl Streams {
+    /// Works until `stop`; then ends what is open, whose owners are gone.
+    pub(super) async fn keep(self: Arc<Self>, store: Store, stop: CancellationToken) {
+        _ = stop.run_until_cancelled(self.keep_for_ever(&store)).await;
+        self.open().by_message.values_mut().for_each(|stream| stream.abort_at = Some(Instant::now()));
+        self.write(&store).await;
+    }
+
+    async fn keep_for_ever(self: &Arc<Self>, store: &Store) {
+        loop {
+            self.tell_cancels(store);
+            match self.due() {
+                None => self.wake.notified().await,
+                Some(due) if due > Instant::now() => {
+                    // Whichever comes first.
+                    _ = tokio::time::timeout_at(due.into(), self.wake.notified()).await;
+                }
+                Some(_) => {
+                    if !self.write(store).await {
+                        tokio::time::sleep(RETRY).await;
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell_cancels(&self, store: &Store) {
+        let open = self.open();
+        let wanted = open.by_message.iter().filter(|(_, stream)| stream.cancel_wanted);
+        let wanted: Vec<String> = wanted.map(|(message, _)| message.clone()).collect();
+        drop(open);
+        for message in wanted {
+            self.cancel(store, &message);
+        }
+    }
+
+    /// When there is something to write next.
+    fn due(&self) -> Option<Instant> {
+        let open = self.open();
+        let streams = open.by_message.values().filter(|stream| !stream.ending);
+        let dues = streams.flat_map(|stream| {
+            let save = stream.unsaved_since.map(|since| match stream.unsaved() {
+                bytes if bytes >= self.limits.save_bytes => since,
+                _ => since + self.limits.save_after,
+            });
+            save.into_iter().chain(stream.abort_at)
+        });
+        dues.min()
+    }
+
+    /// One write for all streams; answers whether it was committed.
+    async fn write(self: &Arc<Self>, store: &Store) -> bool {
+        let streams = Arc::clone(self);
+        let write = store.write(Box::new(move |tx| {
+            streams.abort_overdue(tx)?;
+            streams.save(tx)?;
+            Ok("null".to_owned())
+        }));
+        match write.await {
+            Ok(_) => true,
+            Err(fault) => {
+                tracing::error!(%fault, "could not save messages that are being written");
+                false
+            }
+        }
+    }
+
+    fn abort_overdue(self: &Arc<Self>, tx: &mut WriteTx<'_>) -> Result<()> {
+        let now = Instant::now();
+        let open = self.open();
+        let overdue = open
+            .by_message
+            .iter()
+            .filter(|(_, stream)| !stream.ending && stream.abort_at.is_some_and(|at| at <= now));
+        let overdue: Vec<String> = overdue.map(|(message, _)| message.clone()).collect();
+        drop(open);
+        for id in overdue {
+            match messages::get(tx, &id)? {
+                Some(message) => _ = streaming::abort(tx, self, message)?,
+                None => self.forget(&id),
+            }
+        }
+        Ok(())
+    }
+
+    /// Saves what is new of every stream. It changes nothing that is told, so it makes no revision.
+    fn save(self: &Arc<Self>, tx: &mut WriteTx<'_>) -> Result<()> {
+        let mut taken = Vec::new();
+        for (message, stream) in &mut self.open().by_message {
+            if stream.unsaved() > 0 && !stream.ending {
+                stream.unsaved_since = None;
+                taken.push((message.clone(), stream.saved, stream.text[stream.saved..].to_owned()));
+            }
+        }
+        let mut saved = Vec::with_capacity(taken.len());
+        let mut outcome = Ok(());
+        for (message, start, text) in taken {
+            match pieces::save(tx, &message, start, &text) {
+                Ok(true) => {}
+                Ok(false) => self.forget(&message),
+                Err(failure) => outcome = Err(failure),
+            }
+            saved.push((message, start + text.len()));
+        }
+        let streams = Arc::clone(self);
+        tx.on_end(move |committed| streams.saved(&saved, committed));
+        outcome
+    }
+
+    fn saved(&self, taken: &[(String, usize)], committed: bool) {
+        let mut open = self.open();
+        for (message, end) in taken {
+            match open.by_message.get_mut(message) {
+                Some(stream) if committed => stream.saved = *end,
+                Some(stream) => _ = stream.unsaved_since.get_or_insert_with(Instant::now),
+                None => {}
+            }
+        }
+    }
+}

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use stina_protocol::event::Subscription as Subscribe;
-use stina_protocol::method::Wire;
+use stina_protocol::method::{Bare, Kind, Read, Wire, Write};
 use stina_protocol::store::Discover;
 use stina_protocol::types::NoParams;
-use stina_protocol::{Error as Kind, Kind as _, Method, RequestId};
+use stina_protocol::{Error as Fail, Method, RequestId};
 
 /// A client of `stinad`. Cheap to clone; all clones share one connection, which is replaced when it breaks.
 ///
@@ -42,6 +42,13 @@ pub struct CallOptions {
     /// Never to send it a second time, whatever becomes of the connection.
     pub once: bool,
 }
+
+/// The kinds of methods that [`Client::call`] calls: all but subscriptions, which [`Client::subscribe`] opens.
+pub trait Callable: Kind {}
+
+impl Callable for Read {}
+impl Callable for Write {}
+impl Callable for Bare {}
 
 impl Client {
     /// Begins to build a client.
@@ -102,7 +109,7 @@ impl Client {
     /// [`Error::Rpc`] when the daemon says no. Without an answer until the deadline: [`Error::OutcomeUnknown`]
     /// for a write that was sent, [`Error::TimedOut`] for another call that was sent, else
     /// [`Error::NotReachable`].
-    pub async fn call<M: Method>(&self, params: M::Params) -> Result<Wire<M>> {
+    pub async fn call<M: Method<Kind: Callable>>(&self, params: M::Params) -> Result<Wire<M>> {
         self.call_with::<M>(params, CallOptions::default()).await
     }
 
@@ -110,8 +117,12 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::call`].
-    pub async fn call_with<M: Method>(&self, params: M::Params, how: CallOptions) -> Result<Wire<M>> {
-        let text = serde_json::to_string(&params).map_err(|e| Kind::invalid("", e.to_string()))?;
+    pub async fn call_with<M: Method<Kind: Callable>>(
+        &self,
+        params: M::Params,
+        how: CallOptions,
+    ) -> Result<Wire<M>> {
+        let text = serde_json::to_string(&params).map_err(|e| Fail::invalid("", e.to_string()))?;
         let result = self.send(M::NAME, Some(text), M::Kind::MUTATES, how).await?;
         serde_json::from_str(result.get()).map_err(|e| Error::unreadable(M::NAME, &e))
     }
@@ -130,7 +141,7 @@ impl Client {
         let methods = self.methods().await?;
         let info = methods.get(method);
         if info.is_some_and(|info| info.event.is_some()) {
-            return Err(Kind::invalid("", format!("`{method}` is a subscription, not a call")).into());
+            return Err(Fail::invalid("", format!("`{method}` is a subscription, not a call")).into());
         }
         let writes = info.is_some_and(|info| info.writes);
         self.send(method, params.map(ToOwned::to_owned), writes, how).await

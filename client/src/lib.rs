@@ -44,7 +44,7 @@ mod todos;
 #[cfg(feature = "cli")]
 pub mod cli;
 
-pub use client::{CallOptions, Client};
+pub use client::{CallOptions, Callable, Client, MethodInfo, Methods};
 pub use error::{Error, Result};
 pub use kv::{Entries, Kv};
 pub use mirror::Mirror;

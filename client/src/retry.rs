@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use std::time::Duration;
 use stina_protocol::json::{MAX_DEPTH, check_depth};
 use stina_protocol::{Error as Kind, Fault, RequestId};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
 /// A call, ready to be sent as often as need be.
@@ -64,10 +64,11 @@ impl Outgoing<'_> {
                 Some(Ok(result)) => return Ok(result),
                 Some(Err(Failure::Fault(fault))) if fault.error.is_transient() && self.retry => {
                     refusal = Some(fault);
-                    let wait = sleep(backoff(&link.options().limits, attempt));
-                    if timeout_at(deadline, wait).await.is_err() {
+                    let again = Instant::now() + backoff(&link.options().limits, attempt);
+                    if again >= deadline {
                         break;
                     }
+                    sleep_until(again).await;
                 }
                 Some(Err(Failure::Fault(fault))) => return Err(Error::Rpc(fault)),
                 Some(Err(Failure::Lost(broken))) => {

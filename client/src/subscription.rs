@@ -235,11 +235,8 @@ where
         self.is_restored = reason == ResetReason::Restored;
     }
 
-    /// A change that does not follow on what was delivered: known already, or behind something that is missing.
+    /// A change that does not follow on what was delivered: take the stream up again where that ended.
     fn hole(&mut self, change: &Changes) {
-        if !change.initial && self.told.is_some_and(|told| change.rev <= told) {
-            return;
-        }
         tracing::warn!(rev = change.rev, prev = change.prev, told = ?self.told, "a hole in a subscription");
         self.holes += 1;
         self.feed = None;

@@ -4,7 +4,10 @@ use super::{builder, connect, soon};
 use crate::{STINAD, daemon};
 use serde_json::json;
 use std::time::Duration;
-use stina_client::protocol::kv::{Increment, IncrementParams, Key, ListParams, Set, SetParams};
+use stina_client::protocol::event::Event;
+use stina_client::protocol::kv::{
+    Increment, IncrementParams, Key, ListParams, Set, SetParams, Subscribe, SubscribeParams,
+};
 use stina_client::protocol::{Error as Kind, Json};
 use stina_client::{CallOptions, Client, Error};
 use stina_tests::{Daemon, Scripted, eventually};
@@ -125,6 +128,27 @@ async fn a_closed_client_says_so() {
     soon("the mirror ends", async { while patches.next().await.is_some() {} }).await;
     let mut peer = daemon.peer();
     eventually("the connection is gone", || peer.call("store.info", json!({}))["clients"] == 1);
+}
+
+#[tokio::test]
+async fn a_client_that_nobody_has_any_more_is_closed() {
+    let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
+    drop(client);
+    daemon.peer().call("kv.set", json!({"key": "a", "value": 1}));
+    soon("a subscription keeps it", async {
+        while !matches!(events.next().await.unwrap().unwrap(), Event::Change(_)) {}
+    })
+    .await;
+    drop(events);
+    let mut peer = daemon.peer();
+    soon("the connection ends", async {
+        while peer.call("store.info", json!({}))["clients"] != 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

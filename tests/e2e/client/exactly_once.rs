@@ -162,8 +162,10 @@ async fn a_busy_daemon_is_asked_again_with_the_same_id() {
     assert!(RequestId::new(ids[0].as_str().unwrap()).is_ok());
 
     let always = Scripted::start(|stage| stage.refuse("busy"));
-    let hasty = builder(&always.socket()).deadline(Duration::from_millis(50)).connect().await.unwrap();
-    let refused = hasty.kv().set("a", 1).await.unwrap_err();
+    let mut limits = limits();
+    (limits.first_backoff, limits.max_backoff) = (DEADLINE * 3, DEADLINE * 3);
+    let patient = builder(&always.socket()).limits(limits).connect().await.unwrap();
+    let refused = patient.kv().set("a", 1).await.unwrap_err();
     assert_eq!(refused.kind(), Some(&Kind::Busy), "it did not happen, and that is known");
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Running, command, ctl, ok};
 use crate::daemon;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::process::Stdio;
 use stina_tests::{Daemon, Peer, eventually};
@@ -67,6 +68,27 @@ fn watch_goes_on_across_crashes_without_gap_or_repeat() {
         expected += 1;
     }
     drop(watch.child.stdin.take());
+}
+
+#[test]
+fn watch_catches_up_after_a_suspension() {
+    let daemon = daemon();
+    let watch = watch(&daemon, &["--json"]);
+    let signal = |signal| {
+        let pid = Pid::from_raw(watch.child.id().cast_signed()).unwrap();
+        kill_process(pid, signal).unwrap();
+    };
+    signal(Signal::STOP);
+    // More than the daemon holds in memory for those who keep up.
+    let mut peer = daemon.peer();
+    for i in 0..2500 {
+        peer.call("kv.set", json!({"key": "k", "value": format!("{i} {}", "x".repeat(1000))}));
+    }
+    signal(Signal::CONT);
+    for rev in 1..=2500 {
+        let event: Value = serde_json::from_str(&watch.line()).unwrap();
+        assert_eq!((&event["type"], &event["rev"]), (&json!("change"), &json!(rev)));
+    }
 }
 
 #[test]

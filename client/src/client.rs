@@ -2,7 +2,7 @@
 
 use crate::link::Link;
 use crate::retry::{Outgoing, checked, new_request_id, stamp};
-use crate::{ClientBuilder, Error, Kv, Options, Result, State, Store, Subscription, Todos};
+use crate::{ClientBuilder, Error, Kv, Memories, Options, Result, State, Store, Subscription, Todos};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -207,6 +207,11 @@ impl Client {
     /// `todo.*`: things to do, and comments on them.
     pub fn todos(&self) -> Todos {
         Todos::new(self.clone())
+    }
+
+    /// `memory.*`: what the assistant remembers.
+    pub fn memories(&self) -> Memories {
+        Memories::new(self.clone())
     }
 
     /// `store.*`: the store and the daemon itself.

@@ -34,6 +34,7 @@ mod link;
 mod transport;
 
 mod kv;
+mod memories;
 mod store;
 mod todos;
 
@@ -43,6 +44,7 @@ pub mod cli;
 pub use client::{CallOptions, Client};
 pub use error::{Error, Result};
 pub use kv::Kv;
+pub use memories::Memories;
 pub use options::{ClientBuilder, Limits, Options};
 pub use state::State;
 pub use stina_protocol as protocol;

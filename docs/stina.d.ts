@@ -132,6 +132,32 @@ export type Event = Changes & {
   type: "cancel";
 };
 
+/** A memory that `Search` found: the memory's members, and `snippet`. */
+export type Hit = {
+  /** What is to be remembered, kept as it was given. */
+  content: string;
+  /** When it was made, in milliseconds since the Unix epoch. */
+  createdAt: number;
+  /** Its id. */
+  id: string;
+  /** Any JSON object, kept as it was given. */
+  metadata: {} | null;
+  /** Revision that last changed it. */
+  rev: number;
+  /** The part of the content (else of the title, else the tags) around the first match, on one line: matches in `` and ``, `…` where something is left out. */
+  snippet: string;
+  /** Where it came from. */
+  source: string | null;
+  /** Its tags, in the order given. */
+  tags: string[];
+  /** What it is about; may be empty. */
+  title: string;
+  /** When it was last updated. */
+  updatedAt: number;
+  /** Last moment at which it holds, in milliseconds since the Unix epoch. 7 days later the daemon deletes it. */
+  validUntil: number | null;
+};
+
 /** The ids that a method looks up at once: at most 1000. */
 export type Ids = EntityId[];
 
@@ -209,6 +235,30 @@ export type LogRevision = {
   rev: number;
 };
 
+/** Something to remember. */
+export type Memory = {
+  /** What is to be remembered, kept as it was given. */
+  content: string;
+  /** When it was made, in milliseconds since the Unix epoch. */
+  createdAt: number;
+  /** Its id. */
+  id: string;
+  /** Any JSON object, kept as it was given. */
+  metadata: {} | null;
+  /** Revision that last changed it. */
+  rev: number;
+  /** Where it came from. */
+  source: string | null;
+  /** Its tags, in the order given. */
+  tags: string[];
+  /** What it is about; may be empty. */
+  title: string;
+  /** When it was last updated. */
+  updatedAt: number;
+  /** Last moment at which it holds, in milliseconds since the Unix epoch. 7 days later the daemon deletes it. */
+  validUntil: number | null;
+};
+
 /** A time that a caller gives: whole milliseconds since the Unix epoch, within what JavaScript's `Date` can say. */
 export type Millis = number;
 
@@ -234,13 +284,29 @@ export type Page = {
 /** One page of a list. */
 export type Page2 = {
   /** The items, in the list's order. */
-  items: Todo[];
+  items: Memory[];
   /** Opaque cursor of the next page; null at the end. */
   next: string | null;
 };
 
 /** One page of a list. */
 export type Page3 = {
+  /** The items, in the list's order. */
+  items: Hit[];
+  /** Opaque cursor of the next page; null at the end. */
+  next: string | null;
+};
+
+/** One page of a list. */
+export type Page4 = {
+  /** The items, in the list's order. */
+  items: Todo[];
+  /** Opaque cursor of the next page; null at the end. */
+  next: string | null;
+};
+
+/** One page of a list. */
+export type Page5 = {
   /** The items, in the list's order. */
   items: Comment[];
   /** Opaque cursor of the next page; null at the end. */
@@ -260,7 +326,39 @@ export type Reply10 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: Page3;
+  value: TransactOutput;
+};
+
+/** The envelope of every data method. */
+export type Reply11 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Comment;
+};
+
+/** The envelope of every data method. */
+export type Reply12 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Todo;
+};
+
+/** The envelope of every data method. */
+export type Reply13 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Page4;
+};
+
+/** The envelope of every data method. */
+export type Reply14 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Page5;
 };
 
 /** The envelope of every data method. */
@@ -284,7 +382,7 @@ export type Reply4 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: ChangePage;
+  value: Memory;
 };
 
 /** The envelope of every data method. */
@@ -292,7 +390,7 @@ export type Reply5 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: unknown;
+  value: Memory | null;
 };
 
 /** The envelope of every data method. */
@@ -300,7 +398,7 @@ export type Reply6 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: TransactOutput;
+  value: Page2;
 };
 
 /** The envelope of every data method. */
@@ -308,7 +406,7 @@ export type Reply7 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: Comment;
+  value: Page3;
 };
 
 /** The envelope of every data method. */
@@ -316,7 +414,7 @@ export type Reply8 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: Todo;
+  value: ChangePage;
 };
 
 /** The envelope of every data method. */
@@ -324,7 +422,7 @@ export type Reply9 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: Page2;
+  value: unknown;
 };
 
 /** Id of one write, chosen by its caller: a repeat with the same id changes nothing and gets the same answer. */
@@ -371,6 +469,9 @@ export type SubscriptionState = {
   /** Last revision it has taken in. */
   rev: number;
 };
+
+/** The tags of a memory: at most 64, each once. */
+export type Tags = string[];
 
 /** Something to do. */
 export type Todo = {
@@ -514,6 +615,138 @@ export interface Methods {
     };
     result: boolean;
   };
+  /** Makes a memory. */
+  "memory.create": {
+    params: {
+      /** What is to be remembered. */
+      content: string;
+      /** What it is about; may be empty. */
+      title: string;
+      /** Its id; a new one when not said. */
+      id?: EntityId | null;
+      /** Any JSON object. */
+      metadata?: {} | null;
+      /** Where it came from. */
+      source?: string | null;
+      /** Its tags. */
+      tags?: Tags | null;
+      /** Last moment at which it holds. */
+      validUntil?: Millis | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply4;
+  };
+  /** Removes a memory; answers it. */
+  "memory.delete": {
+    params: {
+      /** The memory. */
+      id: EntityId;
+      /** Only if the memory's `rev` is this. */
+      ifRev?: number | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply4;
+  };
+  /** The newest memory with that content, else the newest whose content contains it in any case, else null. */
+  "memory.find": {
+    params: {
+      /** A content, or a part of one in any case. */
+      content: string;
+      /** Expired ones too. */
+      includeExpired?: boolean;
+    };
+    result: Reply5;
+  };
+  /** One memory, expired or not. */
+  "memory.get": {
+    params: {
+      /** The memory. */
+      id: EntityId;
+    };
+    result: Reply4;
+  };
+  /** Those of some memories that exist, expired or not, each once, in the order asked for. */
+  "memory.getMany": {
+    params: {
+      /** The memories. */
+      ids: Ids;
+      /** Where the last page ended. */
+      cursor?: string | null;
+    };
+    result: Reply6;
+  };
+  /** Memories, newest first (by `createdAt` and id). */
+  "memory.list": {
+    params: {
+      /** Where the last page ended. */
+      cursor?: string | null;
+      /** Expired ones too: whose `validUntil` has passed. */
+      includeExpired?: boolean;
+      /** Most memories of one page. A page also ends once it is large. */
+      limit?: Limit;
+      /** Only memories with this tag, letter for letter. */
+      tag?: string | null;
+    };
+    result: Reply6;
+  };
+  /** Memories with all of the words in title, content or tags, best first; `next` is always null. */
+  "memory.search": {
+    params: {
+      /** Any text: words, beginnings of words, Chinese in the middle of a sentence, emoji, punctuation. */
+      query: string;
+      /** Expired ones too. */
+      includeExpired?: boolean;
+      /** Most memories to answer. There are fewer once they are large. */
+      limit?: Limit;
+    };
+    result: Reply7;
+  };
+  /** Changes of memories. */
+  "memory.subscribe": {
+    params: {
+      /** Epoch that `since` belongs to. */
+      epoch?: string | null;
+      /** Begin with the present entities; with `since`, only when the log can't serve it. */
+      initial?: boolean;
+      /** Replay every revision after this one, then go on live. */
+      since?: number | null;
+    };
+    result: number;
+  };
+  /** Ends a subscription; answers whether there was one. Params: `[id]`. */
+  "memory.unsubscribe": {
+    params: {
+      /** Id that `subscribe` answered. */
+      subscription: number;
+    };
+    result: boolean;
+  };
+  /** Changes a memory. */
+  "memory.update": {
+    params: {
+      /** The memory. */
+      id: EntityId;
+      /** What is to be remembered. */
+      content?: string | null;
+      /** Only if the memory's `rev` is this. */
+      ifRev?: number | null;
+      /** Any JSON object; it takes the place of the old one as a whole. */
+      metadata?: {} | null;
+      /** Where it came from. */
+      source?: string | null;
+      /** Its tags, all of them; null for none. */
+      tags?: Tags | null;
+      /** What it is about. */
+      title?: string | null;
+      /** Last moment at which it holds. */
+      validUntil?: Millis | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply4;
+  };
   /** This document: every method with its schemas. */
   "rpc.discover": {
     params: {
@@ -530,7 +763,7 @@ export interface Methods {
       /** Only changes of these modules. */
       modules?: string[] | null;
     };
-    result: Reply4;
+    result: Reply8;
   };
   /** Who is connected, with subscriptions and their lag. */
   "store.clients": {
@@ -566,7 +799,7 @@ export interface Methods {
       /** The id that the write carried. */
       requestId: RequestId;
     };
-    result: Reply5;
+    result: Reply9;
   };
   /** Stops the daemon in order. */
   "store.stop": {
@@ -604,7 +837,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply6;
+    result: Reply10;
   };
   /** Ends a subscription; answers whether there was one. Params: `[id]`. */
   "store.unsubscribe": {
@@ -626,7 +859,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply7;
+    result: Reply11;
   };
   /** Makes a todo. */
   "todo.create": {
@@ -648,7 +881,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply8;
+    result: Reply12;
   };
   /** Removes a todo and its comments; answers the todo. */
   "todo.delete": {
@@ -660,7 +893,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply8;
+    result: Reply12;
   };
   /** Removes a comment; answers it. */
   "todo.deleteComment": {
@@ -672,7 +905,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply7;
+    result: Reply11;
   };
   /** The todo with that id, else the newest with that title, whatever its case. */
   "todo.find": {
@@ -680,7 +913,7 @@ export interface Methods {
       /** An id, or a title in any case. */
       identifier: string;
     };
-    result: Reply8;
+    result: Reply12;
   };
   /** One todo. */
   "todo.get": {
@@ -688,7 +921,7 @@ export interface Methods {
       /** The todo. */
       id: EntityId;
     };
-    result: Reply8;
+    result: Reply12;
   };
   /** Todos by due date, those without one last; then by `createdAt` and id. */
   "todo.list": {
@@ -706,7 +939,7 @@ export interface Methods {
       /** Only todos with one of these. */
       status?: Status[] | null;
     };
-    result: Reply9;
+    result: Reply13;
   };
   /** The comments of some todos, oldest first (by `createdAt` and id). */
   "todo.listComments": {
@@ -718,7 +951,7 @@ export interface Methods {
       /** Most comments of one page. A page also ends once it is large. */
       limit?: Limit;
     };
-    result: Reply10;
+    result: Reply14;
   };
   /** Changes of todos and comments. */
   "todo.subscribe": {
@@ -762,13 +995,14 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply8;
+    result: Reply12;
   };
 }
 
 /** Params of every notification, by method. */
 export interface Notifications {
   "kv.event": { subscription: number; result: SubscriptionEvent };
+  "memory.event": { subscription: number; result: SubscriptionEvent };
   "store.event": { subscription: number; result: SubscriptionEvent };
   "todo.event": { subscription: number; result: SubscriptionEvent };
 }

@@ -18,15 +18,8 @@ async fn main() -> Result<(), stina_client::Error> {
     let todo = todo::CreateParams { id: Some(id.clone()), ..todo::CreateParams::of(title) };
     let todo = transaction.add::<todo::Create>(&todo)?;
     let why = Content::new(format!("Åsa likes green tea, see {id}")).map_err(invalid)?;
-    transaction.add::<memory::Create>(&memory::CreateParams {
-        id: None,
-        title: Line::new("Tea").map_err(invalid)?,
-        content: why,
-        metadata: None,
-        source: None,
-        tags: None,
-        valid_until: None,
-    })?;
+    let title = Line::new("Tea").map_err(invalid)?;
+    transaction.add::<memory::Create>(&memory::CreateParams::of(title, why))?;
     let key = kv::Key::new("example.teas").map_err(invalid)?;
     let count = transaction.add::<kv::Increment>(&kv::IncrementParams { key, by: None, if_rev: None })?;
     let committed = transaction.commit().await?;

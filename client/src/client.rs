@@ -4,7 +4,8 @@ use crate::link::Link;
 use crate::mirror::Collection;
 use crate::retry::{Outgoing, checked, new_request_id, stamp};
 use crate::{
-    ClientBuilder, Error, Kv, Mirror, Options, Result, State, Store, Subscription, Todos, Transaction,
+    ClientBuilder, Error, Kv, Memories, Mirror, Options, Result, State, Store, Subscription, Todos,
+    Transaction,
 };
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -234,6 +235,11 @@ impl Client {
     /// `todo.*`: things to do, and comments on them.
     pub fn todos(&self) -> Todos {
         Todos::new(self.clone())
+    }
+
+    /// `memory.*`: what the assistant remembers.
+    pub fn memories(&self) -> Memories {
+        Memories::new(self.clone())
     }
 
     /// `store.*`: the store and the daemon itself.

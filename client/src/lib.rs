@@ -38,6 +38,7 @@ mod link;
 mod transport;
 
 mod kv;
+mod memories;
 mod store;
 mod todos;
 
@@ -47,6 +48,7 @@ pub mod cli;
 pub use client::{CallOptions, Callable, Client, MethodInfo, Methods};
 pub use error::{Error, Result};
 pub use kv::{Entries, Kv};
+pub use memories::Memories;
 pub use mirror::Mirror;
 pub use options::{ClientBuilder, Limits, Options};
 pub use state::State;

@@ -124,6 +124,13 @@ pub struct CreateParams {
     pub valid_until: Option<Millis>,
 }
 
+impl CreateParams {
+    /// A memory with a title, a content and nothing else.
+    pub fn of(title: Line, content: Content) -> Self {
+        Self { id: None, title, content, metadata: None, source: None, tags: None, valid_until: None }
+    }
+}
+
 /// Params of [`Get`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

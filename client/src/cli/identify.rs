@@ -77,12 +77,14 @@ pub(super) async fn identify<T: Named>(
         }
     }
     let title = fold_case(typed);
+    // Lists cut ids in a narrow terminal.
+    let beginning = typed.trim_end_matches('…');
     let (mut meant, mut titled, mut begun) = (Candidates::none(), Candidates::none(), Candidates::none());
     let mut similar = Similar::to(typed);
     let consider = |entity: T| {
         if fold_case(stina_protocol::text::trim(entity.title())) == title {
             if likely(&entity) { meant.push(entity) } else { titled.push(entity) }
-        } else if entity.id().starts_with(typed) {
+        } else if entity.id().starts_with(beginning) {
             begun.push(entity);
         } else {
             similar.consider(entity.title());

@@ -13,6 +13,7 @@ mod when;
 
 mod call;
 mod kv;
+mod memory;
 mod result;
 mod status;
 mod stop;
@@ -54,6 +55,8 @@ enum Command {
     Kv(kv::Kv),
     #[command(subcommand)]
     Todo(todo::Todo),
+    #[command(subcommand)]
+    Memory(memory::Memory),
     Watch(watch::Watch),
     Status(status::Status),
     Stop(stop::Stop),
@@ -115,6 +118,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Call(call) => call.run(context).await,
         Command::Kv(kv) => kv.run(context).await,
         Command::Todo(todo) => todo.run(context).await,
+        Command::Memory(memory) => memory.run(context).await,
         Command::Watch(watch) => watch.run(context).await,
         Command::Status(status) => status.run(context).await,
         Command::Stop(stop) => stop.run(context).await,
@@ -129,6 +133,7 @@ impl Command {
             Self::Call(call) => call.resolve()?,
             Self::Kv(kv) => kv.resolve()?,
             Self::Todo(todo) => todo.resolve()?,
+            Self::Memory(memory) => memory.resolve()?,
             Self::Watch(_) | Self::Status(_) | Self::Stop(_) | Self::Result(_) => {}
         }
         Ok(self)

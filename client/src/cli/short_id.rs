@@ -1,8 +1,5 @@
 //! Ids in lists: as much of each as tells it from the others, since a beginning of an id is enough to name it.
 
-/// Characters of a made id that hold its time (`td_` or `mem_`, then 48 bits of a UUIDv7): as good as unique.
-const TIME: usize = 16;
-
 /// Longest id that is shown whole: one that somebody chose.
 const CHOSEN: usize = 24;
 
@@ -16,10 +13,16 @@ pub(super) fn short_ids<'a>(ids: impl IntoIterator<Item = &'a str>) -> Vec<Strin
         let neighbours = [at.checked_sub(1).and_then(|at| sorted.get(at)), sorted.get(at + 1)];
         let shared = neighbours.into_iter().flatten().map(|other| shared(id, other)).max().unwrap_or(0);
         // Ids are ASCII.
-        let cut = id.get(..(shared + 1).max(TIME)).filter(|_| id.len() > CHOSEN);
+        let cut = id.get(..(shared + 1).max(time(id))).filter(|_| id.len() > CHOSEN);
         cut.unwrap_or(id).to_owned()
     };
     ids.iter().map(cut).collect()
+}
+
+/// Bytes of a made id that hold its time (`td_` or `mem_`, then 48 bits of a UUIDv7): as good as unique, among those
+/// that a list leaves out too.
+fn time(id: &str) -> usize {
+    id.match_indices('-').nth(1).map_or(id.len(), |(at, _)| at)
 }
 
 /// Bytes that both begin with.
@@ -41,6 +44,7 @@ mod tests {
         ];
         let short = short_ids(ids);
         assert_eq!(short, ["td_019e0000-0002", "short", "td_019e0000-0001-7abc", "td_019e0000-0001-7abd"]);
+        assert_eq!(short_ids(["mem_019e0000-0002-7bbb-8000-000000000000"]), ["mem_019e0000-0002"]);
         assert_eq!(short_ids(["weekly-groceries-2026"]), ["weekly-groceries-2026"]);
     }
 }

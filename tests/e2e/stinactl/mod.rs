@@ -3,6 +3,9 @@
 mod calls;
 mod kv;
 mod life;
+mod memory;
+mod terminal;
+mod todo;
 mod watch;
 
 use crate::STINACTL;

@@ -1,9 +1,11 @@
 //! Who is connected, as far as others may know.
 
+use crate::limits::Limits;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use stina_protocol::store::{ClientInfo, ClientState, SubscriptionState};
+use tokio::sync::Semaphore;
 
 /// How a connection's bytes become messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Peer {
     connected_at: i64,
     client: OnceLock<ClientInfo>,
     pub(crate) calls: AtomicUsize,
+    /// Places for long reads.
+    pub(crate) scans: Semaphore,
     subscriptions: Mutex<BTreeMap<u64, Arc<Progress>>>,
 }
 
@@ -122,7 +126,13 @@ impl Peers {
     }
 
     /// A new connection; it is forgotten when the guard is dropped.
-    pub(crate) fn connect(self: &Arc<Self>, framing: Framing, pid: Option<i32>, now: i64) -> PeerGuard {
+    pub(crate) fn connect(
+        self: &Arc<Self>,
+        framing: Framing,
+        pid: Option<i32>,
+        now: i64,
+        limits: &Limits,
+    ) -> PeerGuard {
         let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         let peer = Arc::new(Peer {
             id,
@@ -131,6 +141,7 @@ impl Peers {
             connected_at: now,
             client: OnceLock::new(),
             calls: AtomicUsize::new(0),
+            scans: Semaphore::new(limits.scans_per_connection),
             subscriptions: Mutex::default(),
         });
         self.connected().insert(id, Arc::clone(&peer));

@@ -1,5 +1,17 @@
 // Types of stinad's protocol, generated from `rpc.discover`.
 // Kept fresh by a test; to write it anew: STINA_UPDATE=1 cargo test -p stina-tests typescript
+/** Answer of `AppendDelta`(super::AppendDelta). */
+export type Appended = {
+  /** Length of the text so far, in bytes of UTF-8: the next `offset`. */
+  offset: number;
+};
+
+/** Answer of `CancelMessage`(super::CancelMessage). */
+export type Cancelled = {
+  /** Whether the owner was asked; false when the message has already ended. */
+  cancelled: boolean;
+};
+
 /** One entity of a revision. */
 export type Change = {
   /** Sort of entity. */
@@ -34,6 +46,14 @@ export type Changes = {
   prev: number;
   /** Number of the revision; of the snapshot when `initial`. */
   rev: number;
+};
+
+/** What `ClearHistory`(super::ClearHistory) deleted. */
+export type Cleared = {
+  /** Conversations. */
+  conversations: number;
+  /** Messages in them. */
+  messages: number;
 };
 
 /** Who is calling. */
@@ -84,6 +104,26 @@ export type Comment = {
   todoId: string;
 };
 
+/** A conversation. */
+export type Conversation = {
+  /** Which model answers in it. */
+  aiModel: string | null;
+  /** When it was started, in milliseconds since the Unix epoch. */
+  createdAt: number;
+  /** Its id, `c_…` unless its maker chose another. */
+  id: string;
+  /** Who answers in it, such as `openai`. */
+  provider: string | null;
+  /** Revision that last changed it. */
+  rev: number;
+  /** Its place among conversations of the same `createdAt`; never used twice. */
+  seq: number;
+  /** Its title. */
+  title: string | null;
+  /** When it or anything in it last changed, in milliseconds since the Unix epoch. */
+  updatedAt: number;
+};
+
 /** Words of a message that is being streamed. */
 export type Delta = {
   /** Its conversation. */
@@ -132,8 +172,24 @@ export type Event = Changes & {
   type: "cancel";
 };
 
-/** A memory that `Search` found: the memory's members, and `snippet`. */
+/** A message that a search found. */
 export type Hit = {
+  /** Its conversation. */
+  conversationId: string;
+  /** When it was said, in milliseconds since the Unix epoch. */
+  createdAt: number;
+  /** Its interaction. */
+  interactionId: string;
+  /** The message. */
+  messageId: string;
+  /** Who speaks. */
+  role: Role;
+  /** A few words of it around what was found. */
+  snippet: string;
+};
+
+/** A memory that `Search` found: the memory's members, and `snippet`. */
+export type Hit2 = {
   /** What is to be remembered, kept as it was given. */
   content: string;
   /** When it was made, in milliseconds since the Unix epoch. */
@@ -199,6 +255,31 @@ export type Info = {
   walBytes: number;
 };
 
+/** How many messages `initial` sends: 0 to 1000, 50 when not said. */
+export type InitialMessages = number;
+
+/** An interaction: a question, and all that follows from it. */
+export type Interaction = {
+  /** Whether it was broken off. Then so are its messages. */
+  aborted: boolean;
+  /** Which model answers: of the conversation when it was opened. */
+  aiModel: string | null;
+  /** Its conversation. */
+  conversationId: string;
+  /** When it was opened, in milliseconds since the Unix epoch: `createdAt` of its first message. */
+  createdAt: number;
+  /** Its id, `ia_…` unless its maker chose another. */
+  id: string;
+  /** Its messages in order; absent where interactions are told as changes. */
+  messages?: Message[] | null;
+  /** Who answers: of the message that opened it, else of the conversation at that time. */
+  provider: string | null;
+  /** Revision that last changed it. */
+  rev: number;
+  /** Its place among interactions of the same `createdAt`; never used twice. */
+  seq: number;
+};
+
 /** A key: 1 to 512 bytes of text without NUL. */
 export type Key = string;
 
@@ -259,6 +340,37 @@ export type Memory = {
   validUntil: number | null;
 };
 
+/** A message. */
+export type Message = {
+  /** Whether it or its interaction was broken off. */
+  aborted: boolean;
+  /** The text: any Unicode. */
+  content: string;
+  /** Its conversation. */
+  conversationId: string;
+  /** When it was said, in milliseconds since the Unix epoch. */
+  createdAt: number;
+  /** Its id, `m_…` unless its maker chose another. */
+  id: string;
+  /** Its interaction. */
+  interactionId: string;
+  /** Any JSON value. */
+  metadata: unknown;
+  /** Who answered, such as `openai`. */
+  provider: string | null;
+  /** Revision that last changed it. */
+  rev: number;
+  /** Who speaks. */
+  role: Role;
+  /** Its place among messages of the same `createdAt`; never used twice. */
+  seq: number;
+  /** Whether it is still being written. */
+  state: MessageState;
+};
+
+/** Whether a message is still being written. */
+export type MessageState = "complete" | "streaming";
+
 /** A time that a caller gives: whole milliseconds since the Unix epoch, within what JavaScript's `Date` can say. */
 export type Millis = number;
 
@@ -276,7 +388,7 @@ export type Origin = {
 /** One page of a list. */
 export type Page = {
   /** The items, in the list's order. */
-  items: Entry[];
+  items: Conversation[];
   /** Opaque cursor of the next page; null at the end. */
   next: string | null;
 };
@@ -284,7 +396,7 @@ export type Page = {
 /** One page of a list. */
 export type Page2 = {
   /** The items, in the list's order. */
-  items: Memory[];
+  items: Interaction[];
   /** Opaque cursor of the next page; null at the end. */
   next: string | null;
 };
@@ -292,7 +404,7 @@ export type Page2 = {
 /** One page of a list. */
 export type Page3 = {
   /** The items, in the list's order. */
-  items: Hit[];
+  items: Message[];
   /** Opaque cursor of the next page; null at the end. */
   next: string | null;
 };
@@ -300,13 +412,45 @@ export type Page3 = {
 /** One page of a list. */
 export type Page4 = {
   /** The items, in the list's order. */
-  items: Todo[];
+  items: Hit[];
   /** Opaque cursor of the next page; null at the end. */
   next: string | null;
 };
 
 /** One page of a list. */
 export type Page5 = {
+  /** The items, in the list's order. */
+  items: Entry[];
+  /** Opaque cursor of the next page; null at the end. */
+  next: string | null;
+};
+
+/** One page of a list. */
+export type Page6 = {
+  /** The items, in the list's order. */
+  items: Memory[];
+  /** Opaque cursor of the next page; null at the end. */
+  next: string | null;
+};
+
+/** One page of a list. */
+export type Page7 = {
+  /** The items, in the list's order. */
+  items: Hit2[];
+  /** Opaque cursor of the next page; null at the end. */
+  next: string | null;
+};
+
+/** One page of a list. */
+export type Page8 = {
+  /** The items, in the list's order. */
+  items: Todo[];
+  /** Opaque cursor of the next page; null at the end. */
+  next: string | null;
+};
+
+/** One page of a list. */
+export type Page9 = {
   /** The items, in the list's order. */
   items: Comment[];
   /** Opaque cursor of the next page; null at the end. */
@@ -318,7 +462,7 @@ export type Reply = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: Entry | null;
+  value: Interaction;
 };
 
 /** The envelope of every data method. */
@@ -326,7 +470,7 @@ export type Reply10 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: TransactOutput;
+  value: Entry | null;
 };
 
 /** The envelope of every data method. */
@@ -334,7 +478,7 @@ export type Reply11 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: Comment;
+  value: Entry;
 };
 
 /** The envelope of every data method. */
@@ -342,7 +486,7 @@ export type Reply12 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: Todo;
+  value: Page5;
 };
 
 /** The envelope of every data method. */
@@ -350,7 +494,7 @@ export type Reply13 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: Page4;
+  value: Memory;
 };
 
 /** The envelope of every data method. */
@@ -358,59 +502,27 @@ export type Reply14 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: Page5;
-};
-
-/** The envelope of every data method. */
-export type Reply2 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Entry;
-};
-
-/** The envelope of every data method. */
-export type Reply3 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Page;
-};
-
-/** The envelope of every data method. */
-export type Reply4 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Memory;
-};
-
-/** The envelope of every data method. */
-export type Reply5 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
   value: Memory | null;
 };
 
 /** The envelope of every data method. */
-export type Reply6 = {
+export type Reply15 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: Page2;
+  value: Page6;
 };
 
 /** The envelope of every data method. */
-export type Reply7 = {
+export type Reply16 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
-  value: Page3;
+  value: Page7;
 };
 
 /** The envelope of every data method. */
-export type Reply8 = {
+export type Reply17 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
@@ -418,11 +530,115 @@ export type Reply8 = {
 };
 
 /** The envelope of every data method. */
-export type Reply9 = {
+export type Reply18 = {
   /** Revision that a read saw, or that a write made. */
   rev: number;
   /** The result itself. */
   value: unknown;
+};
+
+/** The envelope of every data method. */
+export type Reply19 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: TransactOutput;
+};
+
+/** The envelope of every data method. */
+export type Reply2 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Message;
+};
+
+/** The envelope of every data method. */
+export type Reply20 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Comment;
+};
+
+/** The envelope of every data method. */
+export type Reply21 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Todo;
+};
+
+/** The envelope of every data method. */
+export type Reply22 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Page8;
+};
+
+/** The envelope of every data method. */
+export type Reply23 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Page9;
+};
+
+/** The envelope of every data method. */
+export type Reply3 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Cleared;
+};
+
+/** The envelope of every data method. */
+export type Reply4 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: number;
+};
+
+/** The envelope of every data method. */
+export type Reply5 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Conversation;
+};
+
+/** The envelope of every data method. */
+export type Reply6 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Page;
+};
+
+/** The envelope of every data method. */
+export type Reply7 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Page2;
+};
+
+/** The envelope of every data method. */
+export type Reply8 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Page3;
+};
+
+/** The envelope of every data method. */
+export type Reply9 = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: Page4;
 };
 
 /** Id of one write, chosen by its caller: a repeat with the same id changes nothing and gets the same answer. */
@@ -436,6 +652,9 @@ export type Rev = {
   /** The revision. */
   rev: number;
 };
+
+/** Who speaks in a message. */
+export type Role = "user" | "assistant" | "instructions" | "info" | "tool" | "debug" | "error";
 
 /** The daemon that answers. */
 export type ServerInfo = {
@@ -533,6 +752,302 @@ export type Welcome = {
 
 /** Params and result of every method, by name. */
 export interface Methods {
+  /** Marks an interaction and its messages as aborted; messages still being written are asked to end. */
+  "chat.abortInteraction": {
+    params: {
+      /** The interaction. */
+      id: EntityId;
+      /** Only if the interaction's `rev` is this. */
+      ifRev?: number | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply;
+  };
+  /** Ends a message that is being written, with the text so far, as aborted. An aborted one stays as it is. */
+  "chat.abortMessage": {
+    params: {
+      /** The message. */
+      messageId: EntityId;
+      /** Only if the message's `rev` is this. */
+      ifRev?: number | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply2;
+  };
+  /** Adds words to a message that is being written. Repeating what was sent before does nothing. */
+  "chat.appendDelta": {
+    params: {
+      /** The message; begun on this connection, and its beginning answered. */
+      messageId: EntityId;
+      /** Where `text` begins, in bytes of UTF-8. At most the length of the text so far; what lies before that length must be what was sent before. A gap is `invalid`, with the length in `expected`. */
+      offset: number;
+      /** The words. */
+      text: string;
+    };
+    result: Appended;
+  };
+  /** Adds a message, and the conversation and interaction for it where they are missing. */
+  "chat.appendMessage": {
+    params: {
+      /** The text: any Unicode, up to the limit `messageBytes`. */
+      content: string;
+      /** Who speaks. */
+      role: Role;
+      /** Whether it was broken off; if so, its interaction is too. */
+      aborted?: boolean | null;
+      /** Its conversation; when not said that of the interaction, else the current one, made if there is none. */
+      conversationId?: EntityId | null;
+      /** When it was said; now when not said. */
+      createdAt?: Millis | null;
+      /** Its id; a new one when not said. */
+      id?: EntityId | null;
+      /** Its interaction, made if there is none with that id; a new one when not said. */
+      interactionId?: EntityId | null;
+      /** Any JSON value. */
+      metadata?: unknown;
+      /** Who answered. */
+      provider?: string | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply2;
+  };
+  /** Begins a message whose text follows in deltas; this connection owns it. Not over HTTP. */
+  "chat.beginMessage": {
+    params: {
+      /** Who speaks. */
+      role: Role;
+      /** The first words; the first delta's `offset` is their length in bytes. */
+      content?: string;
+      /** Its conversation; when not said that of the interaction, else the current one, made if there is none. */
+      conversationId?: EntityId | null;
+      /** When it was said; now when not said. */
+      createdAt?: Millis | null;
+      /** Its id; a new one when not said. */
+      id?: EntityId | null;
+      /** Its interaction, made if there is none with that id; a new one when not said. */
+      interactionId?: EntityId | null;
+      /** Any JSON value. */
+      metadata?: unknown;
+      /** Who answers. */
+      provider?: string | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply2;
+  };
+  /** Asks the owner of a message that is being written to end it; the daemon aborts it when it does not. */
+  "chat.cancelMessage": {
+    params: {
+      /** The message. */
+      messageId: EntityId;
+    };
+    result: Cancelled;
+  };
+  /** Deletes every conversation but the current one. */
+  "chat.clearHistory": {
+    params: {
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply3;
+  };
+  /** How many messages a conversation has. */
+  "chat.countMessages": {
+    params: {
+      /** The conversation; the current one when not said. */
+      conversationId?: EntityId | null;
+    };
+    result: Reply4;
+  };
+  /** Deletes a conversation with all that is in it; answers it. If it was current, the newest other becomes so. */
+  "chat.deleteConversation": {
+    params: {
+      /** The conversation. */
+      id: EntityId;
+      /** Only if the conversation's `rev` is this. */
+      ifRev?: number | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply5;
+  };
+  /** Deletes an interaction with its messages; answers it. */
+  "chat.deleteInteraction": {
+    params: {
+      /** The interaction. */
+      id: EntityId;
+      /** Only if the interaction's `rev` is this. */
+      ifRev?: number | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply;
+  };
+  /** The current conversation; starts one when there is none. */
+  "chat.ensureCurrent": {
+    params: {
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply5;
+  };
+  /** Ends a message that is being written: it is complete. */
+  "chat.finishMessage": {
+    params: {
+      /** The message; begun on this connection. */
+      messageId: EntityId;
+      /** The whole text, instead of the text so far. */
+      content?: string | null;
+      /** Only if the message's `rev` is this. */
+      ifRev?: number | null;
+      /** Any JSON value, instead of the one given at the beginning. */
+      metadata?: unknown;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply2;
+  };
+  /** A conversation. */
+  "chat.getConversation": {
+    params: {
+      /** The conversation. */
+      id: EntityId;
+    };
+    result: Reply5;
+  };
+  /** An interaction with its messages. */
+  "chat.getInteraction": {
+    params: {
+      /** The interaction. */
+      id: EntityId;
+    };
+    result: Reply;
+  };
+  /** Conversations, newest first by `createdAt`. */
+  "chat.listConversations": {
+    params: {
+      /** Where the last page ended. */
+      cursor?: string | null;
+      /** Most conversations of one page. */
+      limit?: Limit;
+    };
+    result: Reply6;
+  };
+  /** Interactions of a conversation with their messages, oldest first: the newest, or those next to a cursor. */
+  "chat.listInteractions": {
+    params: {
+      /** Only interactions newer than this place. */
+      after?: string | null;
+      /** Only interactions older than this place. */
+      before?: string | null;
+      /** The conversation; the current one when not said. */
+      conversationId?: EntityId | null;
+      /** Most interactions of one page. */
+      limit?: Limit;
+    };
+    result: Reply7;
+  };
+  /** Messages of a conversation, oldest first: the newest, or those next to a cursor. */
+  "chat.listMessages": {
+    params: {
+      /** Only messages newer than this place. */
+      after?: string | null;
+      /** Only messages older than this place. */
+      before?: string | null;
+      /** The conversation; the current one when not said. */
+      conversationId?: EntityId | null;
+      /** Most messages of one page. */
+      limit?: Limit;
+    };
+    result: Reply8;
+  };
+  /** Full-text search in messages, best first, with a snippet. */
+  "chat.search": {
+    params: {
+      /** What to look for: any text. */
+      query: string;
+      /** Only in this conversation. */
+      conversationId?: EntityId | null;
+      /** Most hits. */
+      limit?: Limit;
+    };
+    result: Reply9;
+  };
+  /** Makes a conversation the current one. */
+  "chat.setCurrent": {
+    params: {
+      /** The conversation. */
+      conversationId: EntityId;
+      /** Only if the conversation's `rev` is this. */
+      ifRev?: number | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply5;
+  };
+  /** Starts a conversation; it becomes the current one. */
+  "chat.startConversation": {
+    params: {
+      /** Which model answers in it. */
+      aiModel?: string | null;
+      /** Its id; a new one when not said. */
+      id?: EntityId | null;
+      /** Who answers in it. */
+      provider?: string | null;
+      /** Its title. */
+      title?: string | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply5;
+  };
+  /** Changes of conversations, interactions, messages and the current conversation, and words as they come. */
+  "chat.subscribe": {
+    params: {
+      /** Only this conversation and what is in it. Which one is current is told all the same, as an entity `kv`. */
+      conversationId?: EntityId | null;
+      /** Whether to be told the words of messages that are being written. */
+      deltas?: boolean;
+      /** Epoch that `since` belongs to. */
+      epoch?: string | null;
+      /** Begin with the conversations, the current one, and the last messages of the asked or current one with their interactions; with `since`, only when the log can't serve it. */
+      initial?: boolean;
+      /** How many messages that is. */
+      initialMessages?: InitialMessages;
+      /** Replay every revision after this one, then go on live. */
+      since?: number | null;
+    };
+    result: number;
+  };
+  /** Ends a subscription; answers whether there was one. Params: `[id]`. */
+  "chat.unsubscribe": {
+    params: {
+      /** Id that `subscribe` answered. */
+      subscription: number;
+    };
+    result: boolean;
+  };
+  /** Changes a conversation's title, provider or model. */
+  "chat.updateConversation": {
+    params: {
+      /** The conversation. */
+      id: EntityId;
+      /** Which model answers in it. */
+      aiModel?: string | null;
+      /** Only if the conversation's `rev` is this. */
+      ifRev?: number | null;
+      /** Who answers in it. */
+      provider?: string | null;
+      /** Its title. */
+      title?: string | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply5;
+  };
   /** Removes an entry; answers the one removed, or null when there was none. */
   "kv.delete": {
     params: {
@@ -543,7 +1058,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply;
+    result: Reply10;
   };
   /** The entry under a key, or null. */
   "kv.get": {
@@ -551,7 +1066,7 @@ export interface Methods {
       /** The key. */
       key: Key;
     };
-    result: Reply;
+    result: Reply10;
   };
   /** Adds to the number under a key; an integer stays within ±(2^53 - 1). */
   "kv.increment": {
@@ -565,7 +1080,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply2;
+    result: Reply11;
   };
   /** Entries by key, in byte order. */
   "kv.list": {
@@ -577,7 +1092,7 @@ export interface Methods {
       /** Only keys that begin with this. */
       prefix?: string | null;
     };
-    result: Reply3;
+    result: Reply12;
   };
   /** Puts a value under a key. */
   "kv.set": {
@@ -591,7 +1106,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply2;
+    result: Reply11;
   };
   /** Changes of entries. */
   "kv.subscribe": {
@@ -635,7 +1150,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply4;
+    result: Reply13;
   };
   /** Removes a memory; answers it. */
   "memory.delete": {
@@ -647,7 +1162,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply4;
+    result: Reply13;
   };
   /** The newest memory with that content, else the newest whose content contains it in any case, else null. */
   "memory.find": {
@@ -657,7 +1172,7 @@ export interface Methods {
       /** Expired ones too. */
       includeExpired?: boolean;
     };
-    result: Reply5;
+    result: Reply14;
   };
   /** One memory, expired or not. */
   "memory.get": {
@@ -665,7 +1180,7 @@ export interface Methods {
       /** The memory. */
       id: EntityId;
     };
-    result: Reply4;
+    result: Reply13;
   };
   /** Those of some memories that exist, expired or not, each once, in the order asked for. */
   "memory.getMany": {
@@ -675,7 +1190,7 @@ export interface Methods {
       /** Where the last page ended. */
       cursor?: string | null;
     };
-    result: Reply6;
+    result: Reply15;
   };
   /** Memories, newest first (by `createdAt` and id). */
   "memory.list": {
@@ -689,7 +1204,7 @@ export interface Methods {
       /** Only memories with this tag, letter for letter. */
       tag?: string | null;
     };
-    result: Reply6;
+    result: Reply15;
   };
   /** Memories with all of the words in title, content or tags, best first; `next` is always null. */
   "memory.search": {
@@ -701,7 +1216,7 @@ export interface Methods {
       /** Most memories to answer. There are fewer once they are large. */
       limit?: Limit;
     };
-    result: Reply7;
+    result: Reply16;
   };
   /** Changes of memories. */
   "memory.subscribe": {
@@ -745,7 +1260,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply4;
+    result: Reply13;
   };
   /** This document: every method with its schemas. */
   "rpc.discover": {
@@ -763,7 +1278,7 @@ export interface Methods {
       /** Only changes of these modules. */
       modules?: string[] | null;
     };
-    result: Reply8;
+    result: Reply17;
   };
   /** Who is connected, with subscriptions and their lag. */
   "store.clients": {
@@ -799,7 +1314,7 @@ export interface Methods {
       /** The id that the write carried. */
       requestId: RequestId;
     };
-    result: Reply9;
+    result: Reply18;
   };
   /** Stops the daemon in order. */
   "store.stop": {
@@ -837,7 +1352,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply10;
+    result: Reply19;
   };
   /** Ends a subscription; answers whether there was one. Params: `[id]`. */
   "store.unsubscribe": {
@@ -859,7 +1374,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply11;
+    result: Reply20;
   };
   /** Makes a todo. */
   "todo.create": {
@@ -881,7 +1396,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply12;
+    result: Reply21;
   };
   /** Removes a todo and its comments; answers the todo. */
   "todo.delete": {
@@ -893,7 +1408,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply12;
+    result: Reply21;
   };
   /** Removes a comment; answers it. */
   "todo.deleteComment": {
@@ -905,7 +1420,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply11;
+    result: Reply20;
   };
   /** The todo with that id, else the newest with that title, whatever its case. */
   "todo.find": {
@@ -913,7 +1428,7 @@ export interface Methods {
       /** An id, or a title in any case. */
       identifier: string;
     };
-    result: Reply12;
+    result: Reply21;
   };
   /** One todo. */
   "todo.get": {
@@ -921,7 +1436,7 @@ export interface Methods {
       /** The todo. */
       id: EntityId;
     };
-    result: Reply12;
+    result: Reply21;
   };
   /** Todos by due date, those without one last; then by `createdAt` and id. */
   "todo.list": {
@@ -939,7 +1454,7 @@ export interface Methods {
       /** Only todos with one of these. */
       status?: Status[] | null;
     };
-    result: Reply13;
+    result: Reply22;
   };
   /** The comments of some todos, oldest first (by `createdAt` and id). */
   "todo.listComments": {
@@ -951,7 +1466,7 @@ export interface Methods {
       /** Most comments of one page. A page also ends once it is large. */
       limit?: Limit;
     };
-    result: Reply14;
+    result: Reply23;
   };
   /** Changes of todos and comments. */
   "todo.subscribe": {
@@ -995,12 +1510,13 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply12;
+    result: Reply21;
   };
 }
 
 /** Params of every notification, by method. */
 export interface Notifications {
+  "chat.event": { subscription: number; result: SubscriptionEvent };
   "kv.event": { subscription: number; result: SubscriptionEvent };
   "memory.event": { subscription: number; result: SubscriptionEvent };
   "store.event": { subscription: number; result: SubscriptionEvent };

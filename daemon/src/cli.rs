@@ -122,7 +122,12 @@ async fn serve(config: Config, modules: &[Module], quiet: bool) -> Result<(), Ru
 
 /// What it serves, where, and what to type next.
 fn welcome(store: &Store, socket: &Path, modules: &[&str]) {
-    let ctl = stinactl();
+    let shown = shell(&socket.display().to_string());
+    let found = stina_protocol::paths::socket(&|name| std::env::var_os(name));
+    let ctl = match found.is_some_and(|found| found == socket) {
+        true => stinactl(),
+        false => format!("{} --socket {shown}", stinactl()),
+    };
     let text = format!(
         "stinad {version} serves {modules} from {db} (revision {rev})\n\
          socket  {socket}\n\
@@ -134,10 +139,16 @@ fn welcome(store: &Store, socket: &Path, modules: &[&str]) {
         modules = modules.join(", "),
         db = store.config().location.display(),
         rev = store.head(),
-        socket = socket.display(),
+        socket = shown,
     );
     // A closed standard output is no reason not to serve.
     let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+}
+
+/// A word as a shell takes it.
+fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// How `stinactl` can be called from here: beside this program, or by cargo out of its workspace.
@@ -150,7 +161,7 @@ fn stinactl() -> String {
     if on_path {
         "stinactl".to_owned()
     } else if sibling.is_file() {
-        sibling.display().to_string()
+        shell(&sibling.display().to_string())
     } else {
         "cargo run --release -q --bin stinactl --".to_owned()
     }

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::limits::Limits;
 use crate::store::Location;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use stina_protocol::paths;
 
 /// What the daemon runs with.
@@ -40,13 +40,36 @@ impl Config {
             ("STINA_HOME", Some(home)) => Some(home.clone().into_os_string()),
             _ => std::env::var_os(name),
         };
-        let location = db.or_else(|| paths::database(&env)).ok_or(NoHome)?;
+        let database = db.or_else(|| paths::database(&env)).ok_or(NoHome)?;
+        let location = match Location::new(&database) {
+            Location::File(path) => Location::File(follow(&absolute(path))),
+            memory @ Location::Memory(_) => memory,
+        };
         Ok(Self {
-            home: paths::home(&env),
-            location: Location::new(&location),
-            socket: socket.or_else(|| paths::socket(&env)).ok_or(NoHome)?,
+            home: paths::home(&env).map(absolute),
+            location,
+            socket: absolute(socket.or_else(|| paths::socket(&env)).ok_or(NoHome)?),
             limits: Limits::default(),
             clock: Clock::system(),
         })
     }
+}
+
+/// A path that means the same to everybody who is told of it, wherever they are.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+/// Links that are followed before it is a loop, as on Linux.
+const MAX_LINKS: usize = 40;
+
+/// The file that a path leads to, which need not be there yet. SQLite keeps the WAL beside the file and not
+/// beside a link to it; and a new database must not take the place of a link.
+fn follow(path: &Path) -> PathBuf {
+    let next = |path: &PathBuf| {
+        let target = std::fs::read_link(path).ok()?;
+        Some(path.parent().unwrap_or(Path::new("/")).join(target))
+    };
+    let ways = std::iter::successors(Some(path.to_owned()), next);
+    ways.take(MAX_LINKS).last().unwrap_or_else(|| path.to_owned())
 }

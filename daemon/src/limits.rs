@@ -55,6 +55,8 @@ limits! {
     reader_wait / "readerWaitMs": Duration = Duration::from_secs(10),
     /// Long reads at once; more wait, each holding its connection's place for calls.
     scans / "scans": usize = 3,
+    /// Long reads of one connection, from their begin until their answers are on the way out; more wait.
+    scans_per_connection / "scansPerConnection": usize = 2,
     /// How long SQLite waits for a lock that a foreign process holds.
     lock_wait / "lockWaitMs": Duration = Duration::from_secs(5),
     /// Revisions kept in memory for live subscribers; who is further behind reads the log.

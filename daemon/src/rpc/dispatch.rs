@@ -121,8 +121,10 @@ fn read_later(call: &Call, method: &str, params: Option<&RawValue>) -> BoxFuture
 }
 
 fn scan(call: &Call, run: LongRead) -> BoxFuture<'static, Reply> {
-    let store = call.store.clone();
+    let (store, peer) = (call.store.clone(), Arc::clone(&call.peer));
     Box::pin(async move {
+        // Kept until the answer is taken, so that a client that does not read holds few large answers.
+        let _place = peer.scans.acquire().await.map_err(|_| Error::ShuttingDown)?;
         let read = store.scan(move |tx| Ok(envelope(tx.rev(), &run(tx)?)));
         read.await.map_err(Failure::into_fault)
     })

@@ -1,11 +1,13 @@
 //! Who is connected, as far as others may know.
 
 use super::registry::Call;
+use crate::limits::Limits;
 use crate::store::Caller;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use stina_protocol::store::{ClientInfo, ClientState, SubscriptionState};
+use tokio::sync::Semaphore;
 
 /// How a connection's bytes become messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub struct Peer {
     open: Arc<AtomicBool>,
     client: OnceLock<ClientInfo>,
     pub(crate) calls: AtomicUsize,
+    /// Places for long reads.
+    pub(crate) scans: Semaphore,
     subscriptions: Mutex<BTreeMap<u64, Arc<Progress>>>,
 }
 
@@ -131,7 +135,7 @@ impl Peers {
     }
 
     /// A new connection.
-    pub(crate) fn connect(&self, framing: Framing, pid: Option<i32>, now: i64) -> Arc<Peer> {
+    pub(crate) fn connect(&self, framing: Framing, pid: Option<i32>, now: i64, limits: &Limits) -> Arc<Peer> {
         let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         let peer = Arc::new(Peer {
             id,
@@ -141,6 +145,7 @@ impl Peers {
             open: Arc::new(AtomicBool::new(true)),
             client: OnceLock::new(),
             calls: AtomicUsize::new(0),
+            scans: Semaphore::new(limits.scans_per_connection),
             subscriptions: Mutex::default(),
         });
         self.connected().insert(id, Arc::clone(&peer));

@@ -35,7 +35,8 @@ impl Store {
                 pruned = (tokio::time::Instant::now(), head);
             }
             if is_quiet {
-                self.queue.chore(checkpoint).await;
+                let limits = limits.clone();
+                self.queue.chore(move |conn| checkpoint(conn, &limits)).await;
             }
         }
     }
@@ -66,9 +67,14 @@ struct Pruned {
     bytes: u64,
 }
 
-fn checkpoint(conn: &mut Connection) {
-    // Busy readers are no failure: the next quiet time comes.
-    if let Err(error) = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+/// Moves the WAL into the database, as far as that goes at once: to wait for a reader or for another process
+/// would hold up every write. What is left over is done at the next quiet time.
+pub(super) fn checkpoint(conn: &Connection, limits: &Limits) {
+    let done = conn
+        .busy_timeout(Duration::ZERO)
+        .and_then(|()| conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+        .and(conn.busy_timeout(limits.lock_wait));
+    if let Err(error) = done {
         tracing::warn!(%error, "checkpoint failed");
     }
 }

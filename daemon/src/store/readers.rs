@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use std::sync::Arc;
 use stina_protocol::Error;
 use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Read-only connections; cheap to clone.
 #[derive(Clone)]
@@ -52,13 +53,20 @@ impl Readers {
         &self,
         f: impl FnOnce(&ReadTx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let permit = Arc::clone(&self.scans).acquire_owned().await.map_err(|_| Error::ShuttingDown)?;
         let readers = self.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            readers.read(f)
+        // A task of its own: places are given in turn, and one that is given to a call that nobody polls, because
+        // its connection does not read, would be lost to all others.
+        let task = tokio::spawn(async move {
+            let scans = Arc::clone(&readers.scans);
+            let permit = scans.acquire_owned().await.map_err(|_| Error::ShuttingDown)?;
+            let read = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                readers.read(f)
+            });
+            read.await.unwrap_or_else(|error| Err(Failure::Panic(error.to_string())))
         });
-        task.await.unwrap_or_else(|error| Err(Failure::Panic(error.to_string())))
+        let ended = AbortOnDropHandle::new(task).await;
+        ended.unwrap_or_else(|error| Err(Failure::Panic(error.to_string())))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::hub::Revision;
 use super::tx::{Author, OnEnd, WriteTx};
-use super::{Failure, Hub, Once, OpenError, ReadTx, StoreConfig, change_log, idempotency};
+use super::{Failure, Hub, Once, OpenError, ReadTx, StoreConfig, change_log, housekeeping, idempotency};
 use crate::clock::Clock;
 use crate::limits::Limits;
 use rusqlite::Connection;
@@ -178,16 +178,13 @@ impl Thread {
                 next = self.queue.blocking_recv();
             }
         }
-        if let Err(error) = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-            tracing::warn!(%error, "no checkpoint at the end");
-        }
+        housekeeping::checkpoint(&self.conn, &self.limits);
     }
 
     /// Runs `first` and all jobs that are queued, commits once, then tells. Answers work that is no job.
     fn batch(&mut self, first: Job, permit: OwnedSemaphorePermit) -> Option<Work> {
         if let Err(error) = self.execute("BEGIN IMMEDIATE") {
-            fail(first.reply, &Failure::from(error).into_fault());
-            return None;
+            return self.refuse(first, &Failure::from(error).into_fault());
         }
         let mut ran = Vec::new();
         let mut rev = self.head;
@@ -209,6 +206,19 @@ impl Thread {
         }
         self.commit(reset, ran, rev);
         other
+    }
+
+    /// Fails `first` and all jobs that are queued: what kept the batch from beginning, such as another process
+    /// that holds the lock, would let each of them wait as long again. Answers work that is no job.
+    fn refuse(&mut self, first: Job, fault: &Fault) -> Option<Work> {
+        fail(first.reply, fault);
+        for _ in 1..self.limits.batch_writes {
+            match self.queue.try_recv().ok()? {
+                Work::Job(job, _) => fail(job.reply, fault),
+                other => return Some(other),
+            }
+        }
+        None
     }
 
     /// Runs one job in a savepoint of its own.

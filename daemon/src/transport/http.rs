@@ -5,8 +5,9 @@
 //! limits and errors are the same on all framings.
 
 use super::listener::Server;
-use super::session::{Session, Sink};
+use super::session::Session;
 use super::websocket::{MessageSink, Messages};
+use super::wire::Sink;
 use crate::rpc::Framing;
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -20,18 +21,28 @@ use std::sync::Arc;
 use stina_protocol::frame::Line;
 use stina_protocol::{Error, envelope};
 use tokio::net::UnixStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 type Reply = Response<Full<Bytes>>;
 
+/// A connection's place among all. A WebSocket keeps it, although it outlives the HTTP that it began as.
+type Place = Arc<OwnedSemaphorePermit>;
+
 /// Serves one connection.
-pub(super) async fn serve(server: Arc<Server>, stream: UnixStream, pid: Option<i32>) -> io::Result<()> {
+pub(super) async fn serve(
+    server: Arc<Server>,
+    stream: UnixStream,
+    pid: Option<i32>,
+    place: OwnedSemaphorePermit,
+) -> io::Result<()> {
     let closing = server.closing.clone();
+    let place: Place = Arc::new(place);
     let service = hyper::service::service_fn(move |request| {
-        let server = Arc::clone(&server);
-        async move { Ok::<_, Infallible>(respond(server, request, pid).await) }
+        let (server, place) = (Arc::clone(&server), Arc::clone(&place));
+        async move { Ok::<_, Infallible>(respond(server, request, pid, place).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -48,12 +59,17 @@ pub(super) async fn serve(server: Arc<Server>, stream: UnixStream, pid: Option<i
     served.map_err(io::Error::other)
 }
 
-async fn respond(server: Arc<Server>, mut request: Request<Incoming>, pid: Option<i32>) -> Reply {
+async fn respond(
+    server: Arc<Server>,
+    mut request: Request<Incoming>,
+    pid: Option<i32>,
+    place: Place,
+) -> Reply {
     let wants_upgrade =
         request.headers().get(UPGRADE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"));
     match *request.method() {
         Method::POST => post(&server, request, pid).await,
-        Method::GET if wants_upgrade => upgrade(server, &mut request, pid),
+        Method::GET if wants_upgrade => upgrade(server, &mut request, pid, place),
         Method::GET => plain(
             StatusCode::UPGRADE_REQUIRED,
             "stinad: POST a JSON-RPC 2.0 message here, or open a WebSocket.\n",
@@ -119,7 +135,7 @@ impl Sink for Collected {
     }
 }
 
-fn upgrade(server: Arc<Server>, request: &mut Request<Incoming>, pid: Option<i32>) -> Reply {
+fn upgrade(server: Arc<Server>, request: &mut Request<Incoming>, pid: Option<i32>, place: Place) -> Reply {
     let mut handshake = Request::new(());
     *handshake.method_mut() = request.method().clone();
     *handshake.uri_mut() = request.uri().clone();
@@ -138,6 +154,7 @@ fn upgrade(server: Arc<Server>, request: &mut Request<Incoming>, pid: Option<i32
     let upgraded = hyper::upgrade::on(request);
     let serving = Arc::clone(&server);
     server.tasks.spawn(async move {
+        let _place = place;
         let io = match upgraded.await {
             Ok(io) => TokioIo::new(io),
             Err(error) => return tracing::debug!(%error, "a WebSocket upgrade broke off"),

@@ -51,7 +51,7 @@ impl Server {
     pub(super) fn connect(&self, framing: Framing, pid: Option<i32>) -> (Call, PeerGuard) {
         let call = Call {
             store: self.store.clone(),
-            peer: self.peers.connect(framing, pid, self.store.clock().now()),
+            peer: self.peers.connect(framing, pid, self.store.clock().now(), self.limits()),
             peers: Arc::clone(&self.peers),
             methods: Arc::clone(&self.methods),
             stop: self.stop.clone(),
@@ -123,7 +123,7 @@ async fn serve(
     pid: Option<i32>,
     place: Option<OwnedSemaphorePermit>,
 ) -> io::Result<()> {
-    let Some(_place) = place else {
+    let Some(place) = place else {
         tracing::warn!(limit = server.limits().connections, "too many connections");
         let busy = envelope::failure("null", &Error::Busy.into());
         return stream.write_all(format!("{busy}\n").as_bytes()).await;
@@ -142,7 +142,7 @@ async fn serve(
                 .run(lines, server.closing.clone())
                 .await
         }
-        Some(_) => http::serve(server, stream, pid).await,
+        Some(_) => http::serve(server, stream, pid, place).await,
     }
 }
 

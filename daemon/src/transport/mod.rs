@@ -5,5 +5,6 @@ mod listener;
 mod ndjson;
 mod session;
 mod websocket;
+mod wire;
 
 pub(crate) use listener::{Listener, Server};

@@ -1,6 +1,6 @@
 //! NDJSON: one JSON-RPC message a line.
 
-use super::session::{Sink, Source};
+use super::wire::{Sink, Source};
 use std::collections::VecDeque;
 use std::io;
 use stina_protocol::frame::{Line, LineSplitter};

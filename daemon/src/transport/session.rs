@@ -4,6 +4,7 @@
 //! wait to be sent. A subscription does no work while it is not polled, so a client that does not read costs
 //! what is in its output buffer and no more.
 
+use super::wire::{Goodbye, Sink, Source};
 use crate::limits::Limits;
 use crate::rpc::{self, Call, PeerGuard, Reply, Started, Subscription};
 use crate::store::Place;
@@ -20,28 +21,6 @@ use stina_protocol::envelope::{self, BadCall, Message};
 use stina_protocol::frame::Line;
 use tokio_stream::StreamMap;
 use tokio_util::sync::CancellationToken;
-
-/// Where messages come from.
-pub(super) trait Source: Send {
-    /// Waits until more may be taken; `false` when no more will come. Cancel safe.
-    fn fill(&mut self) -> impl Future<Output = io::Result<bool>> + Send;
-    /// A message that has arrived.
-    fn take(&mut self) -> Option<Line<'_>>;
-    /// What is left at the end.
-    fn take_rest(&mut self) -> Option<Line<'_>>;
-    /// Whether a peer that has ended its side still hears.
-    fn still_hears(&self) -> bool;
-}
-
-/// Where messages go.
-pub(super) trait Sink: Send {
-    /// Queues a message.
-    fn push(&mut self, message: String);
-    /// Bytes queued.
-    fn pending(&self) -> usize;
-    /// Sends what is queued. Cancel safe: what was not sent stays queued.
-    fn flush(&mut self) -> impl Future<Output = io::Result<()>> + Send;
-}
 
 /// Where a reply goes.
 enum Slot {
@@ -85,6 +64,8 @@ pub(super) struct Session<O> {
     syncs: VecDeque<(u64, u64, Slot)>,
     batches: BTreeMap<u64, Batch>,
     next_batch: u64,
+    /// Bytes of answers since the other events had their turn.
+    answered: usize,
     /// Whether this framing can carry notifications.
     notifies: bool,
 }
@@ -114,18 +95,25 @@ impl<O: Sink> Session<O> {
             syncs: VecDeque::new(),
             batches: BTreeMap::new(),
             next_batch: 0,
+            answered: 0,
             notifies,
         }
     }
 
     /// Serves the connection until the peer is gone, or `closing` and everything in flight is answered.
     pub(super) async fn run(mut self, mut source: impl Source, closing: CancellationToken) -> io::Result<()> {
-        self.serve(&mut source, &closing).await
+        let served = self.serve(&mut source, &closing).await;
+        if let Ok(goodbye) = served {
+            // A peer that does not read need not hear it.
+            _ = tokio::time::timeout(self.limits.shutdown, self.out.end(goodbye)).await;
+        }
+        served.map(drop)
     }
 
-    async fn serve(&mut self, source: &mut impl Source, closing: &CancellationToken) -> io::Result<()> {
+    async fn serve(&mut self, source: &mut impl Source, closing: &CancellationToken) -> io::Result<Goodbye> {
         let (mut ended, mut drained, mut last_sync, mut is_closing) = (false, false, false, false);
         loop {
+            self.answered = 0;
             self.begin_backlog();
             let mut at_hand = BURST;
             while at_hand > 0 && !is_closing && self.may_begin() {
@@ -140,14 +128,14 @@ impl<O: Sink> Session<O> {
                 self.begin_backlog();
                 at_hand -= 1;
             }
-            let more_at_hand = at_hand == 0;
+            let more_at_hand = at_hand == 0 || self.has_had_its_turn();
             if drained && !more_at_hand && !last_sync {
                 // The end of its side is the end: once it has heard all up to here.
                 last_sync = true;
                 self.begin_sync(Slot::Silent);
             }
             if (is_closing || last_sync) && self.is_idle() {
-                return Ok(());
+                return Ok(if is_closing { Goodbye::Stopping } else { Goodbye::Unreadable });
             }
             let room = self.out.pending() < self.limits.output_bytes;
             let reading = !ended && !is_closing && room && self.may_begin();
@@ -160,7 +148,7 @@ impl<O: Sink> Session<O> {
                 more = source.fill(), if reading => {
                     ended = !more?;
                     if ended && !source.still_hears() {
-                        return Ok(());
+                        return Ok(Goodbye::Ended);
                     }
                 }
                 () = tokio::task::yield_now(), if more_at_hand => {}
@@ -177,13 +165,16 @@ impl<O: Sink> Session<O> {
     pub(super) async fn run_one(mut self, message: Line<'_>) -> O {
         self.receive(message);
         loop {
+            self.answered = 0;
             self.begin_backlog();
+            let more = self.has_had_its_turn();
             let Self { running, blocked, syncs, .. } = &mut self;
             tokio::select! {
                 () = queued(blocked), if blocked.is_some() => self.blocked = None,
                 Some((slot, reply)) = running.next(), if !running.is_empty() => self.answer(slot, reply),
                 // There are no subscriptions: everything was sent.
                 Some((_, rev, slot)) = async { syncs.pop_front() }, if !syncs.is_empty() => self.synced(rev, slot),
+                () = tokio::task::yield_now(), if more => {}
                 else => break,
             }
         }
@@ -195,6 +186,7 @@ impl<O: Sink> Session<O> {
             && self.backlog.is_empty()
             && self.running.len() + self.syncs.len() < self.limits.calls_per_connection
             && self.out.pending() < self.limits.output_bytes
+            && !self.has_had_its_turn()
     }
 
     fn is_idle(&self) -> bool {
@@ -241,8 +233,16 @@ impl<O: Sink> Session<O> {
         }
     }
 
+    /// Whether enough was answered for now: large answers are work, and others are to have their turn.
+    fn has_had_its_turn(&self) -> bool {
+        self.answered >= self.limits.output_bytes
+    }
+
     fn begin_backlog(&mut self) {
-        while self.blocked.is_none() && self.running.len() < self.limits.calls_per_connection {
+        while self.blocked.is_none()
+            && self.running.len() < self.limits.calls_per_connection
+            && !self.has_had_its_turn()
+        {
             let Some(Waiting { method, params, slot }) = self.backlog.pop_front() else { return };
             self.begin(&method, params.as_deref(), slot);
         }
@@ -330,6 +330,7 @@ impl<O: Sink> Session<O> {
     }
 
     fn answer(&mut self, slot: Slot, reply: Reply) {
+        self.answered += reply.as_ref().map_or(0, String::len);
         let render = |id: &str, reply: Reply| match reply {
             Ok(result) => envelope::success(id, &result),
             Err(fault) => envelope::failure(id, &fault),

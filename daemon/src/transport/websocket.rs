@@ -1,6 +1,6 @@
 //! WebSocket: one JSON-RPC message a text (or binary) message.
 
-use super::session::{Sink, Source};
+use super::wire::{Goodbye, Sink, Source};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use std::collections::VecDeque;
@@ -8,6 +8,8 @@ use std::io;
 use stina_protocol::frame::Line;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, error::CapacityError};
 
 /// Messages from a WebSocket.
@@ -102,5 +104,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sink for MessageSink<S> {
         self.socket.flush().await.map_err(io::Error::other)?;
         self.pending = 0;
         Ok(())
+    }
+
+    /// The closing handshake (RFC 6455, section 7.1): without it clients report a broken connection. The
+    /// library itself has queued the answer to a peer's close.
+    async fn end(&mut self, goodbye: Goodbye) {
+        let code = match goodbye {
+            Goodbye::Stopping => Some(CloseCode::Away),
+            Goodbye::Unreadable => Some(CloseCode::Size),
+            Goodbye::Ended => None,
+        };
+        if let Some(code) = code {
+            let frame = CloseFrame { code, reason: Utf8Bytes::default() };
+            // A peer that is gone needs none.
+            _ = self.socket.send(Message::Close(Some(frame))).await;
+        }
+        _ = self.socket.flush().await;
     }
 }

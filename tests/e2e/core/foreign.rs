@@ -3,6 +3,9 @@
 use crate::daemon;
 use serde_json::json;
 use std::time::{Duration, Instant};
+use stina_tests::InProcess;
+use stina_tests::in_process::Setup;
+use stinad::limits::Limits;
 
 #[test]
 fn a_foreign_write_is_told_as_reset_and_the_new_set_follows() {
@@ -44,4 +47,45 @@ fn own_writes_are_not_taken_for_foreign_ones() {
     let events = watcher.drain();
     assert!(events.iter().all(|e| e["type"] != "reset"));
     assert_eq!(events.iter().filter(|e| e["type"] == "change").count(), 300);
+}
+
+#[test]
+fn a_foreign_lock_fails_all_that_wait_for_it_at_once() {
+    let limits = Limits { lock_wait: Duration::from_secs(1), ..Limits::default() };
+    let daemon = InProcess::start(Setup { limits, ..Setup::default() });
+    let mut peer = daemon.peer();
+    peer.call("kv.set", json!({"key": "n", "value": 0}));
+    let shell = rusqlite::Connection::open(daemon.socket().with_file_name("stina.db")).unwrap();
+    shell.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let began = Instant::now();
+    for _ in 0..30 {
+        peer.send("kv.increment", json!({"key": "n"}));
+    }
+    for _ in 0..30 {
+        assert_eq!(peer.reply().unwrap()["error"]["data"]["kind"], "busy");
+    }
+    // One wait for what the writer had begun, one for the rest; not thirty.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    shell.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(peer.call("kv.increment", json!({"key": "n"}))["value"]["value"], 1);
+}
+
+#[test]
+fn a_foreign_reader_holds_up_neither_writes_nor_the_end() {
+    let limits = Limits {
+        lock_wait: Duration::from_secs(60),
+        checkpoint_after: Duration::from_millis(1),
+        ..Limits::default()
+    };
+    let daemon = InProcess::start(Setup { limits, ..Setup::default() });
+    let mut peer = daemon.peer();
+    peer.call("kv.set", json!({"key": "n", "value": 0}));
+    let shell = rusqlite::Connection::open(daemon.socket().with_file_name("stina.db")).unwrap();
+    shell.execute_batch("BEGIN; SELECT count(*) FROM kv_entries").unwrap();
+    let began = Instant::now();
+    for _ in 0..50 {
+        peer.call("kv.increment", json!({"key": "n"}));
+    }
+    daemon.stop();
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }

@@ -243,3 +243,25 @@ fn http_refuses_what_it_can_not_do() {
     assert_eq!(get("DELETE / HTTP/1.1"), "405");
     assert_eq!(get("NONSENSE"), "400");
 }
+
+#[test]
+fn a_websocket_ends_with_a_closing_handshake() {
+    use tokio_tungstenite::tungstenite::{self, Message};
+    let daemon = InProcess::start(Setup::default());
+    let connect = || {
+        let stream = std::os::unix::net::UnixStream::connect(daemon.socket()).unwrap();
+        stream.set_read_timeout(Some(stina_tests::DEADLINE)).unwrap();
+        tungstenite::client("ws://stina/", stream).unwrap().0
+    };
+    let code = |message: tungstenite::Result<Message>| match message {
+        Ok(Message::Close(frame)) => frame.map(|frame| u16::from(frame.code)),
+        other => panic!("no goodbye: {other:?}"),
+    };
+    let mut leaving = connect();
+    leaving.close(None).unwrap();
+    assert_eq!(code(leaving.read()), None);
+    let mut staying = connect();
+    staying.send(Message::text(r#"{"jsonrpc":"2.0","id":1,"method":"store.stop"}"#)).unwrap();
+    assert!(staying.read().unwrap().is_text());
+    assert_eq!(code(staying.read()), Some(1001));
+}

@@ -3,6 +3,8 @@
 use crate::{STINAD, daemon};
 use rustix::process::Signal;
 use serde_json::json;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 use stina_tests::{Daemon, Framing, Peer};
 
@@ -117,4 +119,41 @@ fn wrong_arguments_are_told() {
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(!output.stderr.is_empty());
     }
+}
+
+#[test]
+fn a_database_behind_a_link_is_made_and_watched_where_the_link_leads() {
+    let mut daemon = Daemon::prepare(STINAD, &["--db", "link.db"], &[]);
+    let real = daemon.home().join("elsewhere/real.db");
+    std::os::unix::fs::symlink("elsewhere/real.db", daemon.home().join("link.db")).unwrap();
+    daemon.restart();
+    assert!(daemon.home().join("link.db").is_symlink() && real.is_file());
+    let mut watcher = daemon.peer();
+    let hello = watcher.call("store.hello", json!({"client": {"name": "test", "version": "1"}}));
+    assert_eq!(hello["dbPath"], real.to_str().unwrap());
+    watcher.call("kv.subscribe", json!({}));
+    watcher.drain();
+    let shell = rusqlite::Connection::open(&real).unwrap();
+    shell
+        .execute("INSERT INTO kv_entries (key, value, rev, updated_at) VALUES ('a', '1', 1, 0)", [])
+        .unwrap();
+    assert_eq!(watcher.event_of("reset")["reason"], "external");
+}
+
+#[test]
+fn what_the_daemon_says_to_type_next_reaches_it_from_anywhere() {
+    let home = Daemon::prepare(STINAD, &[], &[]);
+    let said = |args: &[&str]| {
+        let mut daemon = home.command(STINAD).args(args).stdout(Stdio::piped()).spawn().unwrap();
+        let lines: Vec<String> =
+            BufReader::new(daemon.stdout.take().unwrap()).lines().take(6).map(Result::unwrap).collect();
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+        lines
+    };
+    let socket = home.home().join("my socket");
+    let lines = said(&["--socket", "my socket"]);
+    assert_eq!(lines[1], format!("socket  '{}'", socket.display()));
+    assert!(lines[5].ends_with(&format!("stinactl --socket '{}' stop", socket.display())), "{lines:?}");
+    assert!(said(&[])[5].ends_with("stinactl stop"));
 }

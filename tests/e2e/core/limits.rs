@@ -21,11 +21,12 @@ fn one_connection_too_many_is_told_busy_and_places_are_given_back() {
     assert_eq!(extra.receive().expect("a word")["error"]["data"]["kind"], "busy");
     assert_eq!(extra.receive(), None);
     drop(others);
-    eventually("a place is free", || {
-        let mut peer = daemon.peer();
-        peer.stream().write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"store.ping\"}\n").is_ok()
-            && peer.receive().is_some_and(|reply| reply.get("result").is_some())
-    });
+    eventually("a place is free", || is_served(&mut daemon.peer()));
+}
+
+fn is_served(peer: &mut Peer) -> bool {
+    peer.stream().write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"store.ping\"}\n").is_ok()
+        && peer.receive().is_some_and(|reply| reply.get("result").is_some())
 }
 
 #[test]
@@ -65,6 +66,57 @@ fn calls_in_flight_are_limited_per_connection_and_all_are_answered() {
             .collect();
         let replies = peer.exchange(json!(batch).to_string().as_bytes()).unwrap();
         assert_eq!(replies.as_array().unwrap().len(), 50);
+    }
+}
+
+#[test]
+fn a_websocket_counts_as_a_connection() {
+    let daemon = with(Limits { connections: 2, ..Limits::default() });
+    let mut first = daemon.connect(Framing::WebSocket);
+    first.call("store.ping", json!({}));
+    let second = daemon.connect(Framing::WebSocket);
+    let mut extra = daemon.peer();
+    assert_eq!(extra.receive().expect("a word")["error"]["data"]["kind"], "busy");
+    drop(second);
+    eventually("a place is free", || is_served(&mut daemon.peer()));
+}
+
+#[test]
+fn a_client_that_does_not_read_holds_up_no_long_reads_of_others() {
+    let daemon = with(Limits { scans: 2, ..Limits::default() });
+    let mut other = daemon.peer();
+    for i in 0..20 {
+        other.call("kv.set", json!({"key": format!("k{i}"), "value": "x".repeat(50_000)}));
+    }
+    let mut stalled = daemon.peer();
+    for _ in 0..20 {
+        stalled.send("kv.list", json!({}));
+    }
+    // Its first answers fill the socket; the others must not sit on the places for long reads.
+    stalled.receive();
+    for _ in 0..5 {
+        assert_eq!(other.call("kv.list", json!({}))["value"]["items"].as_array().unwrap().len(), 20);
+    }
+    for _ in 1..20 {
+        assert!(stalled.receive().unwrap()["result"].is_object());
+    }
+}
+
+#[test]
+fn a_batch_of_large_answers_lets_others_have_their_turn() {
+    let daemon = with(Limits::default());
+    let mut other = daemon.peer();
+    other.call("kv.set", json!({"key": "large", "value": "x".repeat(4 << 20)}));
+    let call = |method: &str, key: &str| json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"key": key}});
+    let mut batch = vec![call("kv.get", "large"); 1000];
+    batch[0] = call("kv.increment", "begun");
+    let batch = json!(batch).to_string();
+    // As many as there are threads to block.
+    let mut greedy: Vec<Peer> = (0..2).map(|_| daemon.peer()).collect();
+    greedy.iter_mut().for_each(|peer| peer.send_raw(batch.as_bytes()));
+    eventually("both have begun", || other.call("kv.get", json!({"key": "begun"}))["value"]["value"] == 2);
+    for _ in 0..5 {
+        other.call("store.ping", json!({}));
     }
 }
 

@@ -158,9 +158,11 @@ pub struct UpdateParams {
     pub id: EntityId,
     /// What it is about.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Line")]
     pub title: Option<Line>,
     /// What is to be remembered.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Content")]
     pub content: Option<Content>,
     /// Any JSON object; it takes the place of the old one as a whole.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
@@ -264,7 +266,8 @@ crate::methods! {
     List = "memory.list": Read(ListParams) -> Page<Memory>;
     /// The newest memory with that content, else the newest whose content contains it in any case, else null.
     Find = "memory.find": Read(FindParams) -> Option<Memory>;
-    /// Memories with all of the words in title, content or tags, best first; `next` is always null.
+    /// Memories with all of the words in title, content or tags, best first (of the newest 10,000 that have them);
+    /// `next` is always null.
     Search = "memory.search": Read(SearchParams) -> Page<Hit>;
 }
 

@@ -190,12 +190,14 @@ pub struct UpdateParams {
     pub id: EntityId,
     /// What is to be done. White space around it is taken off.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Title")]
     pub title: Option<Title>,
     /// More about it.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub description: Option<Option<Content>>,
     /// How far it has come.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Status")]
     pub status: Option<Status>,
     /// When it is due.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]

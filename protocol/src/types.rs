@@ -169,7 +169,8 @@ pub struct NoParams {}
 /// not taken for an absent one.
 ///
 /// For `#[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]` on an
-/// `Option<Option<T>>`, which `null` clears, or on an `Option<T>`, which can't be cleared: `null` is refused.
+/// `Option<Option<T>>`, which `null` clears, or on an `Option<T>`, which can't be cleared: `null` is refused (and
+/// `#[schemars(with = "T")]` says so).
 ///
 /// # Errors
 /// The deserializer's.

@@ -15,8 +15,8 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use stina_protocol::text::trim;
-use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Characters of a word that count; the rest of a longer one is as if it were not there.
 const WORD_CHARS: usize = 64;
@@ -43,7 +43,16 @@ pub fn index_text(text: &str) -> String {
 
 /// Text in which case does not count, for comparisons of whole texts.
 pub fn fold_case(text: &str) -> String {
-    text.nfc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    let mut out = String::with_capacity(text.len());
+    let mut push = |c: char| match c.is_ascii() {
+        true => out.push(c.to_ascii_lowercase()),
+        false => out.extend(c.to_uppercase().flat_map(char::to_lowercase)),
+    };
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => text.chars().for_each(push),
+        _ => text.nfc().for_each(&mut push),
+    }
+    out
 }
 
 /// Text that somebody looks for.

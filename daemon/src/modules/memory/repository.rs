@@ -30,7 +30,7 @@ fn read(row: &Row<'_>) -> Result<Memory> {
     })
 }
 
-/// Which memories count: those that are valid at `valid_at` or later.
+/// Which memories count: those that hold at a time or longer.
 #[derive(Debug, Clone, Copy)]
 pub struct Valid {
     at: i64,
@@ -76,24 +76,24 @@ pub(super) fn by_seq(tx: &ReadTx<'_>, seq: i64) -> Result<Option<Memory>> {
 /// # Errors
 /// SQLite's.
 pub fn find_by_content(tx: &ReadTx<'_>, content: &str, valid: Valid) -> Result<Option<Memory>> {
-    let newest = "ORDER BY created_at DESC, id DESC";
-    let sql = format!(
-        "SELECT id FROM memories WHERE content = ? AND ifnull(valid_until >= ?, true) {newest} LIMIT 1"
-    );
-    let mut id: Option<String> = tx.first(&sql, params![content, valid.at], |row| row.get(0))?;
-    if id.is_none() && !trim(content).is_empty() {
-        let wanted = fold_case(content);
-        let sql = format!("SELECT id, content FROM memories WHERE ifnull(valid_until >= ?, true) {newest}");
-        let mut statement = tx.statement(&sql)?;
-        let mut rows = statement.query([valid.at])?;
-        while let (None, Some(row)) = (&id, rows.next()?) {
-            let content = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-            if fold_case(content).contains(&wanted) {
-                id = Some(row.get(0)?);
-            }
+    let wanted = fold_case(content);
+    // White space is part of nearly every content: only one that is just that can be meant.
+    let by_part = !trim(content).is_empty();
+    let sql = "SELECT id, content FROM memories WHERE ifnull(valid_until >= ?, true) ORDER BY created_at DESC, id DESC";
+    let mut statement = tx.statement(sql)?;
+    let mut rows = statement.query([valid.at])?;
+    let mut holds_it: Option<String> = None;
+    while let Some(row) = rows.next()? {
+        let found = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        if found == content {
+            holds_it = Some(row.get(0)?);
+            break;
+        }
+        if by_part && holds_it.is_none() && fold_case(found).contains(&wanted) {
+            holds_it = Some(row.get(0)?);
         }
     }
-    id.map(|id| get(tx, &id)).transpose()
+    holds_it.map(|id| get(tx, &id)).transpose()
 }
 
 /// Makes a memory.

@@ -8,6 +8,9 @@ use rusqlite::params;
 use stina_protocol::Page;
 use stina_protocol::memory::{Hit, Memory, SearchParams};
 
+/// How many of the memories that are found are ranked: the newest. A word that is in more of them tells little.
+const RANKED: usize = 10_000;
+
 /// Puts a memory into the index, in the place of what was there of it.
 pub(super) fn index(tx: &WriteTx<'_>, seq: i64, memory: &Memory) -> Result<()> {
     forget(tx, seq)?;
@@ -52,10 +55,12 @@ fn found(tx: &ReadTx<'_>, query: &Query, valid: Valid, limit: usize) -> Result<V
     match query.plan() {
         Plan::Nothing => Ok(Vec::new()),
         Plan::Match(words) => tx.all(
-            "SELECT rowid FROM memory_search
-             WHERE memory_search MATCH ?1 AND rowid NOT IN (SELECT seq FROM memories WHERE valid_until < ?2)
-             ORDER BY rank, rowid DESC LIMIT ?3",
-            params![words, valid.at(), limit],
+            "SELECT rowid FROM (
+                 SELECT rowid, rank FROM memory_search
+                 WHERE memory_search MATCH ?1 AND rowid NOT IN (SELECT seq FROM memories WHERE valid_until < ?2)
+                 ORDER BY rowid DESC LIMIT ?3)
+             ORDER BY rank, rowid DESC LIMIT ?4",
+            params![words, valid.at(), RANKED, limit],
             |row| row.get(0),
         ),
         Plan::Contains(text) => tx.all(

@@ -136,6 +136,15 @@ fn a_snippet_shows_the_first_match_marked_on_one_line() {
     assert!(snippet.starts_with("[ö") && snippet.chars().count() < 170, "{snippet}");
 }
 
+#[test]
+fn case_does_not_count_and_composition_neither() {
+    for (a, b) in [("ÅSA", "a\u{30a}sa"), ("Straße", "STRASSE"), ("ΟΔΟΣ", "οδος"), ("İ", "i\u{307}")]
+    {
+        assert_eq!(fold_case(a), fold_case(b));
+    }
+    assert_ne!(fold_case("asa"), fold_case("åsa"));
+}
+
 proptest! {
     #[test]
     fn the_index_finds_what_a_scan_finds(

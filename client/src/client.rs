@@ -4,7 +4,7 @@ use crate::link::Link;
 use crate::mirror::Collection;
 use crate::retry::{Outgoing, checked, new_request_id, stamp};
 use crate::{
-    ClientBuilder, Error, Kv, Memories, Mirror, Options, Result, State, Store, Subscription, Todos,
+    Chat, ClientBuilder, Error, Kv, Memories, Mirror, Options, Result, State, Store, Subscription, Todos,
     Transaction,
 };
 use serde_json::value::RawValue;
@@ -225,6 +225,11 @@ impl Client {
     /// As [`Self::call`].
     pub async fn mirror<C: Collection>(&self, collection: C) -> Result<Mirror<C>> {
         Mirror::open(self, collection).await
+    }
+
+    /// `chat.*`: conversations and what is said in them.
+    pub fn chat(&self) -> Chat {
+        Chat::new(self.clone())
     }
 
     /// `kv.*`: small state under a key.

@@ -37,6 +37,7 @@ mod inbox;
 mod link;
 mod transport;
 
+mod chat;
 mod kv;
 mod memories;
 mod store;
@@ -45,6 +46,7 @@ mod todos;
 #[cfg(feature = "cli")]
 pub mod cli;
 
+pub use chat::{Chat, Interaction, MessageStream, Stopped};
 pub use client::{CallOptions, Callable, Client, MethodInfo, Methods};
 pub use error::{Error, Result};
 pub use kv::{Entries, Kv};

@@ -150,6 +150,23 @@ pub struct AppendParams {
     pub created_at: Option<Millis>,
 }
 
+impl AppendParams {
+    /// A message with that text, and nothing else said of it.
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self {
+            role,
+            content: content.into(),
+            conversation_id: None,
+            interaction_id: None,
+            id: None,
+            provider: None,
+            aborted: None,
+            metadata: None,
+            created_at: None,
+        }
+    }
+}
+
 /// Params of [`AbortInteraction`](super::AbortInteraction) and [`DeleteInteraction`](super::DeleteInteraction).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -36,6 +36,22 @@ pub struct BeginParams {
     pub created_at: Option<Millis>,
 }
 
+impl BeginParams {
+    /// A message without words yet, and nothing else said of it.
+    pub fn new(role: Role) -> Self {
+        Self {
+            role,
+            content: String::new(),
+            conversation_id: None,
+            interaction_id: None,
+            id: None,
+            provider: None,
+            metadata: None,
+            created_at: None,
+        }
+    }
+}
+
 /// Params of [`AppendDelta`](super::AppendDelta).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

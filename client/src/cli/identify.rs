@@ -12,6 +12,8 @@ use stina_protocol::{EntityId, Error as Kind, Page, Reply};
 pub(super) trait Named {
     /// What such an entity is called on the wire.
     const ENTITY: &'static str;
+    /// The command that shows all of them.
+    const LIST: &'static str;
     /// Its id.
     fn id(&self) -> &str;
     /// Its title.
@@ -107,6 +109,6 @@ pub(super) async fn identify<T: Named>(
     let failure = Failure::from(Kind::not_found(T::ENTITY, typed));
     Err(match similar.best() {
         Some(title) => failure.hint(format!("did you mean `{}`?", shorten(&title, 60))),
-        None => failure.hint(format!("`stinactl {} list --all` shows all there are", T::ENTITY)),
+        None => failure.hint(format!("`stinactl {}` shows all there are", T::LIST)),
     })
 }

@@ -12,6 +12,7 @@ mod text;
 mod when;
 
 mod call;
+mod chat;
 mod kv;
 mod memory;
 mod result;
@@ -41,7 +42,8 @@ struct Args {
     /// Print what the protocol says, one JSON object a line
     #[arg(long, global = true, display_order = 900)]
     json: bool,
-    /// Longest wait for an answer, reconnecting included [default: 10]; for `watch`: end after this long
+    /// Longest wait for an answer, reconnecting included [default: 10]; for `watch` and `chat follow`: end after
+    /// this long
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, display_order = 900)]
     timeout: Option<Duration>,
     #[command(subcommand)]
@@ -51,6 +53,8 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Call(call::Call),
+    #[command(subcommand)]
+    Chat(chat::Chat),
     #[command(subcommand)]
     Kv(kv::Kv),
     #[command(subcommand)]
@@ -103,7 +107,7 @@ pub fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<(), Failure> {
     let Args { socket, json, timeout, command } = args;
-    let deadline = if matches!(command, Command::Watch(_)) { TIMEOUT } else { timeout.unwrap_or(TIMEOUT) };
+    let deadline = if command.lasts() { TIMEOUT } else { timeout.unwrap_or(TIMEOUT) };
     let mut limits = Limits::default();
     limits.connect = limits.connect.min(deadline);
     let mut builder = Client::builder().name("stinactl", env!("CARGO_PKG_VERSION"));
@@ -116,6 +120,7 @@ async fn run(args: Args) -> Result<(), Failure> {
     let context = &mut Context { client: builder.connect().await?, out: Output::new(json), timeout };
     match command {
         Command::Call(call) => call.run(context).await,
+        Command::Chat(chat) => chat.run(context).await,
         Command::Kv(kv) => kv.run(context).await,
         Command::Todo(todo) => todo.run(context).await,
         Command::Memory(memory) => memory.run(context).await,
@@ -127,10 +132,16 @@ async fn run(args: Args) -> Result<(), Failure> {
 }
 
 impl Command {
+    /// Whether `--timeout` says when it ends, rather than how long a call may take.
+    fn lasts(&self) -> bool {
+        matches!(self, Self::Watch(_) | Self::Chat(chat::Chat::Follow(_)))
+    }
+
     /// Reads standard input where an argument says so.
     fn resolve(mut self) -> Result<Self, Failure> {
         match &mut self {
             Self::Call(call) => call.resolve()?,
+            Self::Chat(chat) => chat.resolve()?,
             Self::Kv(kv) => kv.resolve()?,
             Self::Todo(todo) => todo.resolve()?,
             Self::Memory(memory) => memory.resolve()?,

@@ -1,6 +1,7 @@
 //! Standard output: for people on a terminal, for scripts in a pipe.
 
 use anstyle::{AnsiColor, Style};
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 /// How something is to look.
@@ -69,6 +70,24 @@ impl Output {
     pub(super) fn detail(&self, name: &str, value: &str) -> io::Result<()> {
         let name = self.paint(Look::Strong, &format!("{name:<9}"));
         self.line(&format!("{name} {}", super::text::clean(value)))
+    }
+
+    /// Writes part of a line, or lines.
+    pub(super) fn part(&self, text: &str) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
+
+    /// Somebody else's text of many lines, as [`Self::foreign`] would write it; tabs stay.
+    pub(super) fn harmless<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.width.is_none() { text.into() } else { super::text::clean_lines(text) }
+    }
+
+    /// Into a pipe, for people.
+    #[cfg(test)]
+    pub(super) fn piped() -> Self {
+        Self { json: false, width: None, colours: false }
     }
 
     /// Writes a value as one line of JSON.

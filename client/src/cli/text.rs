@@ -11,13 +11,22 @@ fn is_unsafe(c: char) -> bool {
 
 /// `text` with control characters as escapes.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe) {
+    escape(text, is_unsafe)
+}
+
+/// `text` of many lines with control characters as escapes.
+pub(super) fn clean_lines(text: &str) -> Cow<'_, str> {
+    escape(text, |c| is_unsafe(c) && !matches!(c, '\n' | '\t'))
+}
+
+fn escape(text: &str, is_bad: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_bad) {
         return text.into();
     }
     let mut clean = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {
-            c if is_unsafe(c) => clean.extend(c.escape_default()),
+            c if is_bad(c) => clean.extend(c.escape_default()),
             c => clean.push(c),
         }
     }

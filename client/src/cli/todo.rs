@@ -88,6 +88,7 @@ pub(super) struct Add {
 
 impl Named for Entity {
     const ENTITY: &'static str = "todo";
+    const LIST: &'static str = "todo list --all";
 
     fn id(&self) -> &str {
         &self.id

@@ -65,7 +65,7 @@ impl Watch {
 }
 
 /// Says on standard error when the connection breaks and when there is another; for ever.
-async fn tell_breaks(client: &Client) {
+pub(super) async fn tell_breaks(client: &Client) {
     let mut states = pin!(client.states());
     let mut is_broken = false;
     while let Some(state) = states.next().await {
@@ -84,7 +84,7 @@ async fn tell_breaks(client: &Client) {
 
 /// Waits until nobody reads standard output any more. A thread of its own waits in the kernel: tokio can't watch
 /// what it does not own.
-async fn closed_output() {
+pub(super) async fn closed_output() {
     let (closed, is_closed) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let stdout = std::io::stdout();

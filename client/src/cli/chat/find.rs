@@ -1,0 +1,76 @@
+//! Which conversation is meant, and what was said in it last.
+
+use crate::Client;
+use crate::cli::failure::Failure;
+use crate::cli::identify::{Named, identify};
+use crate::cli::text::moment;
+use std::collections::VecDeque;
+use stina_protocol::chat::{Conversation, ListMessagesParams, ListParams, Message};
+use stina_protocol::types::Limit;
+use stina_protocol::{EntityId, Error as Kind};
+
+/// An id as the protocol takes it.
+pub(super) fn id(text: impl Into<String>) -> Result<EntityId, Failure> {
+    Ok(EntityId::new(text).map_err(|reason| Kind::invalid("id", reason))?)
+}
+
+/// The conversation that somebody names; the current one if nobody does.
+pub(super) async fn named_or_current(client: &Client, text: Option<&str>) -> Result<Conversation, Failure> {
+    match text {
+        Some(text) => conversation(client, text).await,
+        None => client.chat().current().await?.ok_or_else(|| {
+            let failure = Failure::NotFound("there is no conversation yet".to_owned());
+            failure.hint("start one with `stinactl chat new`, or say something with `stinactl chat send`")
+        }),
+    }
+}
+
+impl Named for Conversation {
+    const ENTITY: &'static str = "conversation";
+    const LIST: &'static str = "chat list";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn title(&self) -> &str {
+        self.title.as_deref().unwrap_or_default()
+    }
+
+    fn remark(&self) -> String {
+        format!("started {}", moment(self.created_at, "%Y-%m-%d %H:%M"))
+    }
+}
+
+/// The conversation that somebody names.
+pub(super) async fn conversation(client: &Client, typed: &str) -> Result<Conversation, Failure> {
+    let chat = client.chat();
+    let list = async |limit, cursor| chat.list_conversations(ListParams { limit, cursor }).await;
+    identify(typed, async |id| chat.get_conversation(id).await, list, |_| true).await
+}
+
+/// The newest messages of a conversation, oldest first, and the revision from which on they may have changed.
+pub(super) async fn newest(
+    client: &Client,
+    conversation: &str,
+    count: u64,
+) -> Result<(u64, VecDeque<Message>), Failure> {
+    let mut messages = VecDeque::new();
+    let (mut rev, mut before) = (None, None);
+    loop {
+        let left = count.saturating_sub(messages.len() as u64);
+        // At least one is read, for the revision.
+        let limit = Limit::new(left.clamp(1, Limit::MAX.into())).unwrap_or_default();
+        let conversation_id = Some(id(conversation)?);
+        let params = ListMessagesParams { conversation_id, before, after: None, limit };
+        let page = client.chat().list_messages(params).await?;
+        let rev = *rev.get_or_insert(page.rev);
+        if left > 0 {
+            page.value.items.into_iter().rev().for_each(|message| messages.push_front(message));
+        }
+        before = page.value.next;
+        if before.is_none() || messages.len() as u64 >= count {
+            return Ok((rev, messages));
+        }
+    }
+}

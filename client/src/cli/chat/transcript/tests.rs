@@ -1,0 +1,165 @@
+use super::*;
+use stina_protocol::Json;
+
+fn message(id: &str, seq: u64, content: &str, state: MessageState) -> Message {
+    Message {
+        id: id.to_owned(),
+        conversation_id: "c".to_owned(),
+        interaction_id: "i".to_owned(),
+        seq,
+        role: Role::Assistant,
+        content: content.to_owned(),
+        provider: None,
+        aborted: false,
+        metadata: Json::default(),
+        state,
+        created_at: 0,
+        rev: seq,
+    }
+}
+
+fn open(id: &str, seq: u64, content: &str) -> Message {
+    message(id, seq, content, MessageState::Streaming)
+}
+
+fn whole(id: &str, seq: u64, content: &str) -> Message {
+    message(id, seq, content, MessageState::Complete)
+}
+
+fn aborted(id: &str, seq: u64, content: &str) -> Message {
+    Message { aborted: true, ..whole(id, seq, content) }
+}
+
+/// One thing that happens.
+enum Step {
+    Put(Message),
+    Delta(&'static str, u64, &'static str),
+    Delete(&'static str),
+    /// That many milliseconds pass.
+    Pass(u64),
+}
+use Step::{Delete, Delta as Words, Pass, Put};
+
+/// What is printed when these things happen, times left out.
+fn printed(steps: Vec<Step>) -> String {
+    let out = Output::piped();
+    let mut transcript = Transcript::new(&out);
+    let mut now = Instant::now();
+    let mut printed = String::new();
+    for step in steps {
+        printed.push_str(&match step {
+            Put(message) => transcript.put(&message, now),
+            Words(id, offset, text) => {
+                let delta = Delta {
+                    message_id: id.to_owned(),
+                    conversation_id: "c".to_owned(),
+                    offset,
+                    text: text.to_owned(),
+                };
+                transcript.delta(&delta, now)
+            }
+            Delete(id) => transcript.delete(id),
+            Pass(millis) => {
+                now += Duration::from_millis(millis);
+                if transcript.due().is_some_and(|due| due <= now) {
+                    transcript.tick(now)
+                } else {
+                    String::new()
+                }
+            }
+        });
+    }
+    let time = moment(0, "%Y-%m-%d %H:%M:%S");
+    printed.replace(&format!("  {time}"), ":")
+}
+
+#[test]
+fn words_are_printed_as_they_come_and_once() {
+    for (steps, expected) in [
+        (vec![Put(whole("a", 1, "hej")), Put(whole("b", 2, "x\n"))], "assistant:\nhej\n\nassistant:\nx\n"),
+        // Told again, and changed after it was shown.
+        (
+            vec![Put(whole("a", 1, "hej")), Put(whole("a", 1, "hej")), Put(aborted("a", 1, "hej"))],
+            "assistant:\nhej\n",
+        ),
+        (
+            vec![
+                Put(open("a", 1, "")),
+                Words("a", 0, "hej "),
+                Words("a", 4, "på"),
+                Put(whole("a", 1, "hej på")),
+            ],
+            "assistant:\nhej på\n",
+        ),
+        // After a break all so far comes again, then what is new.
+        (
+            vec![Put(open("a", 1, "å")), Words("a", 0, "åäö"), Words("a", 0, "åäö"), Words("a", 6, "!")],
+            "assistant:\nåäö!",
+        ),
+        // What was seen of it is less than all, or more.
+        (
+            vec![Put(open("a", 1, "")), Words("a", 0, "hej"), Put(whole("a", 1, "hej då"))],
+            "assistant:\nhej då\n",
+        ),
+        (
+            vec![Put(open("a", 1, "")), Words("a", 0, "hej då"), Put(aborted("a", 1, "hej"))],
+            "assistant:\nhej då\n[aborted; the last 4 bytes were not saved]\n",
+        ),
+        (vec![Put(open("a", 1, "hej")), Put(aborted("a", 1, "hej"))], "assistant:\nhej\n[aborted]\n"),
+        (
+            vec![Put(open("a", 1, "hej")), Put(whole("a", 1, "other"))],
+            "assistant:\nhej\n[its text became another]\nother\n",
+        ),
+        (vec![Put(open("a", 1, "hej")), Delete("a")], "assistant:\nhej\n[deleted]\n"),
+        (vec![Words("unknown", 0, "x"), Delete("unknown")], ""),
+    ] {
+        assert_eq!(printed(steps), expected);
+    }
+}
+
+#[test]
+fn who_speaks_is_not_interrupted_by_others_who_are_being_written() {
+    let both = || {
+        vec![
+            Put(open("a", 1, "a1 ")),
+            Put(open("b", 2, "b1 ")),
+            Words("a", 3, "a2 "),
+            Words("b", 3, "b2 "),
+            Pass(400),
+        ]
+    };
+    let a = "assistant:\na1 a2 ";
+    let b = "\n\nassistant:\nb1 b2 ";
+    assert_eq!(printed(both()), a);
+    // Until the speaker pauses, or has ended.
+    let paused = [both(), vec![Pass(200), Words("a", 6, "a3"), Words("b", 6, "b3")]].concat_steps();
+    assert_eq!(printed(paused), format!("{a}{b}b3"));
+    let ended = [both(), vec![Put(whole("a", 1, "a1 a2 "))]].concat_steps();
+    assert_eq!(printed(ended), format!("{a}{b}"));
+    let back = [both(), vec![Pass(200), Words("a", 6, "a3"), Pass(500)]].concat_steps();
+    assert_eq!(
+        printed(back),
+        format!("{a}{b}\n\nassistant, going on:\na3").replace("assistant, going on:", "assistant:, going on")
+    );
+}
+
+#[test]
+fn a_whole_message_is_shown_at_once_whoever_speaks() {
+    let steps = vec![
+        Put(open("a", 1, "a1 ")),
+        Put(whole("b", 2, "b")),
+        Words("a", 3, "a2"),
+        Put(whole("a", 1, "a1 a2")),
+    ];
+    assert_eq!(printed(steps), "assistant:\na1 \n\nassistant:\nb\n\nassistant:, going on\na2\n");
+}
+
+trait Concat {
+    fn concat_steps(self) -> Vec<Step>;
+}
+
+impl Concat for [Vec<Step>; 2] {
+    fn concat_steps(self) -> Vec<Step> {
+        self.into_iter().flatten().collect()
+    }
+}

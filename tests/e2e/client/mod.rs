@@ -2,6 +2,7 @@
 
 mod calls;
 mod chaos;
+mod chat;
 mod exactly_once;
 mod mirrors;
 mod reconnect;

@@ -1,0 +1,178 @@
+//! An interaction scope, and messages written through the client.
+
+use super::{connect, soon, state};
+use crate::daemon;
+use serde_json::{Value, json};
+use std::time::Duration;
+use stina_client::protocol::Json;
+use stina_client::protocol::chat::{MessageState, Role, StartParams, SubscribeParams};
+use stina_client::protocol::event::Event;
+use stina_client::{Error, State, Stopped, Subscription};
+use stina_tests::{Peer, eventually};
+
+/// A message as the store has it.
+fn stored(peer: &mut Peer, id: &str) -> Value {
+    let page = peer.call("chat.listMessages", json!({}));
+    page["value"]["items"].as_array().unwrap().iter().find(|m| m["id"] == id).expect("it is there").clone()
+}
+
+/// Adds up the words of a message until they are as long as `bytes`.
+async fn words(events: &mut Subscription, message: &str, bytes: usize) -> String {
+    let mut text = String::new();
+    while text.len() < bytes {
+        if let Event::Delta(delta) = super::event(events).await
+            && delta.message_id == message
+        {
+            text.truncate(usize::try_from(delta.offset).unwrap());
+            text.push_str(&delta.text);
+        }
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_through_a_scope_is_one_interaction() {
+    let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let chat = client.chat();
+    assert!(chat.current().await.unwrap().is_none());
+    let scope = chat.interaction(None).unwrap().answered_by("openai").unwrap();
+    assert!(matches!(scope.abort().await, Err(Error::Rpc(_))), "nothing was said in it");
+    let first = scope.instruction("be kind").await.unwrap().value;
+    // Another conversation becomes current: what belongs together stays together.
+    let other = chat.start_conversation(StartParams::default()).await.unwrap().value;
+    scope.user("hej").await.unwrap();
+    scope.tool("weather.now", json!({"place": "Umeå"})).await.unwrap();
+    scope.info("a note").await.unwrap();
+    scope.automation("todo-alerts", "milk is due").await.unwrap();
+    scope.error("no network").await.unwrap();
+    let mut answer = scope.stream(Role::Assistant).await.unwrap();
+    answer.push("hej ").await.unwrap();
+    answer.push("då").await.unwrap();
+    assert_eq!(answer.finish().await.unwrap().value.state, MessageState::Complete);
+    scope.assistant("that is all").await.unwrap();
+
+    let told = chat.get_interaction(scope.id()).await.unwrap().value;
+    assert_eq!(told.conversation_id, first.conversation_id);
+    assert_ne!(told.conversation_id, other.id);
+    let said: Vec<(Role, String, String)> = told
+        .messages
+        .unwrap()
+        .into_iter()
+        .map(|m| {
+            assert_eq!(m.provider.as_deref(), Some("openai"));
+            (m.role, m.content, m.metadata.get().to_owned())
+        })
+        .collect();
+    let expected = [
+        (Role::Instructions, "be kind", "null"),
+        (Role::User, "hej", "null"),
+        (Role::Tool, "weather.now", r#"{"place":"Umeå"}"#),
+        (Role::Info, "a note", "null"),
+        (Role::Info, "milk is due", r#"{"automation":"todo-alerts"}"#),
+        (Role::Error, "no network", "null"),
+        (Role::Assistant, "hej då", "null"),
+        (Role::Assistant, "that is all", "null"),
+    ];
+    assert_eq!(said, expected.map(|(role, text, metadata)| (role, text.to_owned(), metadata.to_owned())));
+    // In a conversation that is named, and in none that is not there.
+    let named = chat.interaction(Some(&other.id)).unwrap().user("here").await.unwrap().value;
+    assert_eq!(named.conversation_id, other.id);
+    assert_eq!(chat.count_messages(Some(&other.id)).await.unwrap().value, 1);
+    assert!(chat.interaction(Some("c_unknown")).unwrap().user("x").await.is_err());
+    assert!(chat.interaction(Some("not an id")).is_err());
+    assert!(scope.abort().await.unwrap().value.aborted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_arrive_once_whatever_their_bytes_and_whatever_is_dropped() {
+    let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let mut stream = client.chat().interaction(None).unwrap().stream(Role::Assistant).await.unwrap();
+    let message = stream.message().clone();
+    let mut events =
+        connect(&daemon.socket()).await.chat().subscribe(SubscribeParams::default()).await.unwrap();
+    let all = ["å", "äö", "", "日本", "語 🙂", "\0\n"];
+    for word in all {
+        // Given up before it was answered, or not.
+        let _ = tokio::time::timeout(Duration::ZERO, stream.push(word)).await;
+    }
+    stream.push("slut").await.unwrap();
+    let text = all.concat() + "slut";
+    assert_eq!(words(&mut events, &message.id, text.len()).await, text);
+    let done = stream.finish_with(None, Some(Json::parse("[1]").unwrap())).await.unwrap().value;
+    assert_eq!((done.content.as_str(), done.metadata.get(), done.aborted), (text.as_str(), "[1]", false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_nobody_finishes_is_aborted() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    let client = connect(&daemon.socket()).await;
+    let scope = client.chat().interaction(None).unwrap();
+    let mut dropped = scope.stream(Role::Assistant).await.unwrap();
+    dropped.push("half").await.unwrap();
+    let id = dropped.message().id.clone();
+    drop(dropped);
+    // The client goes on, so it is not the connection that ends it.
+    eventually("it is aborted", || stored(&mut peer, &id)["state"] == "complete");
+    let message = stored(&mut peer, &id);
+    assert_eq!((&message["aborted"], &message["content"]), (&json!(true), &json!("half")));
+    let whole = client.chat().interaction(None).unwrap().stream(Role::Assistant).await.unwrap();
+    assert!(!whole.finish_with(Some("other".to_owned()), None).await.unwrap().value.aborted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_writer_hears_that_a_message_is_to_end() {
+    let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let other = connect(&daemon.socket()).await;
+    let chat = client.chat();
+    // Ten at once, of which one is cancelled.
+    let mut streams = Vec::new();
+    for _ in 0..10 {
+        streams.push(chat.interaction(None).unwrap().stream(Role::Assistant).await.unwrap());
+    }
+    let mut cancelled = streams.swap_remove(3);
+    cancelled.push("so far").await.unwrap();
+    assert!(other.chat().cancel_message(&cancelled.message().id).await.unwrap());
+    assert_eq!(soon("the cancel", cancelled.stopped()).await, Stopped::Cancelled);
+    cancelled.push(" and a last word").await.unwrap();
+    let aborted = cancelled.abort().await.unwrap().value;
+    assert_eq!((aborted.aborted, aborted.content.as_str()), (true, "so far and a last word"));
+    assert!(!other.chat().cancel_message(&aborted.id).await.unwrap());
+
+    let mut ended = streams.swap_remove(0);
+    other.chat().abort_message(&ended.message().id).await.unwrap();
+    assert_eq!(soon("the end", ended.stopped()).await, Stopped::Ended);
+    assert!(matches!(ended.push("x").await, Err(Error::Rpc(_))));
+    for stream in streams {
+        assert!(!stream.finish().await.unwrap().value.aborted);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_connection_ends_the_message_and_not_the_scope() {
+    let mut daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let scope = client.chat().interaction(None).unwrap();
+    let mut stream = scope.stream(Role::Assistant).await.unwrap();
+    stream.push("before").await.unwrap();
+    let id = stream.message().id.clone();
+    daemon.kill();
+    daemon.restart();
+    state(
+        &client,
+        "connected again",
+        |state| matches!(state, State::Connected { pid, .. } if *pid == daemon.pid()),
+    )
+    .await;
+    assert_eq!(soon("the end", stream.stopped()).await, Stopped::Ended);
+    assert!(matches!(stream.push("after").await, Err(Error::Rpc(_))));
+    assert!(stream.finish().await.is_err());
+    let message = stored(&mut daemon.peer(), &id);
+    assert_eq!((&message["aborted"], &message["state"]), (&json!(true), &json!("complete")));
+    assert!("before".starts_with(message["content"].as_str().unwrap()));
+    let again = scope.stream(Role::Assistant).await.unwrap();
+    assert_eq!(again.message().interaction_id, scope.id());
+}

@@ -1206,7 +1206,7 @@ export interface Methods {
     };
     result: Reply15;
   };
-  /** Memories with all of the words in title, content or tags, best first; `next` is always null. */
+  /** Memories with all of the words in title, content or tags, best first (of the newest 10,000 that have them); `next` is always null. */
   "memory.search": {
     params: {
       /** Any text: words, beginnings of words, Chinese in the middle of a sentence, emoji, punctuation. */
@@ -1244,7 +1244,7 @@ export interface Methods {
       /** The memory. */
       id: EntityId;
       /** What is to be remembered. */
-      content?: string | null;
+      content?: string;
       /** Only if the memory's `rev` is this. */
       ifRev?: number | null;
       /** Any JSON object; it takes the place of the old one as a whole. */
@@ -1254,7 +1254,7 @@ export interface Methods {
       /** Its tags, all of them; null for none. */
       tags?: Tags | null;
       /** What it is about. */
-      title?: string | null;
+      title?: string;
       /** Last moment at which it holds. */
       validUntil?: Millis | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
@@ -1504,9 +1504,9 @@ export interface Methods {
       /** Where it came from. */
       source?: string | null;
       /** How far it has come. */
-      status?: Status | null;
+      status?: Status;
       /** What is to be done. White space around it is taken off. */
-      title?: string | null;
+      title?: string;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };

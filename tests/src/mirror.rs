@@ -86,7 +86,12 @@ pub fn database(peer: &mut Peer, limit: usize) -> Entities {
     }
     let memories = list(peer, "memory.list", json!({"includeExpired": true}), limit);
     let entries = list(peer, "kv.list", json!({}), limit);
+    let conversations = list(peer, "chat.listConversations", json!({}), limit);
+    let (interactions, messages) = chat(peer, &conversations, limit);
     let all = [
+        ("conversation", "id", conversations),
+        ("interaction", "id", interactions),
+        ("message", "id", messages),
         ("todo", "id", todos),
         ("comment", "id", comments),
         ("memory", "id", memories),
@@ -96,6 +101,27 @@ pub fn database(peer: &mut Peer, limit: usize) -> Entities {
         values.into_iter().map(move |v| ((entity.to_owned(), v[key].as_str().expect("an id").to_owned()), v))
     });
     keyed.collect()
+}
+
+/// The interactions of conversations, and the messages in them, from the newest window back to the first.
+fn chat(peer: &mut Peer, conversations: &[Value], limit: usize) -> (Vec<Value>, Vec<Value>) {
+    let (mut interactions, mut messages) = (Vec::new(), Vec::new());
+    for conversation in conversations {
+        let mut params = json!({"conversationId": conversation["id"], "limit": limit});
+        loop {
+            let mut page = peer.call("chat.listInteractions", params.clone())["value"].take();
+            for mut interaction in std::mem::take(page["items"].as_array_mut().expect("items")) {
+                let told = interaction.as_object_mut().and_then(|i| i.remove("messages")).expect("messages");
+                messages.extend(told.as_array().expect("messages").iter().cloned());
+                interactions.push(interaction);
+            }
+            if page["next"].is_null() {
+                break;
+            }
+            params["before"] = page["next"].take();
+        }
+    }
+    (interactions, messages)
 }
 
 /// The revisions that each `requestId` of the change log has, read from its beginning; panics at a hole.

@@ -9,7 +9,7 @@ mod stream;
 pub use interaction::Interaction;
 pub use stream::{MessageStream, Stopped};
 
-use crate::{Client, Result, Subscription};
+use crate::{Client, Mirror, Result, Subscription, mirror};
 use stina_protocol::chat::{
     AbortInteraction, AbortMessage, AbortMessageParams, AppendMessage, AppendParams, BeginParams,
     CURRENT_KEY, CancelMessage, CancelParams, ChangeInteractionParams, ClearHistory, Cleared, Conversation,
@@ -38,6 +38,22 @@ fn id(field: &str, text: impl Into<String>) -> Result<EntityId> {
 impl Chat {
     pub(crate) fn new(client: Client) -> Self {
         Self { client }
+    }
+
+    /// All conversations, kept up to date in memory, newest first.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn mirror_conversations(&self) -> Result<Mirror<mirror::Conversations>> {
+        self.client.mirror(mirror::Conversations).await
+    }
+
+    /// The messages that `which` names, kept up to date in memory, oldest first, words as they come.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn mirror_messages(&self, which: mirror::Messages) -> Result<Mirror<mirror::Messages>> {
+        self.client.mirror(which).await
     }
 
     /// Starts a conversation; it becomes the current one.

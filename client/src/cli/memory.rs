@@ -75,6 +75,7 @@ fn tags(tags: Vec<Tag>) -> Result<Tags, Kind> {
 
 impl Named for Entity {
     const ENTITY: &'static str = "memory";
+    const LIST: &'static str = "memory list --all";
 
     fn id(&self) -> &str {
         &self.id

@@ -2,7 +2,9 @@
 
 use super::Collection;
 use std::cmp::Reverse;
-use stina_protocol::event::Start;
+use stina_protocol::EntityId;
+use stina_protocol::chat::{self, Conversation, InitialMessages, Message};
+use stina_protocol::event::{Delta, Start};
 use stina_protocol::memory::{self, Memory};
 use stina_protocol::todo::{self, Status, Todo};
 
@@ -62,5 +64,68 @@ impl Collection for Memories {
 
     fn admits(&self, memory: &Memory) -> bool {
         self.tag.as_ref().is_none_or(|tag| memory.tags.contains(tag))
+    }
+}
+
+/// Conversations, newest first.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Conversations;
+
+impl Collection for Conversations {
+    type Subscription = chat::Subscribe;
+    type Item = Conversation;
+    type Order = Reverse<(i64, u64)>;
+    const ENTITY: &'static str = "conversation";
+
+    fn params(&self) -> chat::SubscribeParams {
+        let initial_messages = InitialMessages::new(0).unwrap_or_default();
+        chat::SubscribeParams { deltas: false, initial_messages, ..chat::SubscribeParams::default() }
+    }
+
+    fn order(&self, conversation: &Conversation) -> Self::Order {
+        Reverse((conversation.created_at, conversation.seq))
+    }
+}
+
+/// The messages of a conversation, oldest first: its last ones when the mirror begins, and all that follow. The
+/// text of one that is being written grows as its words come.
+#[derive(Debug, Clone)]
+pub struct Messages {
+    /// The conversation.
+    pub conversation: EntityId,
+    /// How many there are to begin with.
+    pub last: InitialMessages,
+}
+
+impl Messages {
+    /// The messages of a conversation, the last 50 to begin with.
+    pub fn of(conversation: EntityId) -> Self {
+        Self { conversation, last: InitialMessages::default() }
+    }
+}
+
+impl Collection for Messages {
+    type Subscription = chat::Subscribe;
+    type Item = Message;
+    type Order = (i64, u64);
+    const ENTITY: &'static str = "message";
+
+    fn params(&self) -> chat::SubscribeParams {
+        chat::SubscribeParams {
+            conversation_id: Some(self.conversation.clone()),
+            initial_messages: self.last,
+            ..chat::SubscribeParams::default()
+        }
+    }
+
+    fn order(&self, message: &Message) -> Self::Order {
+        (message.created_at, message.seq)
+    }
+
+    fn extended(&self, message: &Message, delta: &Delta) -> Option<Message> {
+        let offset = usize::try_from(delta.offset).ok()?;
+        // The words up to there are held already; a delta at 0 is the whole text so far.
+        let held = message.content.get(..offset)?;
+        Some(Message { content: format!("{held}{}", delta.text), ..message.clone() })
     }
 }

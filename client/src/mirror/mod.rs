@@ -18,7 +18,7 @@ use stina_protocol::Method;
 use stina_protocol::event::{Delta, Subscription as Subscribe};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use collections::{Memories, Todos};
+pub use collections::{Conversations, Memories, Messages, Todos};
 pub use diff::{Diff, Patch};
 pub use shared::Patches;
 

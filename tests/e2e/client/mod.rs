@@ -3,6 +3,7 @@
 mod calls;
 mod chaos;
 mod chat;
+mod collections;
 mod exactly_once;
 mod mirrors;
 mod reconnect;

@@ -26,7 +26,11 @@ pub(super) fn register(registry: &mut Registry, modules: &[Module]) {
     registry.call::<Clients, _>(|call, NoParams {}| async move {
         Ok(ClientList { clients: call.peers.states(call.store.head()) })
     });
-    registry.scan::<GetChanges>(changes);
+    let known = modules.to_vec();
+    registry.scan::<GetChanges>(move |tx, params| {
+        check_modules(&known, params.modules.as_deref())?;
+        changes(tx, params)
+    });
     registry.call::<GetResult, _>(|call, ResultParams { request_id }| async move {
         let stored = call.store.read(|tx| crate::store::find_result(tx, &request_id))?;
         let (rev, value) = stored.ok_or_else(|| Error::not_found("result", request_id))?;

@@ -100,6 +100,7 @@ fn bad_input_gets_its_error_and_the_connection_lives_on() {
         (br#"{"jsonrpc":"2.0","id":1,"method":"kv.get","params":{"key":"a","requestId":"r"}}"#, -32602, "invalid"),
         (br#"{"jsonrpc":"2.0","id":1,"method":"kv.unsubscribe","params":["x"]}"#, -32602, "invalid"),
         (br#"{"jsonrpc":"2.0","id":1,"method":"store.subscribe","params":{"modules":["nothing"]}}"#, -32602, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"store.changes","params":{"since":0,"modules":["nothing"]}}"#, -32602, "invalid"),
         (br#"{"jsonrpc":"2.0","id":1,"method":"store.hello","params":{"client":{"name":"t","version":"1"},"protocol":{"min":2,"max":9}}}"#, -32013, "unsupported"),
         (deep.as_bytes(), -32602, "invalid"),
         (deep_value.as_bytes(), -32602, "invalid"),

@@ -91,6 +91,8 @@ fn start_log(filter: &str) -> Result<(), tracing_subscriber::filter::ParseError>
         .with_env_filter(filter)
         .with_ansi(is_terminal)
         .with_writer(std::io::stderr)
+        // It would tell of a closed standard error on standard error, and panic.
+        .log_internal_errors(false)
         .init();
     Ok(())
 }

@@ -47,6 +47,8 @@ limits! {
     queue_wait / "queueWaitMs": Duration = Duration::from_secs(5),
     /// Writes of one group commit.
     batch_writes / "batchWrites": usize = 512,
+    /// Bytes of params of the writes of one group commit, one write over.
+    batch_bytes / "batchBytes": usize = 16 << 20,
     /// Steps of one `store.transact`.
     transact_steps / "transactSteps": usize = 1000,
     /// Read connections.

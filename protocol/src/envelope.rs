@@ -4,9 +4,11 @@
 
 use crate::error::{Fault, INVALID_REQUEST, PARSE_ERROR};
 use crate::json::check_depth;
+use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::fmt;
 
 /// One call out of a frame, its parts still in the frame's text.
 #[derive(Debug)]
@@ -76,11 +78,43 @@ pub fn read(frame: &[u8], max_batch: usize) -> Result<Message<'_>, Fault> {
             call => Ok(Message::Single(call)),
         };
     }
-    let calls: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| not_json(&e))?;
-    match calls.len() {
-        0 => Err(Fault::frame(INVALID_REQUEST, "empty batch")),
-        n if n > max_batch => Err(crate::Error::TooLarge { limit: max_batch as u64 }.into()),
-        _ => Ok(Message::Batch(calls.into_iter().map(|c| read_call(c.get())).collect())),
+    match elements(text, max_batch)? {
+        calls if calls.is_empty() => Err(Fault::frame(INVALID_REQUEST, "empty batch")),
+        calls => Ok(Message::Batch(calls.into_iter().map(|c| read_call(c.get())).collect())),
+    }
+}
+
+/// The elements of an array, read no further than `max` of them: a frame has room for millions.
+fn elements(text: &str, max: usize) -> Result<Vec<&RawValue>, Fault> {
+    struct Elements<'a> {
+        found: Vec<&'a RawValue>,
+        max: usize,
+    }
+
+    impl<'a> Visitor<'a> for &mut Elements<'a> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+
+        fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+            while let Some(element) = seq.next_element()? {
+                self.found.push(element);
+                if self.found.len() > self.max {
+                    return Err(serde::de::Error::custom("too many"));
+                }
+            }
+            Ok(())
+        }
+    }
+
+    let mut elements = Elements { found: Vec::new(), max };
+    let mut json = serde_json::Deserializer::from_str(text);
+    let read = json.deserialize_seq(&mut elements).and_then(|()| json.end());
+    match read {
+        _ if elements.found.len() > max => Err(crate::Error::TooLarge { limit: max as u64 }.into()),
+        read => read.map(|()| elements.found).map_err(|e| not_json(&e)),
     }
 }
 
@@ -201,6 +235,10 @@ mod tests {
             ("[]", "frame -32600"),
             ("[1,2]", "-32600/null -32600/null"),
             ("[1,2,3,4]", "frame -32006"),
+            // Refused where the limit is passed, whatever comes then.
+            ("[1,2,3,4,5,", "frame -32006"),
+            ("[1,2,", "frame -32700"),
+            ("[1,2] 3", "frame -32700"),
             (r#"[{"jsonrpc":"2.0","method":"a","id":1},{"foo":"boo"}]"#, "a/1 -32600/null"),
             (r#"[{"jsonrpc":"2.0","method":"a"#, "frame -32700"),
             (r#"{"jsonrpc":"2.0","method":"a", "params": "bar", "baz]"#, "frame -32700"),

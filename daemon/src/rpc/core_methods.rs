@@ -11,7 +11,7 @@ use stina_protocol::store::{
     HelloParams, Info, LogChange, LogRevision, Ping, ResultParams, Rev, ServerInfo, Stop, StoredReply,
     Subscribe, SubscribeParams, Sync, Transact, Welcome,
 };
-use stina_protocol::types::NoParams;
+use stina_protocol::types::{MAX_ID, NoParams};
 use stina_protocol::{Error, Json, VERSION};
 
 pub(super) fn register(registry: &mut Registry, modules: &[Module]) {
@@ -26,7 +26,11 @@ pub(super) fn register(registry: &mut Registry, modules: &[Module]) {
     registry.call::<Clients, _>(|call, NoParams {}| async move {
         Ok(ClientList { clients: call.peers.states(call.store.head()) })
     });
-    registry.scan::<GetChanges>(changes);
+    let known = modules.to_vec();
+    registry.scan::<GetChanges>(move |tx, params| {
+        check_modules(&known, params.modules.as_deref())?;
+        changes(tx, params)
+    });
     registry.call::<GetResult, _>(|call, ResultParams { request_id }| async move {
         let stored = call.store.read(|tx| crate::store::find_result(tx, &request_id))?;
         let (rev, value) = stored.ok_or_else(|| Error::not_found("result", request_id))?;
@@ -41,8 +45,12 @@ pub(super) fn register(registry: &mut Registry, modules: &[Module]) {
     registry.add::<Sync>(Run::Sync, None);
     registry.add::<Transact>(Run::Transact, None);
     let modules = modules.to_vec();
-    registry.feed::<Subscribe, _>(move |params: SubscribeParams| {
+    registry.feed::<Subscribe, _>(move |mut params: SubscribeParams| {
         check_modules(&modules, params.modules.as_deref())?;
+        if let Some(names) = &mut params.modules {
+            names.sort_unstable();
+            names.dedup();
+        }
         Ok(AllModules { names: params.modules, modules: modules.clone() })
     });
 }
@@ -51,6 +59,9 @@ async fn hello(call: Call, params: HelloParams) -> Result<Welcome> {
     if params.protocol.is_some_and(|v| !(v.min..=v.max).contains(&VERSION)) {
         let what = format!("a protocol without version {VERSION}");
         return Err(Error::Unsupported { what }.into());
+    }
+    if params.client.version.len() > MAX_ID {
+        return Err(Error::invalid("client.version", format!("longer than {MAX_ID} bytes")).into());
     }
     call.peer.introduce(params.client);
     let modules = call.methods.modules.iter().map(|m| m.name.to_owned());

@@ -99,13 +99,13 @@ impl Subscription {
     }
 
     fn open(&mut self) {
-        let head = self.store.head();
+        let (head, epoch) = (self.store.head(), self.start.epoch.take());
         let Some(since) = self.start.since else {
             (self.told, self.passed) = (if self.start.initial { 0 } else { head }, head);
             self.begin_with_snapshot();
             return;
         };
-        let foreign = self.start.epoch.as_deref().is_some_and(|epoch| epoch != self.store.epoch());
+        let foreign = epoch.is_some_and(|epoch| epoch != self.store.epoch());
         if foreign || since > head {
             return self.reset(ResetReason::Epoch, head);
         }

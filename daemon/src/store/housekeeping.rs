@@ -91,16 +91,54 @@ fn prune_step(conn: &mut Connection, limits: &Limits, now: i64, too_large: bool)
         tx.query_row("SELECT coalesce(min(rev), 0), coalesce(max(rev), 0) FROM core_changes", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
-    // Old and far back: both must hold, unless the log is too large. The newest revision always stays.
+    // Old and far back: both must hold, unless the log is too large. The newest revision always stays. Only from
+    // the oldest on: where the clock has jumped an older revision may be the younger, and a hole would be a gap
+    // that nobody is told.
     let step_end = oldest.saturating_add(limits.prune_rows).min(head);
     let keep_from = head.saturating_sub(limits.log_revisions);
+    let kept: Option<u64> = tx.query_row(
+        "SELECT min(rev) FROM core_changes WHERE rev < ?1 AND NOT (?2 OR (rev <= ?3 AND at < ?4))",
+        params![step_end, too_large, keep_from, before(limits.log_age)],
+        |row| row.get(0),
+    )?;
     let deleted: Vec<u64> = tx
         .prepare_cached(
-            "DELETE FROM core_changes WHERE rev < ?1 AND (?2 OR (rev <= ?3 AND at < ?4))
+            "DELETE FROM core_changes WHERE rev < ?
              RETURNING coalesce(octet_length(before), 0) + coalesce(octet_length(after), 0)",
         )?
-        .query_map(params![step_end, too_large, keep_from, before(limits.log_age)], |row| row.get(0))?
+        .query_map([kept.unwrap_or(step_end)], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     tx.commit()?;
     Ok(Pruned { rows: results + deleted.len(), bytes: deleted.iter().sum() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pruning_leaves_no_hole_where_the_clock_has_jumped() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(super::super::migrate::CORE.migrations[0].sql).unwrap();
+        // A clock far ahead was set right after revision 5.
+        for rev in 1..=20_u64 {
+            let at = if (3..=5).contains(&rev) { 9_000_000 } else { rev };
+            let sql = "INSERT INTO core_changes (rev, idx, at, module, entity, id, op) VALUES (?, 0, ?, 'kv', 'kv', 'k', 'put')";
+            conn.execute(sql, params![rev, at]).unwrap();
+        }
+        let limits = Limits {
+            log_age: Duration::from_secs(1),
+            log_revisions: 5,
+            prune_rows: 100,
+            ..Limits::default()
+        };
+        let mut left = |now, too_large| -> Vec<u64> {
+            prune_step(&mut conn, &limits, now, too_large).unwrap();
+            let mut revs = conn.prepare("SELECT rev FROM core_changes ORDER BY rev").unwrap();
+            revs.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(left(5_000, false), (3..=20).collect::<Vec<_>>());
+        assert_eq!(left(10_000_000, false), (16..=20).collect::<Vec<_>>());
+        assert_eq!(left(0, true), [20]);
+    }
 }

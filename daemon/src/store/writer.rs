@@ -191,12 +191,14 @@ impl Thread {
         let reset = self.log_foreign(&mut rev);
         let mut other = None;
         let mut next = Some((first, permit));
+        let mut bytes = 0;
         while let Some((job, _permit)) = next.take() {
+            bytes += job.bytes;
             ran.push(self.run_job(job, &mut rev));
             if self.conn.is_autocommit() {
                 break;
             }
-            if ran.len() < self.limits.batch_writes {
+            if ran.len() < self.limits.batch_writes && bytes < self.limits.batch_bytes {
                 match self.queue.try_recv() {
                     Ok(Work::Job(job, permit)) => next = Some((job, permit)),
                     Ok(work) => other = Some(work),

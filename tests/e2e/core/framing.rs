@@ -87,6 +87,13 @@ fn bad_input_gets_its_error_and_the_connection_lives_on() {
     let deep = "[".repeat(5000);
     let deep_value =
         format!(r#"{{"jsonrpc":"2.0","id":1,"method":"kv.set","params":{{"key":"a","value":{deep}}}}}"#);
+    let long = "x".repeat(600);
+    let call = |method: &str, params: Value| {
+        json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
+    };
+    // What a connection leaves in memory is short.
+    let long_prefix = call("kv.subscribe", json!({ "prefix": long }));
+    let long_version = call("store.hello", json!({"client": {"name": "t", "version": long}}));
     let cases: &[(&[u8], i64, &str)] = &[
         (b"{", -32700, "invalid"),
         (b"[", -32700, "invalid"),
@@ -99,7 +106,10 @@ fn bad_input_gets_its_error_and_the_connection_lives_on() {
         (br#"{"jsonrpc":"2.0","id":1,"method":"kv.set","params":{"key":"a","value":1,"requestId":"not an id"}}"#, -32602, "invalid"),
         (br#"{"jsonrpc":"2.0","id":1,"method":"kv.get","params":{"key":"a","requestId":"r"}}"#, -32602, "invalid"),
         (br#"{"jsonrpc":"2.0","id":1,"method":"kv.unsubscribe","params":["x"]}"#, -32602, "invalid"),
+        (long_prefix.as_bytes(), -32602, "invalid"),
+        (long_version.as_bytes(), -32602, "invalid"),
         (br#"{"jsonrpc":"2.0","id":1,"method":"store.subscribe","params":{"modules":["nothing"]}}"#, -32602, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"store.changes","params":{"since":0,"modules":["nothing"]}}"#, -32602, "invalid"),
         (br#"{"jsonrpc":"2.0","id":1,"method":"store.hello","params":{"client":{"name":"t","version":"1"},"protocol":{"min":2,"max":9}}}"#, -32013, "unsupported"),
         (deep.as_bytes(), -32602, "invalid"),
         (deep_value.as_bytes(), -32602, "invalid"),

@@ -158,3 +158,15 @@ fn what_the_daemon_says_to_type_next_reaches_it_from_anywhere() {
     let usual = &said(&[])[5];
     assert!(usual.ends_with(" stop") && !usual.contains("--socket"), "{usual}");
 }
+
+#[test]
+fn a_log_that_nobody_reads_any_more_is_no_reason_to_end() {
+    let home = Daemon::prepare(STINAD, &[], &[]);
+    let mut daemon = home.command(STINAD).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop((daemon.stdout.take(), daemon.stderr.take()));
+    stina_tests::eventually("it serves", || std::os::unix::net::UnixStream::connect(home.socket()).is_ok());
+    home.peer().call("kv.set", json!({"key": "a", "value": 1}));
+    // It logs this.
+    home.peer().call("store.stop", json!({}));
+    assert!(daemon.wait().unwrap().success());
+}

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 use stina_tests::in_process::Setup;
 use stina_tests::{Framing, InProcess, Peer, eventually};
@@ -173,6 +174,39 @@ fn a_full_queue_of_writes_presses_back_then_says_busy() {
     let done = replies.iter().filter(|r| r.get("result").is_some()).count();
     assert_eq!(done + busy, 6);
     assert_eq!(reader.call("kv.get", json!({"key": "n"}))["value"]["value"], done);
+}
+
+/// Transactions in the WAL (<https://www.sqlite.org/fileformat2.html#wal_file_format>): frames that say how large
+/// the database is after a commit.
+fn commits_in_wal(database: &Path) -> usize {
+    let wal = std::fs::read(database.with_file_name("stina.db-wal")).unwrap();
+    wal[32..].chunks_exact(24 + 4096).filter(|frame| frame[4..8] != [0; 4]).count()
+}
+
+#[test]
+fn a_group_commit_is_bounded_in_bytes() {
+    for (batch_bytes, at_least, at_most) in [(1, 20, 20), (1 << 20, 1, 2)] {
+        let never = Duration::from_secs(3600);
+        let limits = Limits { batch_bytes, checkpoint_after: never, lock_wait: never, ..Limits::default() };
+        let daemon = with(limits);
+        let mut peer = daemon.peer();
+        let database = daemon.socket().with_file_name("stina.db");
+        // While a foreign process holds the lock, the writes gather in the queue.
+        let foreign = rusqlite::Connection::open(&database).unwrap();
+        foreign.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for _ in 0..20 {
+            peer.send("kv.increment", json!({"key": "n"}));
+        }
+        // They are read before this: its answer says that they are queued.
+        peer.call("store.ping", json!({}));
+        drop(foreign);
+        (0..20).for_each(|_| assert!(peer.reply().unwrap()["result"].is_object()));
+        let commits = commits_in_wal(&database);
+        assert!(
+            (at_least..=at_most).contains(&commits),
+            "{commits} commits with batches of {batch_bytes} bytes"
+        );
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use crate::modules::page::{self, PageBuilder};
 use crate::rpc::{Feed, Initial, Registry};
 use crate::store::{LiveChange, ReadTx, Result, WriteTx};
 use stina_protocol::kv::{
-    Delete, Entry, Get, Increment, IncrementParams, List, ListParams, Set, Subscribe, SubscribeParams,
+    Delete, Entry, Get, Increment, IncrementParams, List, ListParams, MAX_KEY, Set, Subscribe,
+    SubscribeParams,
 };
 use stina_protocol::{Error, Json, Method, Page};
 
@@ -16,7 +17,11 @@ pub(super) fn register(registry: &mut Registry) {
     registry.write::<Delete>(|tx, p| repository::delete(tx, p.key.as_str(), p.if_rev));
     registry.write::<Increment>(increment);
     registry.feed::<Subscribe, _>(|params: SubscribeParams| {
-        Ok(Entries { prefix: params.prefix.unwrap_or_default() })
+        let prefix = params.prefix.unwrap_or_default();
+        match prefix.len() {
+            0..=MAX_KEY => Ok(Entries { prefix }),
+            _ => Err(Error::invalid("prefix", format!("longer than a key: {MAX_KEY} bytes"))),
+        }
     });
 }
 

@@ -5,7 +5,7 @@
 //! WebSocket. So what the machine does meanwhile hits all three.
 
 use crate::STINAD;
-use crate::figures::{memory, percentile};
+use crate::figures::percentile;
 use crate::load::{Load, Times};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -41,7 +41,7 @@ pub(crate) fn run(changes: u64) {
     let warm_up = (changes / 5).clamp(20_000, 200_000);
     loaded(&mut twins, warm_up);
     for twin in &mut twins {
-        twin.before = memory(twin.daemon.pid());
+        twin.before = twin.daemon.memory().expect("Linux");
         twin.stop_a_subscriber();
     }
     let start = Instant::now();
@@ -113,7 +113,7 @@ impl Twin {
     }
 
     fn report(&mut self) -> Figure {
-        let after = memory(self.daemon.pid());
+        let after = self.daemon.memory().expect("Linux");
         let clients = self.peer.call("store.clients", json!({}));
         let lags = clients["clients"]
             .as_array()

@@ -127,6 +127,16 @@ impl Daemon {
         self.child.as_ref().expect("it runs").id()
     }
 
+    /// Resident memory of the daemon in KiB: all of it, and the part that no file backs. `None` where there is no
+    /// Linux `/proc`.
+    pub fn memory(&self) -> Option<(u64, u64)> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let field = |name: &str| {
+            status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+        };
+        Some((field("VmRSS:")?, field("RssAnon:")?))
+    }
+
     /// Sends a signal to the daemon.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_raw(self.pid().cast_signed()).expect("a pid"), signal).expect("it runs");

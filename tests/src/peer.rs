@@ -126,13 +126,11 @@ impl Peer {
         }
         match &mut self.io {
             Io::Lines(lines) => {
-                let mut line = String::new();
-                let read = lines.read_line(&mut line);
-                match read {
-                    // The second: the daemon was killed in the middle of a line.
-                    Ok(0) => None,
-                    Ok(_) if !line.ends_with('\n') => None,
-                    Ok(_) => Some(serde_json::from_str(&line).expect("JSON")),
+                let mut line = Vec::new();
+                match lines.read_until(b'\n', &mut line) {
+                    // Nothing more, or the connection was cut in the middle of a line.
+                    Ok(_) if !line.ends_with(b"\n") => None,
+                    Ok(_) => Some(serde_json::from_slice(&line).expect("JSON")),
                     Err(e) if e.kind() == io::ErrorKind::ConnectionReset => None,
                     Err(e) => panic!("no message: {e}"),
                 }

@@ -4,6 +4,9 @@
 //! our own commits too; the writer's `data_version` knows which were others'. While we commit ourselves the
 //! writer looks at every batch, so the watch is taken off for a moment after each alarm: else every page that we
 //! write would wake a thread.
+//!
+//! The alarm comes with a transaction's pages. Its COMMIT, one fsync later, is a word in shared memory, of which the
+//! system tells nobody: so after an alarm we look for it for a while, and then no more.
 
 use super::Store;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -12,10 +15,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How long the watch is off after an alarm, and the longest that a foreign write may wait to be noticed.
+/// How long the watch is off after an alarm.
 const PAUSE: Duration = Duration::from_millis(25);
+
+/// Time between two looks after an alarm, and so the longest that a commit waits to be noticed.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// Time after which what gave the alarm is committed, or never will be, on any disk that works.
+const SETTLED: Duration = Duration::from_secs(10);
 
 impl Store {
     /// Watches until `stop`. A database in memory has no other writers.
@@ -26,11 +36,13 @@ impl Store {
             let mut watcher = watcher(path, &touched)?;
             // The directory, because the WAL itself may go and come.
             let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let mut alarm = Instant::now();
             loop {
                 watcher.watch(directory, RecursiveMode::NonRecursive)?;
                 // For what was written while nobody watched.
                 self.queue.look_for_foreign().await;
-                touched.notified().await;
+                self.look_until_touched(&touched, alarm).await;
+                alarm = Instant::now();
                 watcher.unwatch(directory)?;
                 self.queue.look_for_foreign().await;
                 tokio::time::sleep(PAUSE).await;
@@ -40,6 +52,17 @@ impl Store {
         if let Some(Err(error)) = watched {
             tracing::warn!(%error, "other writers of the database are noticed late: it can't be watched");
         }
+    }
+
+    /// Waits for the next alarm; meanwhile looks for the commit of what gave the last one.
+    async fn look_until_touched(&self, touched: &Notify, alarm: Instant) {
+        while alarm.elapsed() < SETTLED {
+            if tokio::time::timeout(AGAIN, touched.notified()).await.is_ok() {
+                return;
+            }
+            self.queue.look_for_foreign().await;
+        }
+        touched.notified().await;
     }
 }
 

@@ -22,7 +22,7 @@ fn a_foreign_write_is_told_as_reset_and_the_new_set_follows() {
     let wrote = Instant::now();
     let reset = watcher.event_of("reset");
     assert_eq!((&reset["reason"], &reset["rev"]), (&json!("external"), &json!(2)));
-    // Promised are 100 ms; this only holds that nobody waits for a poll or for the next write.
+    // Promised are 100 ms, which `tests/soak.sh foreign` measures; this holds that nobody waits for the next write.
     assert!(wrote.elapsed() < Duration::from_secs(5), "{:?}", wrote.elapsed());
     let set = watcher.event_of("change");
     let ids: Vec<_> = set["changes"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
@@ -33,6 +33,21 @@ fn a_foreign_write_is_told_as_reset_and_the_new_set_follows() {
     assert_eq!(resumed.event()["reason"], "external");
     let page = peer.call("store.changes", json!({"since": 1}));
     assert_eq!(page["value"]["items"][0]["reset"], "external");
+}
+
+#[test]
+fn every_foreign_write_is_told_by_the_watch_alone() {
+    // No checkpoint and no other write of our own comes to its help.
+    let limits = Limits { checkpoint_after: Duration::from_secs(3600), ..Limits::default() };
+    let daemon = InProcess::start(Setup { limits, ..Setup::default() });
+    let mut watcher = daemon.peer();
+    watcher.call("kv.subscribe", json!({}));
+    let shell = rusqlite::Connection::open(daemon.socket().with_file_name("stina.db")).unwrap();
+    for n in 0..40 {
+        let sql = "INSERT OR REPLACE INTO kv_entries (key, value, rev, updated_at) VALUES ('shell', ?, 1, 0)";
+        shell.execute(sql, [n.to_string()]).unwrap();
+        assert_eq!(watcher.event_of("reset")["reason"], "external");
+    }
 }
 
 #[test]

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# A full disk: `storage_full` is told, reads go on, writes go on once there is room, nothing acknowledged is lost,
+# nothing is done twice, and the database is whole.
+#
+#   tests/disk-full.sh [MIB]               on a file system of that size in memory, 16 when not said; needs root
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+directory=$(mktemp -d)
+trap 'umount "$directory" 2>/dev/null || true; rmdir "$directory"' EXIT
+if ! mount -t tmpfs -o "size=${1:-16}m,mode=0700" tmpfs "$directory" 2>/dev/null; then
+    echo "skipped: a small file system can be mounted by root on Linux only"
+    exit 0
+fi
+cargo bench -q -p stina-tests --bench soak --no-run
+timeout "${SOAK_SECONDS:-600}" cargo bench -q -p stina-tests --bench soak -- disk-full "$directory"

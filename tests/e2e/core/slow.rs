@@ -1,0 +1,50 @@
+//! Slow clients cost a constant. The short form of `tests/slow-subscriber.sh`.
+
+use crate::daemon;
+use serde_json::json;
+use stina_tests::mirror::Mirror;
+use stina_tests::{Framing, Peer};
+
+const CHANGES: u64 = 1_500;
+
+/// Changes of 4 KB each, many under way at once.
+fn change(peer: &mut Peer) {
+    let value = "x".repeat(4_000);
+    for n in 0..CHANGES {
+        peer.send("kv.set", json!({"key": format!("k{}", n % 100), "value": value}));
+        if n >= 32 {
+            assert!(peer.reply().unwrap().get("result").is_some());
+        }
+    }
+    (0..32).for_each(|_| assert!(peer.reply().unwrap().get("result").is_some()));
+}
+
+#[test]
+fn subscribers_that_stop_reading_cost_a_constant_and_catch_up() {
+    let daemon = daemon();
+    let mut writer = daemon.peer();
+    // Caches, ring and buffers are full before memory is compared.
+    change(&mut writer);
+    let Some((before, _)) = daemon.memory() else {
+        return eprintln!("skipped: memory is told by Linux's /proc only");
+    };
+    let mut stopped: Vec<Peer> = Framing::LIVE.map(|framing| daemon.connect(framing)).into();
+    for peer in &mut stopped {
+        peer.call("store.subscribe", json!({"since": CHANGES}));
+    }
+    change(&mut writer);
+    let (after, _) = daemon.memory().unwrap();
+    // What was told meanwhile is 6 MB for each of them.
+    assert!(after <= before + 2048 * stopped.len() as u64, "memory grew from {before} to {after} KiB");
+    for peer in &mut stopped {
+        let mut mirror = Mirror { rev: CHANGES, ..Mirror::default() };
+        for event in peer.drain() {
+            assert!(
+                event["type"] != "change" || event["rev"] == mirror.rev + 1,
+                "each revision once, in order"
+            );
+            mirror.take(&event);
+        }
+        assert_eq!((mirror.rev, mirror.entities.len()), (2 * CHANGES, 100));
+    }
+}

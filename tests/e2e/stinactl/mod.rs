@@ -1,6 +1,8 @@
 //! `stinactl`, the real program: what it prints, and how it exits.
 
 mod calls;
+mod chat;
+mod chat_live;
 mod kv;
 mod life;
 mod memory;

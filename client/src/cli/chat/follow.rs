@@ -24,7 +24,8 @@ pub(in crate::cli) struct Follow {
     /// The conversation; the one that is current now when not given
     id: Option<String>,
     /// Begin with this many messages that are there already, at most 1000
-    #[arg(short = 'n', long = "messages", value_name = "N", default_value_t = 10)]
+    #[arg(short = 'n', long = "messages", value_name = "N", default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(..=1000))]
     count: u64,
 }
 

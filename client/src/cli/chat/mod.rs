@@ -11,7 +11,6 @@ use super::output::{Look, Output};
 use super::short_id::short_ids;
 use super::table::{Cell, Table};
 use super::{Context, pages, text, text_or_stdin};
-use std::time::Instant;
 use stina_protocol::chat::{
     AppendParams, Conversation, ListParams, Role, SearchParams, StartParams, UpdateParams,
 };
@@ -232,7 +231,7 @@ async fn show(context: &Context, id: Option<String>, count: u64) -> Result<(), F
         if out.json {
             out.json(&message)?;
         } else {
-            out.part(&transcript.whole(&message, Instant::now()))?;
+            out.part(&transcript.still(&message))?;
         }
     }
     Ok(())

@@ -11,6 +11,9 @@ use stina_protocol::event::Delta;
 /// How long somebody who is speaking may pause before the words of another who speaks at the same time are shown.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// What is said where words that were printed do not hold any more.
+const OTHER_TEXT: &str = "[its text became another]";
+
 /// A conversation on its way to the screen. Its methods answer what is to be printed next.
 #[derive(Debug)]
 pub(super) struct Transcript<'o> {
@@ -81,7 +84,7 @@ impl<'o> Transcript<'o> {
         self.whole(message, now)
     }
 
-    /// A message that was not shown before.
+    /// A message that was not shown before; of one that is being written, its words follow.
     pub(super) fn whole(&mut self, message: &Message, now: Instant) -> String {
         if message.state == MessageState::Streaming {
             let text = message.content.clone();
@@ -89,13 +92,19 @@ impl<'o> Transcript<'o> {
             self.open.insert(message.id.clone(), open);
             return self.speak(&message.id, now);
         }
+        self.still(message)
+    }
+
+    /// A message as it is now.
+    pub(super) fn still(&mut self, message: &Message) -> String {
         let mut printed = String::new();
         self.header(&mut printed, message, false);
         self.words(&mut printed, &message.content);
-        if message.aborted {
-            self.mark(&mut printed, "[aborted]");
+        match (message.state, message.aborted) {
+            (MessageState::Streaming, _) => self.mark(&mut printed, "[being written]"),
+            (MessageState::Complete, true) => self.mark(&mut printed, "[aborted]"),
+            (MessageState::Complete, false) => self.break_line(&mut printed),
         }
-        self.break_line(&mut printed);
         self.speaker = None;
         printed
     }
@@ -119,17 +128,21 @@ impl<'o> Transcript<'o> {
         let known = usize::try_from(delta.offset).ok().and_then(|offset| open.text.get(offset..));
         let is_known = known.is_some_and(|known| known.starts_with(&delta.text));
         let new = known.and_then(|known| delta.text.strip_prefix(known));
+        let mut printed = String::new();
         match new {
             Some(new) => open.text.push_str(new),
             None if is_known => {}
             // Offset 0 replaces whatever was there; else its end will bring the whole text.
             None if delta.offset == 0 => {
                 open.text.clone_from(&delta.text);
-                open.printed = 0;
+                if std::mem::take(&mut open.printed) > 0 {
+                    printed = self.remark(OTHER_TEXT);
+                }
             }
             None => {}
         }
-        self.speak(&delta.message_id, now)
+        printed.push_str(&self.speak(&delta.message_id, now));
+        printed
     }
 
     /// When the words of somebody who waits are to be shown.
@@ -189,7 +202,7 @@ impl<'o> Transcript<'o> {
             Some(rest) => self.words(&mut printed, rest),
             None if is_cut => {}
             None => {
-                self.mark(&mut printed, "[its text became another]");
+                self.mark(&mut printed, OTHER_TEXT);
                 self.words(&mut printed, &message.content);
             }
         }
@@ -256,7 +269,7 @@ impl<'o> Transcript<'o> {
 
 impl Open {
     fn has_news(&self) -> bool {
-        !self.announced || self.printed < self.text.len()
+        self.printed < self.text.len()
     }
 }
 

@@ -69,8 +69,12 @@ fn printed(steps: Vec<Step>) -> String {
             }
         });
     }
-    let time = moment(0, "%Y-%m-%d %H:%M:%S");
-    printed.replace(&format!("  {time}"), ":")
+    said(&printed)
+}
+
+/// What is printed, times left out.
+fn said(printed: &str) -> String {
+    printed.replace(&format!("  {}", moment(0, "%Y-%m-%d %H:%M:%S")), ":")
 }
 
 #[test]
@@ -110,7 +114,14 @@ fn words_are_printed_as_they_come_and_once() {
             vec![Put(open("a", 1, "hej")), Put(whole("a", 1, "other"))],
             "assistant:\nhej\n[its text became another]\nother\n",
         ),
+        (
+            vec![Put(open("a", 1, "hej")), Words("a", 0, "other")],
+            "assistant:\nhej\n[its text became another]\n\nassistant:, going on\nother",
+        ),
         (vec![Put(open("a", 1, "hej")), Delete("a")], "assistant:\nhej\n[deleted]\n"),
+        // Who has not said anything is not announced.
+        (vec![Put(open("a", 1, ""))], ""),
+        (vec![Put(open("a", 1, "")), Put(whole("a", 1, ""))], "assistant:\n"),
         (vec![Words("unknown", 0, "x"), Delete("unknown")], ""),
     ] {
         assert_eq!(printed(steps), expected);
@@ -140,6 +151,21 @@ fn who_speaks_is_not_interrupted_by_others_who_are_being_written() {
     assert_eq!(
         printed(back),
         format!("{a}{b}\n\nassistant, going on:\na3").replace("assistant, going on:", "assistant:, going on")
+    );
+}
+
+#[test]
+fn messages_are_shown_as_they_are_now() {
+    let out = Output::piped();
+    let mut transcript = Transcript::new(&out);
+    let shown: String = [open("a", 1, "half"), open("b", 2, ""), aborted("c", 3, "x\n")]
+        .iter()
+        .map(|m| transcript.still(m))
+        .collect();
+    let shown = said(&shown);
+    assert_eq!(
+        shown,
+        "assistant:\nhalf\n[being written]\n\nassistant:\n[being written]\n\nassistant:\nx\n[aborted]\n"
     );
 }
 

@@ -15,7 +15,7 @@ pub(super) enum Kv {
         /// The key
         key: String,
     },
-    /// Put a value under a key: JSON where it is valid JSON, else a string
+    /// Put a value under a key: JSON where it is valid JSON, else a string. What begins with `{`, `[` or `"` must be JSON
     Set {
         /// The key
         key: String,
@@ -102,8 +102,17 @@ fn parse(key: &str) -> Result<Key, Failure> {
     Ok(Key::new(key).map_err(|reason| Kind::invalid("key", reason))?)
 }
 
+/// What begins as an object, an array or a quoted string was meant as JSON: a slip in it must not be stored as
+/// text.
 fn parse_or_string(text: &str) -> Result<Json, Kind> {
-    Json::parse(text).or_else(|_| Json::of(text))
+    let meant = text.trim_start().starts_with(['{', '[', '"']);
+    match Json::parse(text) {
+        Err(Kind::Invalid { reason, .. }) if meant => {
+            Err(Kind::invalid("value", format!("{reason} (--string takes it as text)")))
+        }
+        Err(_) => Json::of(text),
+        parsed => parsed,
+    }
 }
 
 /// The entry of a reply; machines get the reply whether there is one or not.

@@ -15,7 +15,7 @@ fn kv_takes_and_prints_values_as_people_write_them() {
         (vec![r#"{"b": 1, "a": [null, "å"]}"#], r#"{"b":1,"a":[null,"å"]}"#, r#"{"b":1,"a":[null,"å"]}"#),
         (vec!["null"], "null", "null"),
         (vec!["--string", "null"], r#""null""#, "null"),
-        (vec!["{not json"], r#""{not json""#, "{not json"),
+        (vec!["--string", "{not json"], r#""{not json""#, "{not json"),
         (vec!["日本語 🙂"], r#""日本語 🙂""#, "日本語 🙂"),
         (vec![""], r#""""#, ""),
     ] {
@@ -24,6 +24,8 @@ fn kv_takes_and_prints_values_as_people_write_them() {
         assert!(said.starts_with(&format!("k = {kept} (revision ")), "{said}");
         assert_eq!(ok(&daemon, &["kv", "get", "k"]), printed);
     }
+    let slip = ctl(&daemon, &["kv", "set", "k", "{not json"]);
+    assert_eq!((slip.code, ok(&daemon, &["kv", "get", "k"])), (6, String::new()), "a slip is not stored");
     assert_eq!(ctl_with(&daemon, &["kv", "set", "k", "-"], "two\nlines\n").code, 0);
     assert_eq!(ok(&daemon, &["kv", "get", "k"]), "two\nlines");
 }

@@ -90,9 +90,11 @@ fn fill(database: &Path, messages: u64) {
     conn.execute_batch(&format!(
         "{count} INSERT INTO chat_interactions (id, conversation_id, aborted, created_at, rev)
          SELECT 'ia_' || i, 'c', 0, 1700000000000 + i * 1000, 1 FROM n WHERE i % 2 = 0;
-         {count} INSERT INTO chat_messages (id, conversation_id, interaction_id, role, aborted, state, created_at, rev, metadata, content)
+         {count} INSERT INTO chat_messages (id, conversation_id, interaction_id, role, aborted, state,
+                                            created_at, rev, metadata, content)
          SELECT 'm_' || i, 'c', 'ia_' || (i - i % 2), iif(i % 2, 'assistant', 'user'), 0, 'complete',
-                1700000000000 + i * 1000, 1, 'null', 'Message ' || i || ' of an everyday length, as people write them.' FROM n;
+                1700000000000 + i * 1000, 1, 'null',
+                'Message ' || i || ' of an everyday length, as people write them.' FROM n;
          COMMIT; PRAGMA wal_checkpoint(TRUNCATE)"
     ))
     .unwrap();

@@ -20,7 +20,16 @@ fn write(random: &mut Random) -> (&'static str, Value) {
         |random: &mut Random| random.one_of(&[json!(null), json!(5), json!(4_000_000_000_000_i64)]).clone();
     let status = |random: &mut Random| *random.one_of(&["pending", "started", "done", "aborted"]);
     let r = random;
-    match r.below(12) {
+    match r.below(18) {
+        12 => ("chat.startConversation", json!({"id": id(r, "c"), "title": text(r)})),
+        13 | 14 => (
+            "chat.appendMessage",
+            json!({"role": "user", "content": text(r), "id": id(r, "m"), "interactionId": id(r, "i"),
+                   "createdAt": r.below(5), "aborted": r.below(9) == 0}),
+        ),
+        15 => ("chat.deleteInteraction", json!({"id": id(r, "i")})),
+        16 => ("chat.abortInteraction", json!({"id": id(r, "i")})),
+        17 => ("chat.deleteConversation", json!({"id": id(r, "c")})),
         0 => (
             "todo.create",
             json!({"id": id(r, "t"), "title": text(r), "dueAt": time(r), "status": status(r)}),

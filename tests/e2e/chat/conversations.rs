@@ -194,7 +194,10 @@ fn a_transaction_of_several_chat_methods_is_one_notification() {
     let mut watcher = daemon.peer();
     watcher.call("chat.subscribe", json!({}));
     watcher.drain();
-    let append = |id: &str| json!({"method": "chat.appendMessage", "params": {"role": "user", "content": "x", "id": id, "interactionId": "i"}});
+    let append = |id: &str| {
+        let params = json!({"role": "user", "content": "x", "id": id, "interactionId": "i"});
+        json!({"method": "chat.appendMessage", "params": params})
+    };
     let start = json!({"method": "chat.startConversation", "params": {"id": "c"}});
     let ops = [start, append("m1"), append("m2")];
     peer.call("store.transact", json!({"ops": ops}));

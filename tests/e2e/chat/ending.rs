@@ -8,8 +8,9 @@ use stina_tests::in_process::Setup;
 use stina_tests::{Framing, InProcess, eventually};
 use stinad::limits::Limits;
 
-fn short_wait() -> InProcess {
-    let limits = Limits { cancel_wait: Duration::from_millis(50), ..Limits::default() };
+/// A daemon that waits `millis` for the owners of cancelled messages.
+fn waiting(millis: u64) -> InProcess {
+    let limits = Limits { cancel_wait: Duration::from_millis(millis), ..Limits::default() };
     InProcess::start(Setup { limits, ..Setup::default() })
 }
 
@@ -64,8 +65,26 @@ fn a_begin_that_its_connection_does_not_outlive_leaves_nothing_open() {
 }
 
 #[test]
+fn a_begin_and_an_end_repeated_over_another_connection_answer_the_same() {
+    let daemon = daemon();
+    let (mut owner, mut other) = (daemon.peer(), daemon.peer());
+    let params = json!({"role": "assistant", "id": "m", "requestId": "begin"});
+    let begun = owner.call("chat.beginMessage", params.clone());
+    assert_eq!(other.call("chat.beginMessage", params), begun);
+    // It did not change hands.
+    let append = json!({"messageId": "m", "offset": 0, "text": "x"});
+    assert_eq!(other.fail("chat.appendDelta", append.clone())["field"], "messageId");
+    owner.call("chat.appendDelta", append);
+    let params = json!({"messageId": "m", "requestId": "end"});
+    let ended = owner.call("chat.finishMessage", params.clone());
+    drop(owner);
+    assert_eq!(other.call("chat.finishMessage", params), ended);
+    assert_eq!(stored(&mut other, "m"), ended["value"]);
+}
+
+#[test]
 fn a_cancel_reaches_the_owner_and_ends_the_message_in_any_case() {
-    let daemon = short_wait();
+    let daemon = waiting(1000);
     let mut owner = daemon.peer();
     owner.call("chat.subscribe", json!({"deltas": false}));
     for id in ["obeyed", "ignored"] {
@@ -82,9 +101,6 @@ fn a_cancel_reaches_the_owner_and_ends_the_message_in_any_case() {
     assert_eq!(ended["value"]["aborted"], false);
     other.call("chat.cancelMessage", json!({"messageId": "ignored"}));
     owner.event_of("cancel");
-    // Who comes later is told as well.
-    let mut late = daemon.peer();
-    late.call("chat.subscribe", json!({"initial": true}));
     let ended = owner.events_until(|e| told(std::slice::from_ref(e)).contains(&"put ignored".to_owned()));
     let message = ended.last().unwrap()["changes"].as_array().unwrap().last().unwrap()["value"].clone();
     assert_eq!((&message["content"], &message["aborted"]), (&json!("words"), &json!(true)));
@@ -110,7 +126,7 @@ fn who_subscribes_while_a_message_is_cancelled_is_told_so() {
 
 #[test]
 fn an_aborted_interaction_asks_the_owners_of_its_messages_to_end_them() {
-    let daemon = short_wait();
+    let daemon = waiting(50);
     let mut owner = daemon.peer();
     let params = json!({"role": "assistant", "id": "m", "interactionId": "i", "content": "so far"});
     owner.call("chat.beginMessage", params);
@@ -159,7 +175,10 @@ fn a_message_can_begin_and_end_in_transactions() {
     let limits = Limits { open_streams: 1, ..Limits::default() };
     let daemon = InProcess::start(Setup { limits, ..Setup::default() });
     let mut owner = daemon.peer();
-    let begin = |id: &str| json!({"method": "chat.beginMessage", "params": {"role": "assistant", "id": id, "content": id}});
+    let begin = |id: &str| {
+        let params = json!({"role": "assistant", "id": id, "content": id});
+        json!({"method": "chat.beginMessage", "params": params})
+    };
     let finish = |id: &str| json!({"method": "chat.finishMessage", "params": {"messageId": id}});
     owner.call("store.transact", json!({"ops": [begin("m1"), finish("m1")]}));
     assert_eq!(stored(&mut owner, "m1")["content"], "m1");

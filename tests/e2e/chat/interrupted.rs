@@ -1,7 +1,7 @@
 //! Whatever happens while messages are being written, everybody ends with what is stored, and that is what was
 //! sent: all of it when it was finished, nearly all of it when the daemon was killed.
 
-use super::world::{Act, DISK, End, HALF_A_SECOND, Mirror, World, check};
+use super::world::{Act, DISK, End, HALF_A_SECOND, World, check};
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -25,7 +25,9 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 5, max_shrink_iters: 10, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 5, max_shrink_iters: 10, failure_persistence: None, ..ProptestConfig::default()
+    })]
 
     #[test]
     fn everybody_ends_with_what_is_stored_and_that_is_what_was_sent(acts in acts()) {
@@ -33,7 +35,7 @@ proptest! {
         for act in acts {
             world.act(act);
         }
-        let stored = world.settle();
+        let (rev, stored) = world.settle();
         assert_eq!(stored.len(), world.sent.len());
         for sent in &world.sent {
             check(sent, &stored[&sent.id]);
@@ -43,7 +45,7 @@ proptest! {
             .map(|(id, m)| (id, (m["content"].as_str().unwrap().to_owned(), true)))
             .collect();
         for mirror in &mut world.mirrors {
-            mirror.catch_up();
+            mirror.catch_up(rev);
             assert_eq!(mirror.texts, expected);
         }
     }
@@ -66,7 +68,7 @@ fn what_is_older_than_half_a_second_survives_a_crash() {
         std::thread::park_timeout(Duration::from_millis(5));
     }
     world.act(Act::Kill { message: 1, words: vec!["under way".to_owned()] });
-    let stored = world.settle();
+    let (_, stored) = world.settle();
     for sent in &world.sent {
         check(sent, &stored[&sent.id]);
         let length = stored[&sent.id]["content"].as_str().unwrap().len();
@@ -99,5 +101,6 @@ fn words_sent_after_the_end_are_refused_or_part_of_it() {
         let End::Finished(text) = &world.sent[round].end else { panic!("not finished") };
         assert_eq!(text.len(), taken, "what was taken is there, and what was not is not");
     }
-    world.mirrors.iter_mut().for_each(Mirror::catch_up);
+    let (rev, _) = world.settle();
+    world.mirrors.iter_mut().for_each(|mirror| mirror.catch_up(rev));
 }

@@ -23,14 +23,16 @@ fn messages_answer_and_tell_the_same_over_every_framing() {
         for case in [
             ok(
                 "chat.appendMessage",
-                json!({"role": "user", "content": content, "conversationId": "c1", "interactionId": "i1", "id": "m1"}),
+                json!({"role": "user", "content": content, "conversationId": "c1", "interactionId": "i1",
+                       "id": "m1"}),
                 m1.clone(),
                 &["put c1", "put i1", "put m1"],
             ),
             // Joins its interaction's conversation, though another one is current.
             ok(
                 "chat.appendMessage",
-                json!({"role": "tool", "content": "", "interactionId": "i1", "id": "m2", "metadata": [1, null, "x"], "provider": "p"}),
+                json!({"role": "tool", "content": "", "interactionId": "i1", "id": "m2",
+                       "metadata": [1, null, "x"], "provider": "p"}),
                 json!({"conversationId": "c1", "metadata": [1, null, "x"], "provider": "p", "rev": 4}),
                 &["put c1", "put m2"],
             ),
@@ -43,7 +45,8 @@ fn messages_answer_and_tell_the_same_over_every_framing() {
             ),
             ok(
                 "chat.appendMessage",
-                json!({"role": "user", "content": "hej", "interactionId": "i2", "id": "m3", "createdAt": -5, "provider": "p"}),
+                json!({"role": "user", "content": "hej", "interactionId": "i2", "id": "m3", "createdAt": -5,
+                       "provider": "p"}),
                 json!({"conversationId": "c2", "createdAt": -5}),
                 &["put c2", "put i2", "put m3"],
             ),
@@ -108,7 +111,8 @@ fn messages_answer_and_tell_the_same_over_every_framing() {
             ),
             ok(
                 "chat.appendMessage",
-                json!({"role": "debug", "content": "", "conversationId": "c1", "interactionId": "i3", "id": "m6", "aborted": true}),
+                json!({"role": "debug", "content": "", "conversationId": "c1", "interactionId": "i3", "id": "m6",
+                       "aborted": true}),
                 json!({"aborted": true}),
                 &["put c1", "put i3", "put m6"],
             ),
@@ -127,7 +131,8 @@ fn messages_answer_and_tell_the_same_over_every_framing() {
             ok(
                 "chat.listMessages",
                 json!({"conversationId": "c1"}),
-                json!({"items": [{"id": "m1", "aborted": true, "rev": 6}, {"id": "m2", "aborted": true}, {"id": "m4"}, {"id": "m5"}, {"id": "m6"}], "next": null}),
+                json!({"items": [{"id": "m1", "aborted": true, "rev": 6}, {"id": "m2", "aborted": true}, {"id": "m4"},
+                                 {"id": "m5"}, {"id": "m6"}], "next": null}),
                 &[],
             ),
             ok("chat.countMessages", json!({"conversationId": "c1"}), json!(5), &[]),

@@ -53,8 +53,10 @@ pub(super) enum Act {
 pub(super) enum End {
     Open,
     Finished(String),
-    /// Aborted, or its owner left: everything answered is kept.
+    /// Aborted, and that is on disk: everything answered is kept.
     Aborted,
+    /// The daemon is about to abort it: everything answered is kept, unless it is killed before.
+    Ending,
     Killed(Instant),
 }
 
@@ -105,10 +107,12 @@ impl Mirror {
         }
     }
 
-    pub(super) fn catch_up(&mut self) {
-        for event in self.peer.drain() {
-            self.take(&event);
-        }
+    /// Takes all up to `rev`, which somebody has seen: what is committed may be read before it is told.
+    pub(super) fn catch_up(&mut self, rev: u64) {
+        eventually("it is told", || {
+            self.peer.drain().iter().for_each(|event| self.take(event));
+            self.rev >= rev
+        });
     }
 
     fn take(&mut self, event: &Value) {
@@ -186,7 +190,7 @@ impl World {
             Act::Leave { owner } => {
                 self.owners[owner] = self.daemon.connect([Framing::Ndjson, Framing::WebSocket][owner]);
                 let left = self.sent.iter_mut().filter(|sent| sent.owner == owner && sent.end == End::Open);
-                left.for_each(|sent| sent.end = End::Aborted);
+                left.for_each(|sent| sent.end = End::Ending);
             }
             Act::Join { deltas } => {
                 if self.mirrors.len() < 8 {
@@ -228,7 +232,7 @@ impl World {
             } else {
                 // The daemon has ended it meanwhile.
                 assert!(sent.cancelled && reply["error"]["data"]["field"] == "messageId", "{reply}");
-                sent.end = End::Aborted;
+                sent.end = End::Ending;
             }
         }
     }
@@ -242,7 +246,7 @@ impl World {
             Ok(answer) => assert_eq!(answer["offset"], sent.text.len()),
             Err(error) => {
                 assert!(sent.cancelled, "{error}");
-                sent.end = End::Aborted;
+                sent.end = End::Ending;
             }
         }
     }
@@ -260,7 +264,7 @@ impl World {
             Ok(_) => sent.end = End::Finished(whole),
             Err(error) => {
                 assert!(sent.cancelled, "{error}");
-                sent.end = End::Aborted;
+                sent.end = End::Ending;
             }
         }
     }
@@ -282,7 +286,7 @@ impl World {
         self.daemon.kill();
         self.mirrors.iter_mut().for_each(Mirror::read_to_the_end);
         self.daemon.restart();
-        for sent in self.sent.iter_mut().filter(|sent| sent.end == End::Open) {
+        for sent in self.sent.iter_mut().filter(|sent| matches!(sent.end, End::Open | End::Ending)) {
             sent.end = End::Killed(at);
         }
         self.owners = [self.daemon.connect(Framing::Ndjson), self.daemon.connect(Framing::WebSocket)];
@@ -290,24 +294,25 @@ impl World {
         self.mirrors.iter_mut().for_each(|mirror| mirror.rejoin(&self.daemon));
     }
 
-    /// Everything as it is stored, once nothing is open any more.
-    pub(super) fn settle(&mut self) -> BTreeMap<String, Value> {
+    /// Everything as it is stored once nothing is open any more, and the revision of that.
+    pub(super) fn settle(&mut self) -> (u64, BTreeMap<String, Value>) {
         for owner in 0..2 {
             self.act(Act::Leave { owner });
         }
-        let mut stored = BTreeMap::new();
+        let (mut rev, mut stored) = (0, BTreeMap::new());
         eventually("everything has ended", || {
-            let page = self.other.call("chat.listMessages", json!({"limit": 1000}))["value"].take();
-            let items = page["items"].as_array().unwrap();
+            let page = self.other.call("chat.listMessages", json!({"limit": 1000}));
+            rev = page["rev"].as_u64().unwrap();
+            let items = page["value"]["items"].as_array().unwrap();
             stored = items.iter().map(|m| (m["id"].as_str().unwrap().to_owned(), m.clone())).collect();
             items.iter().all(|m| m["state"] == "complete")
         });
-        stored
+        (rev, stored)
     }
 }
 
 /// What a write to the disk may take on a slow machine, beside the half second.
-pub(super) const DISK: Duration = Duration::from_secs(1);
+pub(super) const DISK: Duration = Duration::from_millis(1500);
 pub(super) const HALF_A_SECOND: Duration = Duration::from_millis(500);
 const SAVED_AT_ONCE: usize = 4096;
 

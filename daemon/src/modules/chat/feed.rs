@@ -54,7 +54,7 @@ impl Feed for ChatFeed {
 
     fn initial(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
         match &self.conversation {
-            None => conversations(tx, out)?,
+            None => all_conversations(tx, out)?,
             Some(id) => {
                 if let Some(conversation) = conversations::get(tx, id)? {
                     out.entity(CONVERSATION.name, id, &conversation)?;
@@ -81,7 +81,7 @@ impl Feed for ChatFeed {
     }
 }
 
-fn conversations(tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
+fn all_conversations(tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
     conversations::walk(tx, None, Direction::Newer, |conversation| {
         out.entity(CONVERSATION.name, &conversation.id, &conversation)?;
         Ok(true)
@@ -108,7 +108,7 @@ fn last_messages(tx: &ReadTx<'_>, id: &str, count: u16, out: &mut Initial<'_>) -
 
 /// Everything, for subscribers to all modules; kv itself sends the entry that names the current conversation.
 pub(super) fn present(tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
-    conversations(tx, out)?;
+    all_conversations(tx, out)?;
     conversations::walk(tx, None, Direction::Newer, |conversation| {
         interactions::walk(tx, &conversation.id, None, Direction::Newer, |interaction| {
             out.entity(INTERACTION.name, &interaction.id, &interaction)?;

@@ -128,8 +128,7 @@ pub fn walk(
     direction: Direction,
     mut each: impl FnMut(Conversation) -> Result<bool>,
 ) -> Result<()> {
-    let mut statement =
-        tx.statement(&format!("SELECT {COLUMNS} FROM chat_conversations {}", direction.clauses("")))?;
+    let mut statement = tx.statement(&direction.query(COLUMNS, "chat_conversations", ""))?;
     let from = from.unwrap_or(direction.begin());
     let mut rows = statement.query(params![from.0, from.1])?;
     while let Some(row) = rows.next()? {

@@ -97,8 +97,8 @@ pub fn walk(
     direction: Direction,
     mut each: impl FnMut(Interaction) -> Result<bool>,
 ) -> Result<()> {
-    let clauses = direction.clauses("conversation_id = ?3 AND ");
-    let mut statement = tx.statement(&format!("SELECT {COLUMNS} FROM chat_interactions {clauses}"))?;
+    let mut statement =
+        tx.statement(&direction.query(COLUMNS, "chat_interactions", "conversation_id = ?3"))?;
     let from = from.unwrap_or(direction.begin());
     let mut rows = statement.query(params![from.0, from.1, conversation])?;
     while let Some(row) = rows.next()? {

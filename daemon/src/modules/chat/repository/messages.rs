@@ -106,7 +106,8 @@ pub fn insert(tx: &mut WriteTx<'_>, new: Message) -> Result<Message> {
         return Err(Error::already_exists(MESSAGE.name, new.id).into());
     }
     let seq = tx.first(
-        "INSERT INTO chat_messages (id, conversation_id, interaction_id, role, provider, aborted, state, created_at, rev, metadata, content)
+        "INSERT INTO chat_messages (id, conversation_id, interaction_id, role, provider, aborted, state,
+                                    created_at, rev, metadata, content)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
         params![
             new.id,
@@ -210,8 +211,8 @@ pub fn walk(
     direction: Direction,
     mut each: impl FnMut(Message) -> Result<bool>,
 ) -> Result<()> {
-    let clauses = direction.clauses(&format!("{} = ?3 AND ", scope.column()));
-    let mut statement = tx.statement(&format!("SELECT {COLUMNS} FROM chat_messages {clauses}"))?;
+    let condition = format!("{} = ?3", scope.column());
+    let mut statement = tx.statement(&direction.query(COLUMNS, "chat_messages", &condition))?;
     let from = from.unwrap_or(direction.begin());
     let mut rows = statement.query(params![from.0, from.1, scope.id()])?;
     while let Some(row) = rows.next()? {

@@ -24,13 +24,22 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// `WHERE` and `ORDER BY` of a walk: the position is in `?1` and `?2`.
-    fn clauses(self, scope: &str) -> String {
+    /// The query of a walk over the rows that `scope` (a condition, or nothing) selects; the position from which it
+    /// goes is in `?1` and `?2`.
+    ///
+    /// Two halves that SQLite merges as it goes: of `(created_at, seq) < (?1, ?2)` it would take only the first half
+    /// to the index, `seq` being the key of the table, and pass over all rows of one time again and again.
+    fn query(self, columns: &str, table: &str, scope: &str) -> String {
         let (op, order) = match self {
             Self::Older => ("<", "DESC"),
             Self::Newer => (">", "ASC"),
         };
-        format!("WHERE {scope}(created_at, seq) {op} (?1, ?2) ORDER BY created_at {order}, seq {order}")
+        let scope = if scope.is_empty() { String::new() } else { format!("{scope} AND ") };
+        format!(
+            "SELECT {columns} FROM {table} WHERE {scope}created_at = ?1 AND seq {op} ?2
+             UNION ALL SELECT {columns} FROM {table} WHERE {scope}created_at {op} ?1
+             ORDER BY created_at {order}, seq {order}"
+        )
     }
 
     /// The position before every other.
@@ -38,6 +47,35 @@ impl Direction {
         match self {
             Self::Older => Position(i64::MAX, i64::MAX.cast_unsigned()),
             Self::Newer => Position(i64::MIN, 0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::Connection;
+
+    #[test]
+    fn walks_go_by_an_index_also_among_equal_times() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(crate::modules::chat::MODULE.migrations[0].sql).unwrap();
+        for (table, scope) in [
+            ("chat_messages", "conversation_id = ?3"),
+            ("chat_messages", "interaction_id = ?3"),
+            ("chat_interactions", "conversation_id = ?3"),
+            ("chat_conversations", ""),
+        ] {
+            for direction in [Direction::Older, Direction::Newer] {
+                let sql =
+                    format!("EXPLAIN QUERY PLAN {}", direction.query("id, created_at, seq", table, scope));
+                let mut statement = conn.prepare(&sql).unwrap();
+                let params = ["1", "2", "3"].into_iter().take(statement.parameter_count());
+                let rows = statement.query_map(rusqlite::params_from_iter(params), |row| row.get(3));
+                let plan = rows.unwrap().collect::<rusqlite::Result<Vec<String>>>().unwrap().join("; ");
+                assert!(plan.contains("created_at=? AND seq") && plan.contains("created_at"), "{plan}");
+                assert!(!plan.contains("SCAN") && !plan.contains("TEMP"), "{plan}");
+            }
         }
     }
 }

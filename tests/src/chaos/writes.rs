@@ -18,6 +18,8 @@ pub(super) struct Writer {
     todos: Vec<String>,
     memories: Vec<String>,
     keys: Vec<String>,
+    /// Whether its conversation is begun.
+    chats: bool,
 }
 
 /// A write under way: sent again as it is until it is answered.
@@ -35,6 +37,7 @@ enum Then {
     Nothing,
     Counted,
     Paired,
+    Chatted,
     MadeTodo,
     MadeMemory,
     SetKey(String),
@@ -43,7 +46,17 @@ enum Then {
 impl Writer {
     pub(super) fn new(n: usize, random: Random) -> Self {
         let (name, none) = (format!("w{n}"), Vec::new);
-        Self { name, random, sent: 0, count: 0, pairs: 0, todos: none(), memories: none(), keys: none() }
+        Self {
+            name,
+            random,
+            sent: 0,
+            count: 0,
+            pairs: 0,
+            todos: none(),
+            memories: none(),
+            keys: none(),
+            chats: false,
+        }
     }
 
     pub(super) fn next(&mut self) -> Write {
@@ -61,7 +74,7 @@ impl Writer {
                 .then(|| all.swap_remove(usize::try_from(random.below(all.len() as u64)).unwrap()))
         };
         let r = &mut self.random;
-        match r.below(12) {
+        match r.below(14) {
             0 | 1 => ("store.transact", self.pair(), Then::Paired),
             2 => ("todo.create", json!({"title": format!("{w} {n}")}), Then::MadeTodo),
             3 if !self.todos.is_empty() => {
@@ -95,6 +108,14 @@ impl Writer {
                 let key = format!("shared/{}", r.below(5));
                 ("kv.set", json!({"key": key, "value": [w, n]}), Then::Nothing)
             }
+            11 | 12 => {
+                let id = format!("chat-{w}");
+                if !self.chats {
+                    return ("chat.startConversation", json!({"id": id}), Then::Chatted);
+                }
+                let params = json!({"conversationId": id, "role": "user", "content": format!("{w} {n}")});
+                ("chat.appendMessage", params, Then::Nothing)
+            }
             _ => ("kv.increment", json!({"key": format!("count/{w}")}), Then::Counted),
         }
     }
@@ -123,6 +144,7 @@ impl Writer {
                 assert_eq!(value["value"], self.count, "each increment once");
             }
             Then::Paired => self.pairs += 1,
+            Then::Chatted => self.chats = true,
             Then::MadeTodo => self.todos.push(id()),
             Then::MadeMemory => self.memories.push(id()),
             Then::SetKey(key) => self.keys.push(key),

@@ -8,6 +8,7 @@ use crate::{MessageStream, Stopped};
 use stina_protocol::Error as Kind;
 use stina_protocol::Reply;
 use stina_protocol::chat::{BeginParams, Message, Role};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Make standard input a message, which everybody sees grow word by word, as a model's
 ///
@@ -35,13 +36,19 @@ impl Stream {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let conversation_id = self.place.find(context).await?;
         let message = BeginParams { conversation_id, ..BeginParams::new(self.role) };
-        let mut stream = context.client.chat().stream(message).await?;
+        // From here on Ctrl-C does not end the program: the message is to be aborted first.
+        let mut interrupts = signal(SignalKind::interrupt())?;
+        let chat = context.client.chat();
+        let mut stream = tokio::select! {
+            begun = chat.stream(message) => begun?,
+            _ = interrupts.recv() => return Err(interrupted()),
+        };
         tell(context, "streaming", &Reply { rev: stream.message().rev, value: stream.message().clone() })?;
         let stopped = stream.stopped();
         let end = tokio::select! {
             biased;
             why = stopped => End::Stopped(why),
-            _ = tokio::signal::ctrl_c() => End::Interrupted,
+            _ = interrupts.recv() => End::Interrupted,
             written = write(&mut stream) => match written {
                 Ok(()) => End::Whole,
                 // It has ended, and the news of that is on its way.
@@ -60,7 +67,7 @@ impl Stream {
             End::Stopped(Stopped::Cancelled) => {
                 Failure::Other("another client cancelled the message".to_owned())
             }
-            End::Interrupted => Failure::Other("interrupted".to_owned()),
+            End::Interrupted => interrupted(),
             End::Failed(failure) => failure,
         };
         // If this fails too, the daemon does it as soon as this program has ended.
@@ -69,6 +76,10 @@ impl Stream {
         }
         Err(failure)
     }
+}
+
+fn interrupted() -> Failure {
+    Failure::Other("interrupted".to_owned())
 }
 
 fn tell(context: &Context, what: &str, reply: &Reply<Message>) -> Result<(), Failure> {

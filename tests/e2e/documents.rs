@@ -110,3 +110,30 @@ fn the_typescript_types_are_fresh() {
         "docs/stina.d.ts is stale: STINA_UPDATE=1 cargo test -p stina-tests typescript"
     );
 }
+
+/// All sources of this package's tests.
+fn tests_text(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| match path.is_dir() {
+            true => tests_text(&path),
+            false => std::fs::read_to_string(path).unwrap(),
+        })
+        .collect()
+}
+
+#[test]
+fn every_test_and_script_that_holds_a_guarantee_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = tests_text(&root.join("e2e"));
+    let guarantees = std::fs::read_to_string(docs().join("guarantees.md")).unwrap();
+    let quoted: Vec<&str> = guarantees.split('`').skip(1).step_by(2).collect();
+    let named: Vec<&&str> = quoted.iter().filter(|name| name.matches('_').count() > 2).collect();
+    assert!(named.len() > 20);
+    for name in named {
+        assert!(tests.contains(&format!("fn {name}(")), "{name} is no test");
+    }
+    for script in quoted.iter().filter_map(|q| q.split(' ').next()?.strip_prefix("tests/")) {
+        assert!(root.join(script).exists(), "{script} is no script");
+    }
+}

@@ -41,6 +41,7 @@ pub(crate) fn run(changes: u64) {
     let warm_up = (changes / 5).clamp(20_000, 200_000);
     loaded(&mut twins, warm_up);
     for twin in &mut twins {
+        twin.read_the_log();
         twin.before = twin.daemon.memory().expect("Linux");
         twin.stop_a_subscriber();
     }
@@ -94,6 +95,19 @@ struct Figure {
 }
 
 impl Twin {
+    /// Fills the page caches of all read connections: several clients read the whole log at once.
+    fn read_the_log(&self) {
+        let read = |mut peer: Peer| {
+            let mut since = json!(0);
+            while !since.is_null() {
+                since = peer.call("store.changes", json!({"since": since, "limit": 1000}))["value"]["next"]
+                    .take();
+            }
+        };
+        let readers: Vec<_> = (0..8).map(|_| self.daemon.peer()).collect();
+        std::thread::scope(|scope| readers.into_iter().for_each(|peer| _ = scope.spawn(move || read(peer))));
+    }
+
     /// A process that subscribes to everything, and is stopped once it is subscribed.
     fn stop_a_subscriber(&mut self) {
         if self.name == "without" {

@@ -5,6 +5,7 @@ mod chaos;
 mod chat;
 mod collections;
 mod exactly_once;
+mod examples;
 mod mirrors;
 mod reconnect;
 mod subscriptions;

@@ -17,7 +17,8 @@ fn example(name: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// Runs an example that shows something until it is stopped; answers its lines up to the first that `last` accepts.
+/// Runs an example that shows something until it is stopped: does `then` once it has begun, and waits for a line with
+/// `last` in it.
 fn shows(daemon: &Daemon, name: &str, args: &[&str], then: impl FnOnce(), last: &str) {
     let Some(path) = example(name) else { return };
     let mut command = daemon.command(&path.display().to_string());
@@ -58,6 +59,9 @@ fn the_live_lists_run() {
     let mut other = daemon.peer();
     let todo = || _ = other.call("todo.create", json!({"title": "water the plants"}));
     shows(&daemon, "todo_list", &[], todo, "water the plants");
+    let mut speaker = daemon.peer();
+    let speak = || _ = speaker.call("chat.appendMessage", json!({"role": "user", "content": "hej alla"}));
+    shows(&daemon, "chat_follower", &[], speak, "user: hej alla");
     let set = || _ = peer.call("kv.set", json!({"key": "greeting", "value": "hej"}));
     shows(&daemon, "kv_mirror", &[], set, "greeting = \"hej\"");
 }

@@ -1,12 +1,13 @@
 //! Noticing writers that are no clients: an old program, the `sqlite3` shell.
 //!
-//! Not by polling: every commit in WAL mode touches the `-wal` file, and the system tells of that. It tells of
+//! An idle file is not polled: every commit in WAL mode touches the `-wal` file, and the system tells of that. It tells of
 //! our own commits too; the writer's `data_version` knows which were others'. While we commit ourselves the
 //! writer looks at every batch, so the watch is taken off for a moment after each alarm: else every page that we
 //! write would wake a thread.
 //!
 //! The alarm comes with a transaction's pages. Its COMMIT, one fsync later, is a word in shared memory, of which the
-//! system tells nobody: so after an alarm we look for it for a while, and then no more.
+//! system tells nobody: so after an alarm, also one of our own commits, we look every
+//! [`AGAIN`] for [`SETTLED`], and then no more.
 
 use super::Store;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};

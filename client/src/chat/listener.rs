@@ -3,6 +3,7 @@
 use super::Chat;
 use crate::{Client, Result, Subscription};
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use stina_protocol::chat::{Message, MessageState, SubscribeParams};
 use stina_protocol::event::{Change, Event, Op};
@@ -29,9 +30,12 @@ struct Listener {
     task: JoinHandle<()>,
 }
 
+/// What was heard of a message last, and at which revision; a cancel, which has none, is newer than all of them.
+type Heard = Option<(u64, Stopped)>;
+
 /// Who is to be told, by the ids of their messages.
 #[derive(Debug, Default)]
-struct Messages(Mutex<BTreeMap<String, watch::Sender<Option<Stopped>>>>);
+struct Messages(Mutex<BTreeMap<String, watch::Sender<Heard>>>);
 
 impl SharedListener {
     /// Listens for the end of a message from now on; so it must not have begun.
@@ -74,10 +78,10 @@ impl Drop for Listener {
 async fn hear(mut events: Subscription, messages: Arc<Messages>) {
     while let Some(Ok(event)) = events.next().await {
         match event {
-            Event::Cancel { message_id } => messages.tell(&message_id, Stopped::Cancelled),
+            Event::Cancel { message_id } => messages.tell(&message_id, u64::MAX, Stopped::Cancelled),
             Event::Change(changes) => {
                 let ended = changes.changes.iter().filter(|change| messages.has(&change.id) && ends(change));
-                ended.for_each(|change| messages.tell(&change.id, Stopped::Ended));
+                ended.for_each(|change| messages.tell(&change.id, changes.rev, Stopped::Ended));
             }
             _ => {}
         }
@@ -93,7 +97,7 @@ fn ends(change: &Change) -> bool {
 }
 
 impl Messages {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, watch::Sender<Option<Stopped>>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, watch::Sender<Heard>>> {
         // Every update leaves it whole, so a panic elsewhere while it was held does no harm.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,9 +106,9 @@ impl Messages {
         self.lock().contains_key(message)
     }
 
-    fn tell(&self, message: &str, why: Stopped) {
+    fn tell(&self, message: &str, rev: u64, why: Stopped) {
         if let Some(writer) = self.lock().get(message) {
-            writer.send_replace(Some(why));
+            writer.send_replace(Some((rev, why)));
         }
     }
 }
@@ -113,10 +117,27 @@ impl Messages {
 #[derive(Debug)]
 pub(super) struct Hearing {
     message: String,
-    pub(super) stopped: watch::Receiver<Option<Stopped>>,
+    stopped: watch::Receiver<Heard>,
     /// Whether nobody else listened for it: an id that somebody chose may be tried twice.
     is_first: bool,
     listener: Arc<Listener>,
+}
+
+impl Hearing {
+    /// Waits until the message, which began at revision `begun`, should not be written any further; says why.
+    pub(super) fn stopped(&self, begun: u64) -> impl Future<Output = Stopped> + Send + use<> {
+        let mut stopped = self.stopped.clone();
+        async move {
+            // What came before is of another message, which had the same id and was deleted.
+            let is_of_it = |heard: &Heard| heard.is_some_and(|(rev, _)| rev > begun);
+            let heard = stopped.wait_for(is_of_it).await.ok().and_then(|heard| *heard);
+            match heard {
+                Some((_, why)) => why,
+                // Nobody listens any more: the next call says what is wrong.
+                None => pending().await,
+            }
+        }
+    }
 }
 
 impl Drop for Hearing {

@@ -3,7 +3,6 @@
 use super::Chat;
 use super::listener::{Hearing, Stopped};
 use crate::{Error, Result};
-use std::future::pending;
 use stina_protocol::chat::{
     AppendDelta, BeginMessage, BeginParams, DeltaParams, FinishMessage, FinishParams, Message,
 };
@@ -132,15 +131,7 @@ impl MessageStream {
     /// Waits until the message should not be written any further; says why. It does not borrow the stream, and can be
     /// waited for as often as need be.
     pub fn stopped(&self) -> impl Future<Output = Stopped> + Send + use<> {
-        let mut stopped = self.hearing.stopped.clone();
-        async move {
-            let why = stopped.wait_for(Option::is_some).await.ok().and_then(|why| *why);
-            match why {
-                Some(why) => why,
-                // Nobody listens any more: the next call says what is wrong.
-                None => pending().await,
-            }
-        }
+        self.hearing.stopped(self.message.rev)
     }
 }
 

@@ -214,11 +214,23 @@ async fn an_id_that_is_taken_leaves_its_message_as_it_is() {
     let client = connect(&daemon.socket()).await;
     let begin = || BeginParams { id: Some(EntityId::new("m").unwrap()), ..BeginParams::new(Role::Assistant) };
     let mut stream = client.chat().stream(begin()).await.unwrap();
+    let mut conversation = stream.message().conversation_id.clone();
     assert!(matches!(client.chat().stream(begin()).await, Err(Error::Rpc(_))));
     client.chat().cancel_message("m").await.unwrap();
     assert_eq!(soon("the cancel", stream.stopped()).await, Stopped::Cancelled);
     stream.push("whole").await.unwrap();
     assert!(!stream.finish().await.unwrap().value.aborted);
+    // Once it is gone the id is free, and what is still on its way of it is not of the next.
+    let _keeps_listening = client.chat().stream(BeginParams::new(Role::Assistant)).await.unwrap();
+    for _ in 0..20 {
+        let chat = client.chat();
+        chat.delete_conversation(conversation).await.unwrap();
+        let mut stream = chat.stream(begin()).await.unwrap();
+        stream.push("x").await.unwrap();
+        assert!(tokio::time::timeout(Duration::ZERO, stream.stopped()).await.is_err());
+        conversation = stream.message().conversation_id.clone();
+        assert!(!stream.finish().await.unwrap().value.aborted);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

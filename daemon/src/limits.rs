@@ -29,6 +29,10 @@ macro_rules! limits {
 limits! {
     /// Connections at once. One more is answered `busy` and closed.
     connections / "connections": usize = 256,
+    /// Connections that are being answered so. One more is closed without a word.
+    refusals / "refusals": usize = 32,
+    /// How long a connection that is refused may take to show which framing it speaks, so that it is answered in that.
+    refusal_wait / "refusalWaitMs": Duration = Duration::from_millis(500),
     /// Bytes of one message. A longer one is answered `too_large`.
     frame_bytes / "frameBytes": usize = 32 << 20,
     /// Calls of one JSON-RPC batch.
@@ -105,7 +109,7 @@ limits! {
     prune_after / "pruneAfterMs": Duration = Duration::from_secs(600),
     /// New revisions after which it is looked at sooner.
     prune_revisions / "pruneRevisions": u64 = 10_000,
-    /// Rows that one step of pruning deletes.
+    /// Revisions, and stored results, that one step of pruning deletes.
     prune_rows / "pruneRows": u64 = 500,
 }
 

@@ -3,7 +3,7 @@
 use super::params::Fields;
 use super::registry::{Methods, Run};
 use crate::limits::Limits;
-use crate::store::{Failure, WriteFn};
+use crate::store::{Failure, WriteFn, WriteTx};
 use serde_json::value::RawValue;
 use stina_protocol::error::{METHOD_NOT_FOUND, Result as Told};
 use stina_protocol::store::{Step, TransactParams};
@@ -29,7 +29,10 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
         }
         let mut results = String::from("{\"results\":[");
         for (index, step) in steps.into_iter().enumerate() {
-            let value = step(tx).map_err(|f| Failure::Step { index, failure: Box::new(f) })?;
+            let value = step(tx).map_err(|failure| {
+                let failure = Box::new(as_committed(tx, failure));
+                Failure::Step { index, failure }
+            })?;
             if index > 0 {
                 results.push(',');
             }
@@ -38,6 +41,18 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
         results.push_str("]}");
         Ok(results)
     }))
+}
+
+/// *Commit, then tell*: a conflict shows the entity as it is, not as an earlier step of this write, which is now
+/// rolled back, made it.
+fn as_committed(tx: &WriteTx<'_>, failure: Failure) -> Failure {
+    match failure {
+        Failure::Told(Error::Conflict { current: Some(current) }) => {
+            let current = tx.committed(&current).unwrap_or(Some(current));
+            Error::Conflict { current }.into()
+        }
+        other => other,
+    }
 }
 
 fn prepare_step(methods: &Methods, step: &Step) -> Result<WriteFn, Fault> {

@@ -7,7 +7,7 @@ use crate::store::{Failure, WriteFn};
 use serde_json::value::RawValue;
 use stina_protocol::error::{METHOD_NOT_FOUND, Result as Told};
 use stina_protocol::store::{Step, TransactParams};
-use stina_protocol::{Error, Fault};
+use stina_protocol::{Error, Fault, Json};
 
 /// Prepares every step, so that wrong params are told before anything is queued.
 pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits) -> Result<WriteFn, Fault> {
@@ -25,7 +25,8 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
     Ok(Box::new(move |tx| {
         let newest = tx.rev() - 1;
         if if_rev.is_some_and(|rev| rev != newest) {
-            return Err(Error::Conflict { current: Some(serde_json::json!({ "rev": newest })) }.into());
+            let current = Json::of(&serde_json::json!({ "rev": newest }))?;
+            return Err(Error::Conflict { current: Some(current) }.into());
         }
         let mut results = String::from("{\"results\":[");
         for (index, step) in steps.into_iter().enumerate() {

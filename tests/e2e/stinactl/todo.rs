@@ -265,7 +265,7 @@ fn machines_get_what_the_protocol_says() {
 #[test]
 fn mistakes_have_hints_and_exit_codes() {
     let daemon = daemon();
-    add(&daemon, &["x", "--id", "td_x"]);
+    add(&daemon, &["x", "--id", "td_x", "--metadata", r#"{"z": 1.50, "a": 1}"#]);
     for (args, code, said) in [
         (&["add"][..], 2, "TITLE"),
         (&["add", " "], 6, "title: must not be empty"),
@@ -276,7 +276,7 @@ fn mistakes_have_hints_and_exit_codes() {
         (&["edit", "x"], 2, "--title"),
         (&["edit", "x", "--status", "maybe"], 2, "not_started, in_progress, completed or cancelled"),
         (&["edit", "x", "--title", "y", "--if-rev", "7"], 5, "it is now {"),
-        (&["rm", "x", "--if-rev", "7"], 5, "it is now {"),
+        (&["rm", "x", "--if-rev", "7"], 5, r#""metadata":{"z":1.50,"a":1},"#),
         (&["comment", "x", " "], 6, "content: must not be empty"),
         (&["lst"], 2, "'list'"),
     ] {

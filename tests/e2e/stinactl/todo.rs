@@ -67,7 +67,16 @@ fn a_todo_is_made_shown_changed_and_removed() {
     );
     assert_eq!(edited["status"], "in_progress");
     assert!(ok(&daemon, &["todo", "show", "td_milk"]).contains(r#"{"n":1.50}"#));
-    assert_eq!(ok(&daemon, &["todo", "rm", "buy tea"]), "deleted Buy tea and its comment (revision 5)");
+    assert_eq!(
+        ok(&daemon, &["todo", "comment", "td_milk", "a", "slip"]),
+        "commented on Buy tea (revision 5)"
+    );
+    let slip = ctl(&daemon, &["todo", "show", "td_milk", "--json"]).json()[2]["id"].clone();
+    let slip = slip.as_str().unwrap();
+    let said = ok(&daemon, &["todo", "uncomment", slip]);
+    assert_eq!(said, format!("deleted {slip}  a slip (revision 6)"));
+    assert_eq!(ctl(&daemon, &["todo", "uncomment", slip]).code, 4);
+    assert_eq!(ok(&daemon, &["todo", "rm", "buy tea"]), "deleted Buy tea and its comment (revision 7)");
     assert_eq!(ctl(&daemon, &["todo", "show", "td_milk"]).code, 4);
 }
 
@@ -95,6 +104,7 @@ fn each_status_has_a_verb_and_is_not_set_twice() {
 fn a_todo_is_named_by_id_title_or_the_beginning_of_its_id() {
     let daemon = daemon();
     let anna = add(&daemon, &["Call Ånna"]);
+    assert_eq!(ctl(&daemon, &["todo", "rm", "…"]).code, 4, "no text is the beginning of the only id");
     add(&daemon, &["Buy milk", "--id", "m1"]);
     add(&daemon, &["buy MILK", "--id", "m2"]);
     let shown = |typed: &str| ctl(&daemon, &["todo", "show", typed, "--json"]);
@@ -152,6 +162,9 @@ fn lists_are_filtered_and_say_that_they_go_on() {
     assert_eq!(titles(&["--due-before", "2126-01-02"]), "early");
     assert_eq!(titles(&["--due-after", "2126-01-01 9:00"]), "late");
     assert_eq!(titles(&["-n", "2"]), "early late");
+    for (limit, said) in [("2", "… and more: raise --limit to see them\n"), ("4", "")] {
+        assert_eq!(ctl(&daemon, &["todo", "list", "--json", "-n", limit]).err, said);
+    }
     let table = ok(&daemon, &["todo", "list", "--limit", "2"]);
     let rows = rows(&table);
     assert_eq!(rows[0], ["ID", "STATUS", "DUE", "TITLE"]);

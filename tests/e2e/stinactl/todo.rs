@@ -3,6 +3,7 @@
 use super::{Ran, command, ctl, ctl_with, ok};
 use crate::{STINAD, daemon, daemon_at};
 use serde_json::{Value, json};
+use std::fs::File;
 use std::sync::atomic::Ordering;
 use stina_tests::Daemon;
 
@@ -258,6 +259,15 @@ fn a_dash_reads_standard_input() {
         "new"
     );
     assert_eq!(ctl(&daemon, &["todo", "add", "-", "-d", "-"]).code, 2);
+}
+
+#[test]
+fn an_endless_standard_input_is_refused() {
+    let daemon = daemon();
+    let endless = File::open("/dev/zero").unwrap();
+    let output = command(&daemon, &["todo", "add", "-"]).stdin(endless).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), err.contains("too large: the limit is")), (Some(6), true), "{err}");
 }
 
 #[test]

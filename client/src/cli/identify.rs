@@ -111,7 +111,7 @@ pub(super) async fn identify<T: Named>(
             }
         }
     }
-    let failure = Failure::from(Kind::not_found(T::ENTITY, typed));
+    let failure = Failure::from(Kind::not_found(T::ENTITY, shorten(typed, 100)));
     Err(match similar.best() {
         Some(title) => failure.hint(format!("did you mean `{}`?", shorten(&title, 60))),
         None => failure.hint(format!("`stinactl {}` shows all there are", T::LIST)),

@@ -52,8 +52,9 @@ pub enum Error {
     /// `ifRev` did not match.
     #[error("changed since: `ifRev` does not match")]
     Conflict {
-        /// The entity as it is now; null when there is none.
-        current: Option<Value>,
+        /// The entity as it is now, letter for letter; null when there is none.
+        #[serde(deserialize_with = "buffered")]
+        current: Option<Json>,
     },
     /// The `requestId` was used before with another method or other params.
     #[error("this requestId was used for another request")]
@@ -97,6 +98,13 @@ pub enum Error {
     /// A defect of the daemon; the log has more.
     #[error("internal error")]
     Internal,
+}
+
+/// Reads a [`Json`] out of serde's buffer, which has lost the digits of its numbers and the order of its members.
+/// [`Fault`] reads it again out of the text.
+fn buffered<'de, D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Option<Json>, D::Error> {
+    let value = Option::<Value>::deserialize(d)?;
+    value.map(|value| Json::of(&value)).transpose().map_err(serde::de::Error::custom)
 }
 
 fn invalid_message(field: &str, reason: &str) -> String {
@@ -208,10 +216,20 @@ impl Serialize for Fault {
 
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Current {
+            current: Option<Json>,
+        }
         let object = LenientObject::deserialize(deserializer)?;
-        let data = object.data.and_then(|d| serde_json::from_str::<Data>(d.get()).ok());
+        let data = object.data.as_ref().and_then(|d| Some((d, d.to::<Data>().ok()?)));
         Ok(match data {
-            Some(Data { error, index, error_id }) => Self { code: object.code, error, index, error_id },
+            Some((text, Data { mut error, index, error_id })) => {
+                if let Error::Conflict { current } = &mut error {
+                    *current =
+                        text.to().map_err(serde::de::Error::custom).map(|Current { current }| current)?;
+                }
+                Self { code: object.code, error, index, error_id }
+            }
             // A kind of a newer daemon, or an error object of somebody else: keep what people can read.
             None => Self { code: object.code, ..Error::Unsupported { what: object.message }.into() },
         })
@@ -236,7 +254,7 @@ mod tests {
             Error::Invalid { .. } => Some(Error::not_found("todo", "td_1")),
             Error::NotFound { .. } => Some(Error::already_exists("todo", "td_1")),
             Error::AlreadyExists { .. } => {
-                Some(Error::Conflict { current: Some(serde_json::json!({"a": 1})) })
+                Some(Error::Conflict { current: Some(Json::parse(r#"{"b":1.50,"a":1}"#).unwrap()) })
             }
             Error::Conflict { .. } => Some(Error::RequestMismatch),
             Error::RequestMismatch => Some(Error::Compacted { oldest_rev: 7 }),
@@ -266,6 +284,18 @@ mod tests {
             let text = serde_json::to_string(&fault).unwrap();
             assert_eq!(serde_json::from_str::<Fault>(&text).unwrap(), fault, "{text}");
             assert!(codes.insert(fault.code), "code {} is used twice", fault.code);
+        }
+    }
+
+    #[test]
+    fn a_conflict_carries_the_entity_letter_for_letter() {
+        let entity = r#"{"z":12345678901234567890123,"a":1.50}"#;
+        let fault = Fault::from(Error::Conflict { current: Some(Json::parse(entity).unwrap()) });
+        let text = serde_json::to_string(&fault).unwrap();
+        assert!(text.contains(entity), "{text}");
+        match serde_json::from_str::<Fault>(&text).unwrap().error {
+            Error::Conflict { current: Some(current) } => assert_eq!(current.get(), entity),
+            error => panic!("{error:?}"),
         }
     }
 

@@ -337,6 +337,16 @@ mod tests {
         assert!(read(r#"{"id":"td_1","title":null}"#).is_err());
         assert!(read(r#"{"id":"td_1","status":null}"#).is_err());
         assert!(read(r#"{"id":"td_1","metadata":[1]}"#).is_err());
-        assert!(read(r#"{"id":"td_1","dueAt":8640000000000001}"#).is_err());
+    }
+
+    #[test]
+    fn a_time_is_refused_in_words_of_the_protocol() {
+        for due_at in ["8640000000000001", "1.5", "1e3", "\"2026-01-01\"", "true", "[]"] {
+            let read = serde_json::from_str::<ListParams>(&format!(r#"{{"dueBefore":{due_at}}}"#));
+            let reason = read.unwrap_err().to_string();
+            assert!(reason.starts_with("must be whole milliseconds"), "{due_at}: {reason}");
+        }
+        let reason = serde_json::from_str::<ListParams>(r#"{"limit":-1}"#).unwrap_err().to_string();
+        assert!(reason.starts_with("must be a whole number from 1 to 1000"), "{reason}");
     }
 }

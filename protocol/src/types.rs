@@ -92,8 +92,9 @@ impl Default for Limit {
 
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(u64::deserialize(deserializer)?)
-            .ok_or_else(|| serde::de::Error::custom(format_args!("must be from 1 to {}", Self::MAX)))
+        u64::deserialize(deserializer).ok().and_then(Self::new).ok_or_else(|| {
+            serde::de::Error::custom(format_args!("must be a whole number from 1 to {}", Self::MAX))
+        })
     }
 }
 
@@ -146,8 +147,12 @@ impl Millis {
 
 impl<'de> Deserialize<'de> for Millis {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(i64::deserialize(deserializer)?)
-            .ok_or_else(|| serde::de::Error::custom(format_args!("must be within ±{}", Self::MAX)))
+        i64::deserialize(deserializer).ok().and_then(Self::new).ok_or_else(|| {
+            let max = Self::MAX;
+            serde::de::Error::custom(format_args!(
+                "must be whole milliseconds since the Unix epoch, within ±{max}"
+            ))
+        })
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{Client, Limits};
 use clap::{Parser, Subcommand};
 use failure::Failure;
 use output::Output;
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -151,9 +152,20 @@ impl Command {
     }
 }
 
+/// Most bytes that are read from standard input: what is longer fits into no message.
+const MAX_STDIN: u64 = 32 << 20;
+
 /// `argument`, or standard input when it is `-`.
 fn or_stdin(argument: String) -> Result<String, Failure> {
-    if argument == "-" { Ok(std::io::read_to_string(std::io::stdin())?) } else { Ok(argument) }
+    if argument != "-" {
+        return Ok(argument);
+    }
+    let mut text = String::new();
+    std::io::stdin().take(MAX_STDIN + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_STDIN {
+        return Err(stina_protocol::Error::TooLarge { limit: MAX_STDIN }.into());
+    }
+    Ok(text)
 }
 
 /// `argument`, or the text on standard input when it is `-`: without the line break that `echo` and editors add.

@@ -7,7 +7,7 @@ use crate::store::{Failure, WriteFn, WriteTx};
 use serde_json::value::RawValue;
 use stina_protocol::error::{METHOD_NOT_FOUND, Result as Told};
 use stina_protocol::store::{Step, TransactParams};
-use stina_protocol::{Error, Fault};
+use stina_protocol::{Error, Fault, Json};
 
 /// Prepares every step, so that wrong params are told before anything is queued.
 pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits) -> Result<WriteFn, Fault> {
@@ -25,7 +25,8 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
     Ok(Box::new(move |tx| {
         let newest = tx.rev() - 1;
         if if_rev.is_some_and(|rev| rev != newest) {
-            return Err(Error::Conflict { current: Some(serde_json::json!({ "rev": newest })) }.into());
+            let current = Json::of(&serde_json::json!({ "rev": newest }))?;
+            return Err(Error::Conflict { current: Some(current) }.into());
         }
         let mut results = String::from("{\"results\":[");
         for (index, step) in steps.into_iter().enumerate() {
@@ -46,12 +47,11 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
 /// *Commit, then tell*: a conflict shows the entity as it is, not as an earlier step of this write, which is now
 /// rolled back, made it.
 fn as_committed(tx: &WriteTx<'_>, failure: Failure) -> Failure {
-    match failure {
-        Failure::Told(Error::Conflict { current: Some(current) }) => {
-            let current = tx.committed(&current).unwrap_or(Some(current));
-            Error::Conflict { current }.into()
-        }
-        other => other,
+    let Failure::Told(Error::Conflict { current: Some(current) }) = &failure else { return failure };
+    let Some(before) = tx.committed(current.get()) else { return failure };
+    match before.map(|json| Json::stored(json.to_owned())).transpose() {
+        Ok(current) => Error::Conflict { current }.into(),
+        Err(error) => error.into(),
     }
 }
 

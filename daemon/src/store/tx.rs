@@ -195,13 +195,11 @@ impl<'c> WriteTx<'c> {
         Ok(())
     }
 
-    /// What an entity of which this write made `now` was before; `None` when this write has not made it so.
-    pub(crate) fn committed(&self, now: &serde_json::Value) -> Option<Option<serde_json::Value>> {
-        let value = |json: &String| serde_json::from_str::<serde_json::Value>(json).ok();
-        let made =
-            self.changes.iter().rev().find(|c| c.after.as_ref().and_then(value).as_ref() == Some(now))?;
+    /// What an entity of which this write made `now` (JSON) was before; `None` when this write has not made it so.
+    pub(crate) fn committed(&self, now: &str) -> Option<Option<&str>> {
+        let made = self.changes.iter().rev().find(|c| c.after.as_deref() == Some(now))?;
         let first = self.changes.iter().find(|c| c.entity == made.entity && c.id == made.id)?;
-        Some(first.before.as_ref().and_then(value))
+        Some(first.before.as_deref())
     }
 
     /// Calls `f` when the fate of this write is known, on the writer thread: with `true` after its commit and

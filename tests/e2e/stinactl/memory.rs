@@ -70,6 +70,12 @@ fn a_memory_is_searched_for_by_whatever_is_typed() {
         let ids: Vec<String> = ran.json().iter().map(|hit| hit["id"].as_str().unwrap().to_owned()).collect();
         assert_eq!((ran.code, ids.join(" ").as_str()), (0, found), "{words:?}");
     }
+    value(&daemon, &["add", "two", "of a kind"]);
+    value(&daemon, &["add", "two", "of a kind"]);
+    for (limit, found, said) in [("1", 1, "… and more: raise --limit to see them\n"), ("2", 2, "")] {
+        let ran = ctl(&daemon, &["memory", "search", "kind", "--json", "-n", limit]);
+        assert_eq!((ran.json().len(), ran.err.as_str()), (found, said));
+    }
     let table = ok(&daemon, &["memory", "search", "green"]);
     assert!(table.contains("Tea    Anna likes [green] tea"), "{table}");
     for query in ["\"", "*", "a:b", "(", "🙂", "NEAR("] {

@@ -1,11 +1,11 @@
 //! `todo.list`: filters, archive, pages.
 
-use crate::daemon_at;
+use crate::{STINAD, daemon_at};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use stina_tests::Peer;
+use stina_tests::{Daemon, Peer};
 
 fn ids(list: &Value) -> Vec<String> {
     let items = list["value"]["items"].as_array().unwrap().iter();
@@ -90,6 +90,26 @@ fn closed_todos_are_archived_at_the_next_local_midnight() {
     peer.call("todo.addComment", json!({"todoId": "off", "content": "really?"}));
     peer.call("todo.update", json!({"id": "done", "title": "done!"}));
     assert_eq!(list(&mut peer, json!({})), ["begun", "done", "open"]);
+}
+
+#[test]
+fn the_program_takes_midnight_from_its_own_time_zone() {
+    // A zone in which this day began an hour ago, whatever the time here.
+    let now = jiff::Timestamp::now();
+    let east = 3600 - now.as_second().rem_euclid(86_400);
+    let (sign, west) = if east < 0 { ("", -east) } else { ("-", east) };
+    let zone = format!("<LOC>{sign}{:02}:{:02}:{:02}", west / 3600, west / 60 % 60, west % 60);
+    let daemon = Daemon::start_with(STINAD, &[], &[("TZ", &zone)]);
+    let mut peer = daemon.peer();
+    for id in ["yesterday", "today"] {
+        peer.call("todo.create", json!({"id": id, "title": id, "status": "done"}));
+    }
+    let before = |minutes: i64| now.as_millisecond() - minutes * 60_000;
+    let conn = rusqlite::Connection::open(daemon.database()).unwrap();
+    for (id, updated_at) in [("yesterday", before(90)), ("today", before(30))] {
+        conn.execute("UPDATE todos SET updated_at = ? WHERE id = ?", (updated_at, id)).unwrap();
+    }
+    assert_eq!(ids(&peer.call("todo.list", json!({}))), ["today"]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! `todo.list`: the order of todos, filtered and paged, each page at the cost of a page.
+//! `todo.list`: the order of todos, filtered and paged. Each page is at the cost of a page, and of the todos that were
+//! closed today.
 
 use super::archive;
 use super::repository::{self, NO_DUE_DATE};
@@ -43,8 +44,8 @@ pub(super) fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Todo>> {
 /// The ids of todos with one of `statuses` after the place (?1, ?2, ?3), with a `due_order` up to ?4, in order, at
 /// most ?6; closed ones only when they were updated from ?5 on, or `archived` ones are wanted too.
 ///
-/// A branch for each status, so that each walks an index in order and stops: the many that were closed long ago
-/// cost nothing.
+/// A branch for each status, so that each walks an index in order and stops. Those that were closed today are found by
+/// their update and sorted, every time: they are few, and the many that were closed long ago cost nothing.
 fn ids_by_place(statuses: &[Status], archived: bool) -> String {
     let branch = |status: &Status| {
         let (index, recent) = match status.is_closed() && !archived {

@@ -122,7 +122,8 @@ impl<C: Collection> Mirror<C> {
     /// Waits until it is complete up to `rev`: after a write returned that revision, the write is seen. When the
     /// store is restored or reset meanwhile, what was written went with what was replaced, and the wait is over.
     ///
-    /// Revisions that do not concern the collection are heard of within the daemon's `syncedAfterMs`.
+    /// Revisions that do not concern the collection are heard of within the daemon's `syncedAfterMs`. As long as there is
+    /// no daemon this waits for one: where that must not last, put it in a `tokio::time::timeout`. Cancel safe.
     ///
     /// # Errors
     /// Why the mirror has ended.

@@ -132,6 +132,11 @@ where
         }
     }
 
+    /// Id of the history that it is of.
+    pub(crate) fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
     /// The next event. Errors are final. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Event> {
         loop {

@@ -16,8 +16,10 @@ pub(super) struct Driver<C: Collection> {
     shared: Arc<Shared<C>>,
     /// The present entities, while they are being sent; until they are all there, the old ones are shown.
     arriving: Option<Vec<Row<C::Order, C::Item>>>,
-    /// Whether those are of another history than the old ones.
+    /// Whether those are of another history than the old ones, for all that was told.
     other_history: bool,
+    /// The history of the old ones.
+    epoch: Option<String>,
 }
 
 impl<C: Collection> Driver<C> {
@@ -25,7 +27,8 @@ impl<C: Collection> Driver<C> {
         let start = Start { initial: true, ..Start::default() };
         let params = <C::Subscription as Subscribe>::restart(&collection.params(), start);
         let cursor = Cursor::open(client, params).await?;
-        Ok(Self { collection, cursor, shared, arriving: Some(Vec::new()), other_history: false })
+        let arriving = Some(Vec::new());
+        Ok(Self { collection, cursor, shared, arriving, other_history: false, epoch: None })
     }
 
     /// Goes on until the client is closed, or the subscription can't go on.
@@ -72,9 +75,13 @@ impl<C: Collection> Driver<C> {
 
     /// The present entities, as of `rev`, are all there, if they were on their way.
     fn arrived(&mut self, rev: u64) {
-        if let Some(rows) = self.arriving.take() {
-            self.shared.replace(rows, rev, std::mem::take(&mut self.other_history));
-        }
+        let Some(rows) = self.arriving.take() else { return };
+        // Who was away while they were on their way is not told that the history is another: the set just begins anew.
+        let epoch = self.cursor.epoch();
+        let was_told = std::mem::take(&mut self.other_history);
+        let other_history = was_told || self.epoch.as_deref().is_some_and(|before| before != epoch);
+        self.epoch = Some(epoch.to_owned());
+        self.shared.replace(rows, rev, other_history);
     }
 
     fn steps(&self, changes: &[Change]) -> Result<Vec<Step<C::Order, C::Item>>> {

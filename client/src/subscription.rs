@@ -140,6 +140,10 @@ where
     /// The next event. Errors are final. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Event> {
         loop {
+            if self.is_restored {
+                self.learn_epoch().await;
+                self.is_restored = false;
+            }
             if let Some(event) = self.ready.pop_front() {
                 return Ok(event);
             }
@@ -151,9 +155,6 @@ where
             match feed.next().await {
                 Ok(event) => self.take(&event)?,
                 Err(_) => self.feed = None,
-            }
-            if std::mem::take(&mut self.is_restored) {
-                self.learn_epoch().await;
             }
         }
     }

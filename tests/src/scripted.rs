@@ -25,8 +25,7 @@ pub struct Stage<'a> {
 
 impl Stage<'_> {
     fn send(&mut self, message: &Value) {
-        // The client may be gone by now.
-        let _ = self.stream.write_all(format!("{message}\n").as_bytes());
+        self.say(&format!("{message}\n"));
     }
 
     /// Answers with a result.
@@ -46,6 +45,12 @@ impl Stage<'_> {
     pub fn tell(&mut self, subscription: u64, event: Value) {
         let params = json!({"subscription": subscription, "result": event});
         self.send(&json!({"jsonrpc": "2.0", "method": "kv.event", "params": params}));
+    }
+
+    /// Sends text as it is: part of a message, say.
+    pub fn say(&mut self, text: &str) {
+        // The client may be gone by now.
+        let _ = self.stream.write_all(text.as_bytes());
     }
 
     /// From now on `store.hello` answers with this epoch, which is `e` until then.

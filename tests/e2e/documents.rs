@@ -200,6 +200,16 @@ fn the_typescript_types_are_fresh() {
 }
 
 /// All sources of this package's tests.
+#[test]
+fn the_typescript_types_compile() {
+    if there_is("tsc", &["--version"]) {
+        let types = docs().join("stina.d.ts");
+        let mut command = Command::new("tsc");
+        let output = output_within_deadline(command.args(["--strict", "--noEmit"]).arg(types));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
 fn tests_text(folder: &Path) -> String {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries

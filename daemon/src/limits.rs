@@ -73,9 +73,9 @@ limits! {
     cursor_bytes / "cursorBytes": usize = 64 << 10,
     /// Bytes of the present entities that a subscription with `initial` holds in memory; more goes to a temporary file.
     snapshot_bytes / "snapshotBytes": usize = 256 << 10,
-    /// How long a subscription whose filter let revisions pass stays silent before it is told `synced`.
+    /// How long a subscription whose filter lets revisions pass stays silent before it is told `synced`.
     synced_after / "syncedAfterMs": Duration = Duration::from_millis(250),
-    /// Revisions that a filter lets pass before `synced` is told even though more come.
+    /// Revisions that a filter lets pass before `synced` is told at once.
     synced_every / "syncedEvery": u64 = 1000,
     /// Bytes of a chat message.
     message_bytes / "messageBytes": usize = 8 << 20,

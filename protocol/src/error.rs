@@ -5,6 +5,7 @@
 //! it: where the daemon knows more, `data.errorId` names the line in its log.
 
 use crate::Json;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,7 +20,8 @@ pub const METHOD_NOT_FOUND: i32 = -32601;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Every error that the daemon tells a client, by `data.kind`.
-#[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum Error {
     /// The input is wrong; sending it again can't help.
@@ -196,15 +198,38 @@ struct Object {
     data: Option<Data>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What an error says to programs: its kind, the members of that kind, and what the place where it arose adds.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ErrorData")]
 #[serde(rename_all = "camelCase")]
 struct Data {
     #[serde(flatten)]
     error: Error,
+    /// Index of the failing step of a `store.transact`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     index: Option<usize>,
+    /// Id of the line in the daemon's log that says more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error_id: Option<String>,
+}
+
+impl JsonSchema for Fault {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RpcError".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The error object of a reply.",
+            "type": "object",
+            "properties": {
+                "code": { "type": "integer", "description": "JSON-RPC code." },
+                "message": { "type": "string", "description": "What happened, for people." },
+                "data": generator.subschema_for::<Data>(),
+            },
+            "required": ["code", "message", "data"],
+        })
+    }
 }
 
 impl Serialize for Fault {

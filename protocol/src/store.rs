@@ -183,6 +183,9 @@ pub struct LogRevision {
     /// Why everything read before it is void: another process wrote, or the store was restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<crate::event::ResetReason>,
+    /// Whether `before` and `after` are left out of its changes: together they are more than the limit `frameBytes`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub omitted: bool,
     /// What changed, in order.
     pub changes: Vec<LogChange>,
 }
@@ -198,9 +201,9 @@ pub struct LogChange {
     pub op: Op,
     /// Its id.
     pub id: String,
-    /// The entity before; null when it is new.
+    /// The entity before; null when it is new, or left out.
     pub before: Option<Json>,
-    /// The entity after; null when it is gone.
+    /// The entity after; null when it is gone, or left out.
     pub after: Option<Json>,
 }
 

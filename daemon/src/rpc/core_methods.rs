@@ -3,7 +3,7 @@
 use super::feed::{Feed, Initial};
 use super::openrpc;
 use super::registry::{Call, Methods, Module, Registry, Run};
-use crate::store::{LiveChange, ReadTx, Result, oldest_rev, read_since};
+use crate::store::{LiveChange, ReadTx, Result, View, oldest_rev, read_since};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stina_protocol::store::{
@@ -27,10 +27,10 @@ pub(super) fn register(registry: &mut Registry, modules: &[Module]) {
     registry.call::<Clients, _>(|call, NoParams {}| async move {
         Ok(ClientList { clients: call.peers.states(call.store.head()) })
     });
-    let known = modules.to_vec();
+    let (known, frame_bytes) = (modules.to_vec(), registry.limits().frame_bytes);
     registry.scan::<GetChanges>(move |tx, params| {
         check_modules(&known, params.modules.as_deref())?;
-        changes(tx, params)
+        changes(tx, frame_bytes, params)
     });
     registry.call::<GetResult, _>(|call, ResultParams { request_id }| async move {
         let id = request_id.clone();
@@ -125,10 +125,10 @@ fn counts(tx: &ReadTx<'_>, methods: &Methods) -> Result<BTreeMap<String, u64>> {
     Ok(counts)
 }
 
-/// Bytes of values that one page of `store.changes` holds, one revision over.
+/// Bytes of values that one page of `store.changes` holds, one revision over; of that, no more than a frame holds.
 const CHANGES_PAGE: usize = 4 << 20;
 
-fn changes(tx: &ReadTx<'_>, params: ChangesParams) -> Result<ChangePage> {
+fn changes(tx: &ReadTx<'_>, frame_bytes: usize, params: ChangesParams) -> Result<ChangePage> {
     let oldest = oldest_rev(tx)?;
     if params.since > tx.rev() {
         return Err(Error::invalid("since", format!("the newest revision is {}", tx.rev())).into());
@@ -136,7 +136,8 @@ fn changes(tx: &ReadTx<'_>, params: ChangesParams) -> Result<ChangePage> {
     if oldest > params.since + 1 {
         return Err(Error::Compacted { oldest_rev: oldest }.into());
     }
-    let revisions = read_since(tx, params.since, params.limit.get(), CHANGES_PAGE, true)?;
+    let view = View::Full(frame_bytes);
+    let revisions = read_since(tx, params.since, params.limit.get(), CHANGES_PAGE, view)?;
     let next = revisions.last().map(|r| r.rev).filter(|rev| *rev < tx.rev());
     let wanted = |module: &str| params.modules.as_ref().is_none_or(|names| names.iter().any(|n| n == module));
     let mut items = Vec::with_capacity(revisions.len());
@@ -145,7 +146,9 @@ fn changes(tx: &ReadTx<'_>, params: ChangesParams) -> Result<ChangePage> {
         let changes = changes.collect::<Result<Vec<_>>>()?;
         if !changes.is_empty() || revision.reset.is_some() {
             let (at, origin, reset) = (revision.at, revision.origin.clone(), revision.reset);
-            items.push(LogRevision { rev: revision.rev, at, origin, reset, changes });
+            // A change has an entity before or after it, or both.
+            let omitted = changes.iter().any(|change| change.before.is_none() && change.after.is_none());
+            items.push(LogRevision { rev: revision.rev, at, origin, reset, omitted, changes });
         }
     }
     Ok(ChangePage { items, next })

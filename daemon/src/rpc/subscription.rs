@@ -6,7 +6,7 @@ use super::feed::{Feed, Initial, OpenStreams, Outline};
 use super::peers::Progress;
 use super::registry::Opening;
 use super::spool::{Chunks, Spool};
-use crate::store::{Item, Joined, Result, Revision, Store, oldest_rev, read_since};
+use crate::store::{Item, Joined, LiveChange, Result, Revision, Store, View, oldest_rev, read_since};
 use futures_util::Stream;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -164,17 +164,20 @@ impl Subscription {
         let budget = self.store.config().limits.cursor_bytes;
         match self.store.hub.join(self.passed, budget) {
             Joined::Live => self.go_live(),
-            Joined::More(revisions) => self.take_in(revisions),
+            Joined::More(revisions) => self.take_in(revisions, false),
             Joined::Behind => {
-                let since = self.passed;
-                let (oldest, revisions) = self
-                    .store
-                    .scan(move |tx| Ok((oldest_rev(tx)?, read_since(tx, since, 256, budget, false)?)))
-                    .await?;
+                let (since, feed) = (self.passed, Arc::clone(&self.feed));
+                let read = self.store.scan(move |tx| {
+                    // Here, so that no more is held than is told.
+                    let wants = |change: &LiveChange| feed.wants(change);
+                    let revisions = read_since(tx, since, 256, budget, View::Wanted(&wants))?;
+                    Ok((oldest_rev(tx)?, revisions))
+                });
+                let (oldest, revisions) = read.await?;
                 if oldest > since + 1 {
                     self.reset(ResetReason::Compacted, self.store.head());
                 } else {
-                    self.take_in(revisions);
+                    self.take_in(revisions, true);
                 }
             }
         }
@@ -194,12 +197,12 @@ impl Subscription {
         self.state = State::Live(from.next);
     }
 
-    fn take_in(&mut self, revisions: Vec<Arc<Revision>>) {
+    fn take_in(&mut self, revisions: Vec<Arc<Revision>>, is_filtered: bool) {
         for revision in revisions {
             if let Some(reason) = revision.reset {
                 return self.reset(reason, revision.rev);
             }
-            self.say_revision(&revision);
+            self.say_revision(&revision, is_filtered);
         }
     }
 
@@ -220,7 +223,7 @@ impl Subscription {
                     self.state = State::Replay;
                     return;
                 }
-                Item::Revision(revision) => self.say_revision(&revision),
+                Item::Revision(revision) => self.say_revision(&revision, false),
                 Item::Transient(transient) if self.feed.wants_transient(&transient) => {
                     self.ready.push_back(transient.json.clone());
                 }
@@ -271,9 +274,9 @@ impl Subscription {
         self.ready.extend(serde_json::to_string(event));
     }
 
-    fn say_revision(&mut self, revision: &Revision) {
+    fn say_revision(&mut self, revision: &Revision, is_filtered: bool) {
         self.passed = revision.rev;
-        let mut wanted = revision.changes.iter().filter(|c| self.feed.wants(c)).peekable();
+        let mut wanted = revision.changes.iter().filter(|c| is_filtered || self.feed.wants(c)).peekable();
         if wanted.peek().is_none() {
             self.silent_since.get_or_insert_with(Instant::now);
             return;

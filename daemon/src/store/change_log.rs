@@ -75,23 +75,29 @@ fn op_name(op: Op) -> &'static str {
     }
 }
 
+/// What is read of the log.
+pub(crate) enum View<'f> {
+    /// Every change, with the entity before and after it; neither in a revision where they are more bytes than this.
+    Full(usize),
+    /// The changes that this lets pass, as subscribers are told them: the entity before a delete is for the filter only.
+    Wanted(&'f dyn Fn(&LiveChange) -> bool),
+}
+
 /// Revisions after `since`, oldest first: at most `max_revisions`, and no more once `max_bytes` are reached.
-///
-/// With `full`, changes have their `before` too; else only deletes have, for filters.
 pub(crate) fn read_since(
     tx: &ReadTx<'_>,
     since: u64,
     max_revisions: usize,
     max_bytes: usize,
-    full: bool,
+    view: View<'_>,
 ) -> Result<Vec<Arc<Revision>>> {
     let mut statement = tx.statement(
         "SELECT rev, at, module, entity, id, op, iif(?2 OR op = 'delete', before, NULL), after, client, request_id
          FROM core_changes WHERE rev > ?1 ORDER BY rev, idx",
     )?;
-    let mut rows = statement.query(params![since, full])?;
+    let mut rows = statement.query(params![since, matches!(view, View::Full(_))])?;
     let mut revisions: Vec<Revision> = Vec::new();
-    let mut bytes = 0;
+    let (mut bytes, mut in_revision) = (0, 0);
     while let Some(row) = rows.next()? {
         let rev = row.get(0)?;
         if revisions.last().is_none_or(|r| r.rev != rev) {
@@ -99,20 +105,33 @@ pub(crate) fn read_since(
                 break;
             }
             revisions.push(revision(rev, row)?);
+            in_revision = 0;
         }
         let op = row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?;
-        if let (Some(last), "put" | "delete") = (revisions.last_mut(), op) {
-            let op = if op == "put" { Op::Put } else { Op::Delete };
-            let change = LiveChange::new(
-                row.get::<_, String>(2)?.into(),
-                row.get::<_, String>(3)?.into(),
-                row.get(4)?,
-                op,
-                row.get(6)?,
-                row.get(7)?,
-            );
-            bytes += change.bytes();
-            last.changes.push(change);
+        let (Some(last), "put" | "delete") = (revisions.last_mut(), op) else { continue };
+        let op = if op == "put" { Op::Put } else { Op::Delete };
+        let is_over = matches!(view, View::Full(most) if in_revision > most);
+        let mut change = LiveChange::new(
+            row.get::<_, String>(2)?.into(),
+            row.get::<_, String>(3)?.into(),
+            row.get(4)?,
+            op,
+            if is_over { None } else { row.get(6)? },
+            if is_over { None } else { row.get(7)? },
+        );
+        bytes += change.bytes();
+        in_revision += change.bytes();
+        match view {
+            View::Full(most) if in_revision > most && !is_over => {
+                last.changes.push(change);
+                last.changes.iter_mut().for_each(LiveChange::drop_values);
+            }
+            View::Full(_) => last.changes.push(change),
+            View::Wanted(wants) if wants(&change) => {
+                change.before = None;
+                last.changes.push(change);
+            }
+            View::Wanted(_) => {}
         }
     }
     Ok(revisions.into_iter().map(Arc::new).collect())

@@ -82,6 +82,12 @@ impl LiveChange {
         self.after().or(self.before.as_deref())
     }
 
+    /// Forgets the entity before and after the change.
+    pub(super) fn drop_values(&mut self) {
+        let (module, entity, id) = (self.module.clone(), self.entity.clone(), std::mem::take(&mut self.id));
+        *self = Self::new(module, entity, id, self.op, None, None);
+    }
+
     /// The change as a notification shows it.
     pub fn json(&self) -> &str {
         &self.json

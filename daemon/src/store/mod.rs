@@ -25,7 +25,7 @@ pub use migrate::{Migration, ModuleSchema};
 pub use queue::{Done, WriteFn};
 pub use tx::{Author, Caller, Entity, ReadTx, WriteTx};
 
-pub(crate) use change_log::{oldest_rev, read_since};
+pub(crate) use change_log::{View, oldest_rev, read_since};
 pub(crate) use hub::{Hub, Item, Joined};
 pub(crate) use idempotency::{Fingerprint, Once, find as find_result};
 pub(crate) use migrate::versions as schema_versions;

@@ -114,7 +114,8 @@ pub struct Interaction {
     pub created_at: i64,
     /// Revision that last changed it.
     pub rev: u64,
-    /// Its messages in order; absent where interactions are told as changes.
+    /// Its messages in order; absent where interactions are told as changes, and in lists where they are more than
+    /// the limit `frameBytes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<Vec<Message>>,
 }

@@ -51,7 +51,7 @@ crate::methods! {
     ListMessages = "chat.listMessages": Read(ListMessagesParams) -> Page<Message>;
     /// Interactions of a conversation with their messages, oldest first: the newest, or those next to a cursor.
     ListInteractions = "chat.listInteractions": Read(ListInteractionsParams) -> Page<Interaction>;
-    /// An interaction with its messages.
+    /// An interaction with its messages; `too_large` when those are more than the limit `frameBytes`.
     GetInteraction = "chat.getInteraction": Read(GetInteractionParams) -> Interaction;
     /// Marks an interaction and its messages as aborted; messages still being written are asked to end.
     AbortInteraction = "chat.abortInteraction": Write(ChangeInteractionParams) -> Interaction;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Params of [`ListMessages`](super::ListMessages).
 ///
-/// Without `before` and `after`: the newest messages. Either is a `next` of an earlier page or the id of a message.
+/// Without `before` and `after`: the newest messages. Either is a `next` of an earlier page, which goes on in its own
+/// conversation whichever is current by then, or the id of a message.
 /// `next` goes on towards older messages, with `after` towards newer ones. A page also ends once it has 4 MiB.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -29,7 +30,8 @@ pub struct ListMessagesParams {
 
 /// Params of [`ListInteractions`](super::ListInteractions).
 ///
-/// Pages are as of [`ListMessagesParams`], with ids of interactions. An interaction is never split, however large.
+/// Pages are as of [`ListMessagesParams`], with ids of interactions. An interaction is never split; one whose messages
+/// are more than the limit `frameBytes` comes without them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListInteractionsParams {

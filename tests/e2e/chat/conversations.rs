@@ -3,8 +3,10 @@
 use super::{append, members, told};
 use crate::daemon;
 use serde_json::{Value, json};
-use stina_tests::Framing;
 use stina_tests::cases::{err, ok, run};
+use stina_tests::in_process::Setup;
+use stina_tests::{Framing, InProcess};
+use stinad::limits::Limits;
 
 const CURRENT: &str = "put chat.currentConversation";
 
@@ -209,4 +211,39 @@ fn a_transaction_of_several_chat_methods_is_one_notification() {
     assert_eq!((error["kind"].as_str(), error["index"].as_u64()), (Some("already_exists"), Some(1)));
     assert_eq!(peer.call("chat.countMessages", json!({}))["value"], 2);
     assert_eq!(watcher.drain(), [] as [Value; 0]);
+}
+
+#[test]
+fn a_delete_of_more_than_a_frame_is_told_and_read_all_the_same() {
+    let limits = Limits { frame_bytes: 8192, ..Limits::default() };
+    let daemon = InProcess::start(Setup { limits, ..Setup::default() });
+    let mut peer = daemon.peer();
+    peer.call("chat.startConversation", json!({"id": "large"}));
+    for id in ["m1", "m2", "m3"] {
+        append(&mut peer, json!({"id": id, "interactionId": "i", "content": "x".repeat(5000)}));
+    }
+    let mut watchers = [json!({}), json!({"conversationId": "large"})].map(|params| {
+        let mut watcher = daemon.peer();
+        watcher.call("chat.subscribe", params);
+        watcher.drain();
+        watcher
+    });
+    let rev = peer.call("chat.deleteConversation", json!({"id": "large"}))["rev"].as_u64().unwrap();
+    peer.call("chat.ensureCurrent", json!({}));
+    let deleted = ["delete m1", "delete m2", "delete m3", "delete i", "delete large"];
+    let mut late = daemon.peer();
+    late.call("chat.subscribe", json!({"conversationId": "large", "since": rev - 1}));
+    for watcher in watchers.iter_mut().chain([&mut late]) {
+        let told = told(&watcher.drain());
+        assert_eq!(told[..5], deleted, "{told:?}");
+    }
+    let page = &peer.call("store.changes", json!({"since": rev - 2}))["value"];
+    let [append, delete, start] = page["items"].as_array().unwrap().as_slice() else { panic!("{page}") };
+    assert_eq!(append["changes"][1]["after"]["id"], "m3");
+    assert_eq!((&delete["rev"], &delete["omitted"]), (&json!(rev), &json!(true)));
+    let changes = delete["changes"].as_array().unwrap();
+    assert!(changes.iter().all(|change| change["before"].is_null() && change["after"].is_null()));
+    let ids: Vec<&str> = changes.iter().map(|change| change["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["m1", "m2", "m3", "i", "large", "chat.currentConversation"]);
+    assert!(start["omitted"].is_null() && !start["changes"][0]["after"].is_null());
 }

@@ -144,6 +144,26 @@ fn an_aborted_interaction_asks_the_owners_of_its_messages_to_end_them() {
 }
 
 #[test]
+fn a_message_begun_and_aborted_in_one_transaction_is_ended_all_the_same() {
+    let daemon = waiting(50);
+    let mut owner = daemon.peer();
+    owner.call("chat.subscribe", json!({}));
+    let begin = json!({"role": "assistant", "id": "m", "interactionId": "i"});
+    let ops = json!([
+        {"method": "chat.beginMessage", "params": begin},
+        {"method": "chat.abortInteraction", "params": {"id": "i"}},
+    ]);
+    for round in 0..20 {
+        owner.call("store.transact", json!({"ops": ops}));
+        // Its beginning is told before anybody is asked to end it.
+        let events = owner.events_until(|event| event["type"] == "cancel");
+        assert!(told(&events).contains(&"put m".to_owned()), "round {round}: {events:?}");
+        owner.events_until(|e| told(std::slice::from_ref(e)).contains(&"put m".to_owned()));
+        owner.call("chat.deleteInteraction", json!({"id": "i"}));
+    }
+}
+
+#[test]
 fn what_is_deleted_is_no_longer_written() {
     let daemon = daemon();
     let mut owner = daemon.peer();

@@ -3,7 +3,9 @@
 use super::{append, members};
 use crate::daemon;
 use serde_json::{Value, json};
-use stina_tests::Peer;
+use stina_tests::in_process::Setup;
+use stina_tests::{InProcess, Peer};
+use stinad::limits::Limits;
 
 /// Messages `m000`… of 20 in one conversation, two in each interaction.
 fn fill(peer: &mut Peer, count: usize) {
@@ -70,6 +72,33 @@ fn an_id_of_another_conversation_is_no_cursor() {
 }
 
 #[test]
+fn a_cursor_goes_on_in_its_conversation_and_in_no_other() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    fill(&mut peer, 8);
+    for (method, newest, older) in
+        [("chat.listMessages", "m006", ["m004", "m005"]), ("chat.listInteractions", "i002", ["i000", "i001"])]
+    {
+        let next = peer.call(method, json!({"conversationId": "c", "limit": 2}))["value"].take();
+        assert_eq!(members(&next, "id")[0], newest);
+        // Somebody makes another conversation current, between one page and the next.
+        peer.call("chat.startConversation", json!({"id": "other"}));
+        append(&mut peer, json!({"createdAt": 0}));
+        let page = peer.call(method, json!({"limit": 2, "before": next["next"]}));
+        assert_eq!(members(&page["value"], "id"), older);
+        let mixed = json!({"conversationId": "other", "before": next["next"]});
+        let error = peer.fail(method, mixed);
+        assert_eq!((&error["kind"], &error["field"]), (&json!("invalid"), &json!("before")));
+        peer.call("chat.deleteConversation", json!({"id": "other"}));
+        let gone = json!({"conversationId": "gone"});
+        assert_eq!(peer.fail(method, gone)["kind"], "not_found");
+    }
+    let next = peer.call("chat.listMessages", json!({"limit": 2}))["value"]["next"].take();
+    peer.call("chat.deleteConversation", json!({"id": "c"}));
+    assert_eq!(peer.fail("chat.listMessages", json!({"before": next}))["entity"], "conversation");
+}
+
+#[test]
 fn pages_stay_right_while_messages_come_and_go() {
     let daemon = daemon();
     let mut peer = daemon.peer();
@@ -120,6 +149,26 @@ fn a_page_ends_once_it_is_large() {
         let newer = peer.call(method, json!({"after": rest["items"][0]["id"]}))["value"].take();
         assert_eq!(newer["items"].as_array().unwrap().len(), 4);
     }
+}
+
+#[test]
+fn an_interaction_that_no_frame_holds_is_listed_without_its_messages() {
+    let limits = Limits { frame_bytes: 4096, ..Limits::default() };
+    let daemon = InProcess::start(Setup { limits, ..Setup::default() });
+    let mut peer = daemon.peer();
+    for (interaction, count) in [("small", 1), ("just", 2), ("large", 3)] {
+        for _ in 0..count {
+            append(&mut peer, json!({"interactionId": interaction, "content": "x".repeat(3000)}));
+        }
+    }
+    let page = peer.call("chat.listInteractions", json!({}))["value"].take();
+    assert_eq!(members(&page, "id"), ["small", "just", "large"]);
+    let counts: Vec<Option<usize>> =
+        (0..3).map(|i| page["items"][i]["messages"].as_array().map(Vec::len)).collect();
+    assert_eq!(counts, [Some(1), Some(2), None]);
+    assert_eq!(peer.call("chat.getInteraction", json!({"id": "just"}))["value"], page["items"][1]);
+    let error = peer.fail("chat.getInteraction", json!({"id": "large"}));
+    assert_eq!(error, json!({"kind": "too_large", "limit": 4096}));
 }
 
 #[test]

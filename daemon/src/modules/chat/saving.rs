@@ -56,7 +56,8 @@ impl Streams {
                 bytes if bytes >= self.limits.save_bytes => since,
                 _ => since + self.limits.save_after,
             });
-            save.into_iter().chain(stream.abort_at)
+            // Still wanted: what began it is not told yet. It is when a write that comes after it is answered.
+            save.into_iter().chain(stream.abort_at).chain(stream.cancel_wanted.then(Instant::now))
         });
         dues.min()
     }

@@ -131,8 +131,14 @@ impl Streams {
         let mut open = self.open();
         let Open { by_message, bytes } = &mut *open;
         let stream = by_message.get_mut(delta.message_id.as_str())?;
-        if stream.owner != peer || stream.ending || store.head() < stream.begun {
+        if stream.owner != peer {
             return None;
+        }
+        if stream.ending {
+            return Some(Err(Error::invalid("messageId", "it is being ended").into()));
+        }
+        if store.head() < stream.begun {
+            return Some(Err(Error::invalid("messageId", "await the answer to its beginning first").into()));
         }
         let offset = stream.text.len();
         let new = match stream.new_part(delta.offset, &delta.text) {
@@ -205,18 +211,23 @@ impl Streams {
         true
     }
 
+    /// Has a stream cancelled as soon as what began it was told. Answers whether there is such a stream.
+    pub(super) fn cancel_soon(&self, message: &str) -> bool {
+        let mut open = self.open();
+        let Some(stream) = open.by_message.get_mut(message) else { return false };
+        stream.cancel_wanted = true;
+        drop(open);
+        self.wake.notify_one();
+        true
+    }
+
     /// Cancels these messages once this write is committed.
     pub(super) fn cancel_with(self: &Arc<Self>, tx: &mut WriteTx<'_>, messages: Vec<String>) {
         let streams = Arc::clone(self);
         tx.on_end(move |committed| {
-            let mut open = streams.open();
             for message in messages.iter().filter(|_| committed) {
-                if let Some(stream) = open.by_message.get_mut(message) {
-                    stream.cancel_wanted = true;
-                }
+                streams.cancel_soon(message);
             }
-            drop(open);
-            streams.wake.notify_one();
         });
     }
 

@@ -1,5 +1,6 @@
 //! Reading messages and interactions, in windows.
 
+use crate::limits::Limits;
 use crate::modules::chat::repository::messages::Scope;
 use crate::modules::chat::repository::{
     Direction, Position, conversations, current, interactions, messages, search as index,
@@ -9,6 +10,7 @@ use crate::modules::text_search::Query;
 use crate::rpc::Registry;
 use crate::store::{ReadTx, Result};
 use serde::Serialize;
+use std::sync::Arc;
 use stina_protocol::chat::{
     CountMessages, CountParams, GetInteraction, GetInteractionParams, Hit, Interaction, ListInteractions,
     ListInteractionsParams, ListMessages, ListMessagesParams, Message, Search, SearchParams,
@@ -18,46 +20,63 @@ use stina_protocol::{EntityId, Error, Method, Page};
 
 pub(super) fn register(registry: &mut Registry) {
     registry.scan::<ListMessages>(list_messages);
-    registry.scan::<ListInteractions>(list_interactions);
-    registry.scan::<GetInteraction>(get_interaction);
+    let limits = Arc::clone(registry.limits());
+    registry.scan::<ListInteractions>(move |tx, p| list_interactions(tx, &limits, p));
+    let limits = Arc::clone(registry.limits());
+    registry.scan::<GetInteraction>(move |tx, p| get_interaction(tx, &limits, &p));
     registry.read::<CountMessages>(count);
     registry.scan::<Search>(search);
 }
 
-/// A part of an order: begun at its newest end or at a cursor, bounded as a page.
+/// A part of the order of what is in a conversation: begun at its newest end or at a cursor, bounded as a page.
 struct Window<T> {
+    /// `None` when none was asked for and there is no current one.
+    conversation: Option<String>,
     direction: Direction,
     from: Option<Position>,
     page: PageBuilder<T>,
 }
 
+/// Where a page of a list ended. It names the conversation: the current one may be another by the next page.
+type Cursor = (String, Position);
+
 impl<T: Serialize> Window<T> {
-    /// The window that params of `list` (the method's name) ask for; `find` tells the position of an entity of
-    /// this conversation by its id.
+    /// The window that params of `list` (the method's name) ask for; `find` tells where an entity is by its id.
     fn new(
+        tx: &ReadTx<'_>,
         list: &str,
-        before: Option<&str>,
-        after: Option<&str>,
+        conversation: Option<&EntityId>,
+        (before, after): (Option<&str>, Option<&str>),
         limit: Limit,
-        find: impl FnOnce(&str) -> Result<Option<Position>>,
+        find: impl FnOnce(&str) -> Result<Option<Cursor>>,
     ) -> Result<Self> {
         let (direction, field, cursor) = match (before, after) {
             (Some(_), Some(_)) => return Err(Error::invalid("after", "`before` is given already").into()),
             (before, None) => (Direction::Older, "before", before),
             (None, after) => (Direction::Newer, "after", after),
         };
-        let from = match page::after(list, cursor) {
-            Ok(from) => from,
-            Err(_) => Some(cursor.map_or(Ok(None), find)?.ok_or_else(|| {
-                Error::invalid(field, "neither a cursor nor an id of what is in this conversation")
-            })?),
+        let (place, is_cursor) = match page::after::<Cursor>(list, cursor) {
+            Ok(place) => (place, true),
+            Err(_) => (cursor.map_or(Ok(None), find)?, false),
         };
-        Ok(Self { direction, from, page: PageBuilder::new(limit.get()) })
+        let conversation = match (conversation, &place) {
+            (None, Some((of, _))) if is_cursor => Some(conversations::require(tx, of)?.id),
+            (asked, _) => conversation_or_current(tx, asked)?,
+        };
+        let from = match (cursor, place) {
+            (None, _) => None,
+            (Some(_), Some((of, position))) if Some(&of) == conversation.as_ref() => Some(position),
+            _ => {
+                let reason = "neither a cursor nor an id of what is in this conversation";
+                return Err(Error::invalid(field, reason).into());
+            }
+        };
+        Ok(Self { conversation, direction, from, page: PageBuilder::new(limit.get()) })
     }
 
     /// The page, oldest first.
-    fn finish(self, list: &str, position: impl FnOnce(&T) -> Position) -> Result<Page<T>> {
-        let mut page = self.page.finish(list, position)?;
+    fn finish(self, list: &str, place: impl FnOnce(&T) -> Cursor) -> Result<Page<T>> {
+        let mut page = self.page.finish(list, place)?;
         if self.direction == Direction::Older {
             page.items.reverse();
         }
@@ -66,7 +85,7 @@ impl<T: Serialize> Window<T> {
 }
 
 /// The conversation that is asked for, or the current one; `None` when there is none.
-fn conversation(tx: &ReadTx<'_>, id: Option<&EntityId>) -> Result<Option<String>> {
+fn conversation_or_current(tx: &ReadTx<'_>, id: Option<&EntityId>) -> Result<Option<String>> {
     let conversation = match id {
         Some(id) => Some(conversations::require(tx, id.as_str())?),
         None => current::get(tx)?,
@@ -74,56 +93,76 @@ fn conversation(tx: &ReadTx<'_>, id: Option<&EntityId>) -> Result<Option<String>
     Ok(conversation.map(|conversation| conversation.id))
 }
 
+fn place_of_message(message: &Message) -> Cursor {
+    (message.conversation_id.clone(), messages::position(message))
+}
+
+fn place_of_interaction(interaction: &Interaction) -> Cursor {
+    (interaction.conversation_id.clone(), interactions::position(interaction))
+}
+
 fn list_messages(tx: &ReadTx<'_>, params: ListMessagesParams) -> Result<Page<Message>> {
     const LIST: &str = ListMessages::NAME;
-    let conversation = conversation(tx, params.conversation_id.as_ref())?;
-    let (before, after) = (params.before.as_deref(), params.after.as_deref());
-    let mut window = Window::new(LIST, before, after, params.limit, |id| {
-        let message = messages::get(tx, id)?.filter(|m| Some(&m.conversation_id) == conversation.as_ref());
-        Ok(message.as_ref().map(messages::position))
+    let ListMessagesParams { conversation_id, before, after, limit } = params;
+    let cursors = (before.as_deref(), after.as_deref());
+    let mut window = Window::new(tx, LIST, conversation_id.as_ref(), cursors, limit, |id| {
+        Ok(messages::get(tx, id)?.as_ref().map(place_of_message))
     })?;
-    if let Some(id) = &conversation {
+    if let Some(id) = &window.conversation {
         messages::walk(tx, Scope::Conversation(id), window.from, window.direction, |message| {
             window.page.push(message)
         })?;
     }
-    window.finish(LIST, messages::position)
+    window.finish(LIST, place_of_message)
 }
 
-fn list_interactions(tx: &ReadTx<'_>, params: ListInteractionsParams) -> Result<Page<Interaction>> {
+fn list_interactions(
+    tx: &ReadTx<'_>,
+    limits: &Limits,
+    params: ListInteractionsParams,
+) -> Result<Page<Interaction>> {
     const LIST: &str = ListInteractions::NAME;
-    let conversation = conversation(tx, params.conversation_id.as_ref())?;
-    let (before, after) = (params.before.as_deref(), params.after.as_deref());
-    let mut window = Window::new(LIST, before, after, params.limit, |id| {
-        let found = interactions::get(tx, id)?;
-        let found = found.filter(|i| Some(&i.conversation_id) == conversation.as_ref());
-        Ok(found.as_ref().map(interactions::position))
+    let ListInteractionsParams { conversation_id, before, after, limit } = params;
+    let cursors = (before.as_deref(), after.as_deref());
+    let mut window = Window::new(tx, LIST, conversation_id.as_ref(), cursors, limit, |id| {
+        Ok(interactions::get(tx, id)?.as_ref().map(place_of_interaction))
     })?;
-    if let Some(id) = &conversation {
+    if let Some(id) = &window.conversation {
         interactions::walk(tx, id, window.from, window.direction, |interaction| {
             // One that has no room any more is not looked into.
-            let whole = !window.page.is_full();
-            window.page.push(if whole { with_messages(tx, interaction)? } else { interaction })
+            let messages = match window.page.is_full() {
+                true => None,
+                false => messages_of(tx, limits, &interaction.id)?,
+            };
+            window.page.push(Interaction { messages, ..interaction })
         })?;
     }
-    window.finish(LIST, interactions::position)
+    window.finish(LIST, place_of_interaction)
 }
 
-fn get_interaction(tx: &ReadTx<'_>, params: GetInteractionParams) -> Result<Interaction> {
-    with_messages(tx, interactions::require(tx, params.id.as_str())?)
-}
-
-fn with_messages(tx: &ReadTx<'_>, interaction: Interaction) -> Result<Interaction> {
-    let mut all = Vec::new();
-    messages::walk(tx, Scope::Interaction(&interaction.id), None, Direction::Newer, |message| {
-        all.push(message);
-        Ok(true)
-    })?;
+fn get_interaction(tx: &ReadTx<'_>, limits: &Limits, params: &GetInteractionParams) -> Result<Interaction> {
+    let interaction = interactions::require(tx, params.id.as_str())?;
+    let messages = messages_of(tx, limits, &interaction.id)?;
+    let all = messages.ok_or(Error::TooLarge { limit: limits.frame_bytes as u64 })?;
     Ok(Interaction { messages: Some(all), ..interaction })
 }
 
+/// The messages of an interaction; `None` when they are more than a frame holds, one message over.
+fn messages_of(tx: &ReadTx<'_>, limits: &Limits, interaction: &str) -> Result<Option<Vec<Message>>> {
+    let (mut all, mut bytes, mut is_whole) = (Vec::new(), 0, true);
+    messages::walk(tx, Scope::Interaction(interaction), None, Direction::Newer, |message| {
+        is_whole = bytes < limits.frame_bytes;
+        bytes += message.content.len() + message.metadata.get().len();
+        if is_whole {
+            all.push(message);
+        }
+        Ok(is_whole)
+    })?;
+    Ok(is_whole.then_some(all))
+}
+
 fn count(tx: &ReadTx<'_>, params: CountParams) -> Result<u64> {
-    match conversation(tx, params.conversation_id.as_ref())? {
+    match conversation_or_current(tx, params.conversation_id.as_ref())? {
         Some(id) => conversations::count_messages(tx, &id),
         None => Ok(0),
     }

@@ -35,11 +35,16 @@ pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
     let asked = Arc::clone(streams);
     registry.call::<CancelMessage, _>(move |call, params| {
         let cancelled = asked.cancel(&call.store, params.message_id.as_str());
+        let streams = Arc::clone(&asked);
         async move {
-            if !cancelled {
-                call.store.scan(move |tx| messages::require(tx, params.message_id.as_str())).await?;
+            if cancelled {
+                return Ok(Cancelled { cancelled });
             }
-            Ok(Cancelled { cancelled })
+            let message =
+                call.store.scan(move |tx| messages::require(tx, params.message_id.as_str())).await?;
+            // Committed, and not told yet.
+            let begun = message.state == MessageState::Streaming;
+            Ok(Cancelled { cancelled: begun && streams.cancel_soon(&message.id) })
         }
     });
 }

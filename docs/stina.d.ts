@@ -190,7 +190,7 @@ export type ErrorData = ({
   id: string;
   kind: "already_exists";
 } | {
-  /** The entity as it is now; null when there is none. */
+  /** The entity as it is now, letter for letter; null when there is none. */
   current: unknown;
   kind: "conflict";
 } | {
@@ -347,7 +347,7 @@ export type Interaction = {
   createdAt: number;
   /** Its id, `ia_…` unless its maker chose another. */
   id: string;
-  /** Its messages in order; absent where interactions are told as changes. */
+  /** Its messages in order; absent where interactions are told as changes, and in lists where they are more than the limit `frameBytes`. */
   messages?: Message[] | null;
   /** Who answers: of the message that opened it, else of the conversation at that time. */
   provider: string | null;
@@ -365,9 +365,9 @@ export type Limit = number;
 
 /** A change in the change log. */
 export type LogChange = {
-  /** The entity after; null when it is gone. */
+  /** The entity after; null when it is gone, or left out. */
   after: unknown;
-  /** The entity before; null when it is new. */
+  /** The entity before; null when it is new, or left out. */
   before: unknown;
   /** Sort of entity. */
   entity: string;
@@ -385,6 +385,8 @@ export type LogRevision = {
   at: number;
   /** What changed, in order. */
   changes: LogChange[];
+  /** Whether `before` and `after` are left out of its changes: together they are more than the limit `frameBytes`. */
+  omitted?: boolean;
   /** Who made it. */
   origin: Origin;
   /** Why everything read before it is void: another process wrote, or the store was restored. */
@@ -748,7 +750,7 @@ export interface Methods {
     };
     result: Reply<Conversation>;
   };
-  /** An interaction with its messages. */
+  /** An interaction with its messages; `too_large` when those are more than the limit `frameBytes`. */
   "chat.getInteraction": {
     params: {
       /** The interaction. */

@@ -55,7 +55,7 @@ pub enum Error {
     #[error("changed since: `ifRev` does not match")]
     Conflict {
         /// The entity as it is now, letter for letter; null when there is none.
-        #[serde(deserialize_with = "buffered")]
+        #[serde(default, deserialize_with = "buffered")]
         current: Option<Json>,
     },
     /// The `requestId` was used before with another method or other params.
@@ -322,6 +322,8 @@ mod tests {
             Error::Conflict { current: Some(current) } => assert_eq!(current.get(), entity),
             error => panic!("{error:?}"),
         }
+        let without = r#"{"code":-32003,"message":"m","data":{"kind":"conflict"}}"#;
+        assert_eq!(serde_json::from_str::<Fault>(without).unwrap().error, Error::Conflict { current: None });
     }
 
     #[test]

@@ -178,7 +178,8 @@ fn text_or_stdin(argument: String) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Reads each argument that is `-` from standard input, which there is only once.
+/// Reads each argument that is `-` from standard input, which there is only once. What failed to write to it must not
+/// clear a text.
 fn read_stdin<'a>(arguments: impl IntoIterator<Item = &'a mut String>) -> Result<(), Failure> {
     let mut arguments = arguments.into_iter().filter(|argument| *argument == "-");
     if let Some(argument) = arguments.next() {
@@ -186,6 +187,10 @@ fn read_stdin<'a>(arguments: impl IntoIterator<Item = &'a mut String>) -> Result
             return Err(Failure::Usage("standard input can be read for one argument only".to_owned()));
         }
         *argument = text_or_stdin(std::mem::take(argument))?;
+        if argument.is_empty() {
+            let reason = "standard input is empty (an argument '' means no text)";
+            return Err(stina_protocol::Error::invalid("", reason).into());
+        }
     }
     Ok(())
 }

@@ -108,7 +108,12 @@ fn a_dash_reads_standard_input() {
     assert_eq!(add.json()[0]["value"]["content"], "one\n\ntwo");
     let edit = ctl_with(&daemon, &["memory", "edit", "notes", "--content", "-", "--json"], "three");
     assert_eq!(edit.json()[0]["value"]["content"], "three");
+    for nothing in ["", "\n"] {
+        let wiped = ctl_with(&daemon, &["memory", "edit", "notes", "--content", "-"], nothing);
+        assert_eq!((wiped.code, wiped.err.contains("standard input is empty")), (6, true), "{wiped:?}");
+    }
     assert!(ok(&daemon, &["memory", "show", "notes"]).ends_with("\n\nthree"));
+    assert_eq!(value(&daemon, &["edit", "notes", "--content", ""])["content"], "");
 }
 
 #[test]

@@ -93,6 +93,31 @@ fn closed_todos_are_archived_at_the_next_local_midnight() {
 }
 
 #[test]
+fn pages_are_the_same_when_very_many_were_closed_today() {
+    let midnight = jiff::Zoned::now().start_of_day().unwrap().timestamp().as_millisecond();
+    let (daemon, clock) = daemon_at(midnight - 1);
+    let mut peer = daemon.peer();
+    let mut make = |thousand: i64| {
+        let create = |i: i64| {
+            let (id, status) = (format!("{thousand}-{i}"), ["done", "aborted", "pending"][i as usize % 3]);
+            let due_at = (i % 7 > 0).then_some(i * 7919 % 1000);
+            json!({"method": "todo.create",
+                   "params": {"id": id, "title": "t", "status": status, "dueAt": due_at}})
+        };
+        let ops: Vec<Value> = (0..1000).map(create).collect();
+        peer.call("store.transact", json!({"ops": ops}));
+    };
+    make(0);
+    clock.store(midnight, Ordering::Relaxed);
+    (1..=8).for_each(&mut make);
+    let everything = all_pages(&mut peer, &json!({"limit": 1000, "includeArchived": true}), |_| ());
+    assert_eq!(everything.len(), 9000);
+    let is_archived = |id: &String| id.strip_prefix("0-").is_some_and(|i| i.parse::<i64>().unwrap() % 3 < 2);
+    let expected: Vec<String> = everything.into_iter().filter(|id| !is_archived(id)).collect();
+    assert_eq!(all_pages(&mut peer, &json!({"limit": 999}), |_| ()), expected);
+}
+
+#[test]
 fn the_program_takes_midnight_from_its_own_time_zone() {
     // A zone in which this day began an hour ago, whatever the time here.
     let now = jiff::Timestamp::now();

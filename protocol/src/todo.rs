@@ -2,7 +2,7 @@
 
 use crate::event::Start;
 use crate::text::{Content, Line, Note, Title};
-use crate::types::{Ids, Limit, Millis, given};
+use crate::types::{Ids, Limit, Millis, given, null_is_default};
 use crate::{EntityId, JsonObject, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -166,7 +166,7 @@ pub struct ListParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Vec<Status>>,
     /// Archived ones too: completed or cancelled, and last updated before the daemon's local midnight.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub include_archived: bool,
     /// Only todos that are due earlier than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,7 +175,7 @@ pub struct ListParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_after: Option<Millis>,
     /// Most todos of one page. A page also ends once it is large.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
     /// Where the last page ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -260,7 +260,7 @@ pub struct ListCommentsParams {
     /// The todos; one that does not exist has no comments.
     pub todo_ids: Ids,
     /// Most comments of one page. A page also ends once it is large.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
     /// Where the last page ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]

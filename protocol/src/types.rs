@@ -173,6 +173,17 @@ pub struct NoParams {}
 /// Reads a field that an update may leave as it is: it is called for a member that is there, so that `null` is
 /// not taken for an absent one.
 ///
+/// For `#[serde(default, deserialize_with = "null_is_default")]` on a param that may be left out: null is as good as
+/// that, since the optional fields of many languages are written so.
+///
+/// # Errors
+/// When it is there and of another type.
+pub fn null_is_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
+    d: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(d)?.unwrap_or_default())
+}
+
 /// For `#[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]` on an
 /// `Option<Option<T>>`, which `null` clears, or on an `Option<T>`, which can't be cleared: `null` is refused (and
 /// `#[schemars(with = "T")]` says so).

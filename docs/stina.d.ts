@@ -1,12 +1,29 @@
 // Types of stinad's protocol, generated from `rpc.discover`.
 // Kept fresh by a test; to write it anew: STINA_UPDATE=1 cargo test -p stina-tests typescript
-/** Answer of `AppendDelta`(super::AppendDelta). */
+
+/** One page of a list. */
+export type Page<T> = {
+  /** The items, in the list's order. */
+  items: T[];
+  /** Opaque cursor of the next page; null at the end. */
+  next: string | null;
+};
+
+/** The envelope of every data method. */
+export type Reply<T> = {
+  /** Revision that a read saw, or that a write made. */
+  rev: number;
+  /** The result itself. */
+  value: T;
+};
+
+/** Answer of `AppendDelta`. */
 export type Appended = {
   /** Length of the text so far, in bytes of UTF-8: the next `offset`. */
   offset: number;
 };
 
-/** Answer of `CancelMessage`(super::CancelMessage). */
+/** Answer of `CancelMessage`. */
 export type Cancelled = {
   /** Whether the owner was asked; false when the message has already ended. */
   cancelled: boolean;
@@ -48,7 +65,7 @@ export type Changes = {
   rev: number;
 };
 
-/** What `ClearHistory`(super::ClearHistory) deleted. */
+/** What `ClearHistory` deleted. */
 export type Cleared = {
   /** Conversations. */
   conversations: number;
@@ -151,6 +168,66 @@ export type Entry = {
   value: unknown;
 };
 
+/** What an error says to programs: its kind, the members of that kind, and what the place where it arose adds. */
+export type ErrorData = ({
+  /** The value that would have been right, where there is exactly one. */
+  expected?: unknown;
+  /** The member at fault (`todo.title` style path), or empty when it is the message as a whole. */
+  field: string;
+  kind: "invalid";
+  /** What is wrong with it, for people. */
+  reason: string;
+} | {
+  /** Sort of entity. */
+  entity: string;
+  /** The id that was asked for. */
+  id: string;
+  kind: "not_found";
+} | {
+  /** Sort of entity. */
+  entity: string;
+  /** The id that was asked for. */
+  id: string;
+  kind: "already_exists";
+} | {
+  /** The entity as it is now, letter for letter; null when there is none. */
+  current: unknown;
+  kind: "conflict";
+} | {
+  kind: "request_mismatch";
+} | {
+  kind: "compacted";
+  /** First revision that is still in the log. */
+  oldestRev: number;
+} | {
+  kind: "too_large";
+  /** The limit, in bytes or items as the message in question counts. */
+  limit: number;
+} | {
+  kind: "busy";
+} | {
+  kind: "storage_full";
+} | {
+  kind: "read_only";
+} | {
+  kind: "corrupt";
+} | {
+  kind: "io";
+} | {
+  kind: "shutting_down";
+} | {
+  kind: "unsupported";
+  /** What was asked for. */
+  what: string;
+} | {
+  kind: "internal";
+}) & {
+  /** Id of the line in the daemon's log that says more. */
+  errorId?: string | null;
+  /** Index of the failing step of a `store.transact`. */
+  index?: number | null;
+};
+
 /** One notification of a subscription. */
 export type Event = Changes & {
   type: "change";
@@ -197,10 +274,10 @@ export type Hit2 = {
   /** Its id. */
   id: string;
   /** Any JSON object, kept as it was given. */
-  metadata: {} | null;
+  metadata: Record<string, unknown> | null;
   /** Revision that last changed it. */
   rev: number;
-  /** The part of the content (else of the title, else the tags) around the first match, on one line: matches in `` and ``, `…` where something is left out. */
+  /** The part of the content (else of the title, else the tags) around the first match, on one line: matches in `[` and `]`, `…` where something is left out. */
   snippet: string;
   /** Where it came from. */
   source: string | null;
@@ -327,7 +404,7 @@ export type Memory = {
   /** Its id. */
   id: string;
   /** Any JSON object, kept as it was given. */
-  metadata: {} | null;
+  metadata: Record<string, unknown> | null;
   /** Revision that last changed it. */
   rev: number;
   /** Where it came from. */
@@ -387,262 +464,6 @@ export type Origin = {
   requestId?: string | null;
 };
 
-/** One page of a list. */
-export type Page = {
-  /** The items, in the list's order. */
-  items: Conversation[];
-  /** Opaque cursor of the next page; null at the end. */
-  next: string | null;
-};
-
-/** One page of a list. */
-export type Page2 = {
-  /** The items, in the list's order. */
-  items: Interaction[];
-  /** Opaque cursor of the next page; null at the end. */
-  next: string | null;
-};
-
-/** One page of a list. */
-export type Page3 = {
-  /** The items, in the list's order. */
-  items: Message[];
-  /** Opaque cursor of the next page; null at the end. */
-  next: string | null;
-};
-
-/** One page of a list. */
-export type Page4 = {
-  /** The items, in the list's order. */
-  items: Hit[];
-  /** Opaque cursor of the next page; null at the end. */
-  next: string | null;
-};
-
-/** One page of a list. */
-export type Page5 = {
-  /** The items, in the list's order. */
-  items: Entry[];
-  /** Opaque cursor of the next page; null at the end. */
-  next: string | null;
-};
-
-/** One page of a list. */
-export type Page6 = {
-  /** The items, in the list's order. */
-  items: Memory[];
-  /** Opaque cursor of the next page; null at the end. */
-  next: string | null;
-};
-
-/** One page of a list. */
-export type Page7 = {
-  /** The items, in the list's order. */
-  items: Hit2[];
-  /** Opaque cursor of the next page; null at the end. */
-  next: string | null;
-};
-
-/** One page of a list. */
-export type Page8 = {
-  /** The items, in the list's order. */
-  items: Todo[];
-  /** Opaque cursor of the next page; null at the end. */
-  next: string | null;
-};
-
-/** One page of a list. */
-export type Page9 = {
-  /** The items, in the list's order. */
-  items: Comment[];
-  /** Opaque cursor of the next page; null at the end. */
-  next: string | null;
-};
-
-/** The envelope of every data method. */
-export type Reply = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Interaction;
-};
-
-/** The envelope of every data method. */
-export type Reply10 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Entry | null;
-};
-
-/** The envelope of every data method. */
-export type Reply11 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Entry;
-};
-
-/** The envelope of every data method. */
-export type Reply12 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Page5;
-};
-
-/** The envelope of every data method. */
-export type Reply13 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Memory;
-};
-
-/** The envelope of every data method. */
-export type Reply14 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Memory | null;
-};
-
-/** The envelope of every data method. */
-export type Reply15 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Page6;
-};
-
-/** The envelope of every data method. */
-export type Reply16 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Page7;
-};
-
-/** The envelope of every data method. */
-export type Reply17 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: ChangePage;
-};
-
-/** The envelope of every data method. */
-export type Reply18 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: unknown;
-};
-
-/** The envelope of every data method. */
-export type Reply19 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: TransactOutput;
-};
-
-/** The envelope of every data method. */
-export type Reply2 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Message;
-};
-
-/** The envelope of every data method. */
-export type Reply20 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Comment;
-};
-
-/** The envelope of every data method. */
-export type Reply21 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Todo;
-};
-
-/** The envelope of every data method. */
-export type Reply22 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Page8;
-};
-
-/** The envelope of every data method. */
-export type Reply23 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Page9;
-};
-
-/** The envelope of every data method. */
-export type Reply3 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Cleared;
-};
-
-/** The envelope of every data method. */
-export type Reply4 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: number;
-};
-
-/** The envelope of every data method. */
-export type Reply5 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Conversation;
-};
-
-/** The envelope of every data method. */
-export type Reply6 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Page;
-};
-
-/** The envelope of every data method. */
-export type Reply7 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Page2;
-};
-
-/** The envelope of every data method. */
-export type Reply8 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Page3;
-};
-
-/** The envelope of every data method. */
-export type Reply9 = {
-  /** Revision that a read saw, or that a write made. */
-  rev: number;
-  /** The result itself. */
-  value: Page4;
-};
-
 /** Id of one write, chosen by its caller: a repeat with the same id changes nothing and gets the same answer. */
 export type RequestId = string;
 
@@ -657,6 +478,15 @@ export type Rev = {
 
 /** Who speaks in a message. */
 export type Role = "user" | "assistant" | "instructions" | "info" | "tool" | "debug" | "error";
+
+/** The error object of a reply. */
+export type RpcError = {
+  /** JSON-RPC code. */
+  code: number;
+  data: ErrorData;
+  /** What happened, for people. */
+  message: string;
+};
 
 /** The daemon that answers. */
 export type ServerInfo = {
@@ -707,7 +537,7 @@ export type Todo = {
   /** Its id. */
   id: string;
   /** Any JSON object, kept as it was given. */
-  metadata: {} | null;
+  metadata: Record<string, unknown> | null;
   /** Revision that last changed it, comments included. */
   rev: number;
   /** Where it came from. */
@@ -764,7 +594,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply;
+    result: Reply<Interaction>;
   };
   /** Ends a message that is being written, with the text so far, as aborted. An aborted one stays as it is. */
   "chat.abortMessage": {
@@ -776,7 +606,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply2;
+    result: Reply<Message>;
   };
   /** Adds words to a message that is being written. Repeating what was sent before does nothing. */
   "chat.appendDelta": {
@@ -814,7 +644,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply2;
+    result: Reply<Message>;
   };
   /** Begins a message whose text follows in deltas; this connection owns it. Not over HTTP. */
   "chat.beginMessage": {
@@ -838,7 +668,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply2;
+    result: Reply<Message>;
   };
   /** Asks the owner of a message that is being written to end it; the daemon aborts it when it does not. */
   "chat.cancelMessage": {
@@ -854,7 +684,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply3;
+    result: Reply<Cleared>;
   };
   /** How many messages a conversation has. */
   "chat.countMessages": {
@@ -862,7 +692,7 @@ export interface Methods {
       /** The conversation; the current one when not said. */
       conversationId?: EntityId | null;
     };
-    result: Reply4;
+    result: Reply<number>;
   };
   /** Deletes a conversation with all that is in it; answers it. If it was current, the newest other becomes so. */
   "chat.deleteConversation": {
@@ -874,7 +704,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply5;
+    result: Reply<Conversation>;
   };
   /** Deletes an interaction with its messages; answers it. */
   "chat.deleteInteraction": {
@@ -886,7 +716,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply;
+    result: Reply<Interaction>;
   };
   /** The current conversation; starts one when there is none. */
   "chat.ensureCurrent": {
@@ -894,7 +724,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply5;
+    result: Reply<Conversation>;
   };
   /** Ends a message that is being written: it is complete. */
   "chat.finishMessage": {
@@ -910,7 +740,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply2;
+    result: Reply<Message>;
   };
   /** A conversation. */
   "chat.getConversation": {
@@ -918,7 +748,7 @@ export interface Methods {
       /** The conversation. */
       id: EntityId;
     };
-    result: Reply5;
+    result: Reply<Conversation>;
   };
   /** An interaction with its messages; `too_large` when those are more than the limit `frameBytes`. */
   "chat.getInteraction": {
@@ -926,7 +756,7 @@ export interface Methods {
       /** The interaction. */
       id: EntityId;
     };
-    result: Reply;
+    result: Reply<Interaction>;
   };
   /** Conversations, newest first by `createdAt`. */
   "chat.listConversations": {
@@ -936,7 +766,7 @@ export interface Methods {
       /** Most conversations of one page. */
       limit?: Limit;
     };
-    result: Reply6;
+    result: Reply<Page<Conversation>>;
   };
   /** Interactions of a conversation with their messages, oldest first: the newest, or those next to a cursor. */
   "chat.listInteractions": {
@@ -950,7 +780,7 @@ export interface Methods {
       /** Most interactions of one page. */
       limit?: Limit;
     };
-    result: Reply7;
+    result: Reply<Page<Interaction>>;
   };
   /** Messages of a conversation, oldest first: the newest, or those next to a cursor. */
   "chat.listMessages": {
@@ -964,7 +794,7 @@ export interface Methods {
       /** Most messages of one page. */
       limit?: Limit;
     };
-    result: Reply8;
+    result: Reply<Page<Message>>;
   };
   /** Full-text search in messages, best first, with a snippet. */
   "chat.search": {
@@ -976,7 +806,7 @@ export interface Methods {
       /** Most hits. */
       limit?: Limit;
     };
-    result: Reply9;
+    result: Reply<Page<Hit>>;
   };
   /** Makes a conversation the current one. */
   "chat.setCurrent": {
@@ -988,7 +818,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply5;
+    result: Reply<Conversation>;
   };
   /** Starts a conversation; it becomes the current one. */
   "chat.startConversation": {
@@ -1004,7 +834,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply5;
+    result: Reply<Conversation>;
   };
   /** Changes of conversations, interactions, messages and the current conversation, and words as they come. */
   "chat.subscribe": {
@@ -1048,7 +878,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply5;
+    result: Reply<Conversation>;
   };
   /** Removes an entry; answers the one removed, or null when there was none. */
   "kv.delete": {
@@ -1060,7 +890,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply10;
+    result: Reply<Entry | null>;
   };
   /** The entry under a key, or null. */
   "kv.get": {
@@ -1068,7 +898,7 @@ export interface Methods {
       /** The key. */
       key: Key;
     };
-    result: Reply10;
+    result: Reply<Entry | null>;
   };
   /** Adds to the number under a key; an integer stays within ±(2^53 - 1). */
   "kv.increment": {
@@ -1082,7 +912,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply11;
+    result: Reply<Entry>;
   };
   /** Entries by key, in byte order. */
   "kv.list": {
@@ -1094,7 +924,7 @@ export interface Methods {
       /** Only keys that begin with this. */
       prefix?: string | null;
     };
-    result: Reply12;
+    result: Reply<Page<Entry>>;
   };
   /** Puts a value under a key. */
   "kv.set": {
@@ -1108,7 +938,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply11;
+    result: Reply<Entry>;
   };
   /** Changes of entries. */
   "kv.subscribe": {
@@ -1142,7 +972,7 @@ export interface Methods {
       /** Its id; a new one when not said. */
       id?: EntityId | null;
       /** Any JSON object. */
-      metadata?: {} | null;
+      metadata?: Record<string, unknown> | null;
       /** Where it came from. */
       source?: string | null;
       /** Its tags. */
@@ -1152,7 +982,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply13;
+    result: Reply<Memory>;
   };
   /** Removes a memory; answers it. */
   "memory.delete": {
@@ -1164,7 +994,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply13;
+    result: Reply<Memory>;
   };
   /** The newest memory with that content, else the newest whose content contains it in any case, else null. */
   "memory.find": {
@@ -1174,7 +1004,7 @@ export interface Methods {
       /** Expired ones too. */
       includeExpired?: boolean;
     };
-    result: Reply14;
+    result: Reply<Memory | null>;
   };
   /** One memory, expired or not. */
   "memory.get": {
@@ -1182,7 +1012,7 @@ export interface Methods {
       /** The memory. */
       id: EntityId;
     };
-    result: Reply13;
+    result: Reply<Memory>;
   };
   /** Those of some memories that exist, expired or not, each once, in the order asked for. */
   "memory.getMany": {
@@ -1192,7 +1022,7 @@ export interface Methods {
       /** Where the last page ended. */
       cursor?: string | null;
     };
-    result: Reply15;
+    result: Reply<Page<Memory>>;
   };
   /** Memories, newest first (by `createdAt` and id). */
   "memory.list": {
@@ -1206,7 +1036,7 @@ export interface Methods {
       /** Only memories with this tag, letter for letter. */
       tag?: string | null;
     };
-    result: Reply15;
+    result: Reply<Page<Memory>>;
   };
   /** Memories with all of the words in title, content or tags, best first (of the newest 10,000 that have them); `next` is always null. */
   "memory.search": {
@@ -1218,7 +1048,7 @@ export interface Methods {
       /** Most memories to answer. There are fewer once they are large. */
       limit?: Limit;
     };
-    result: Reply16;
+    result: Reply<Page<Hit2>>;
   };
   /** Changes of memories. */
   "memory.subscribe": {
@@ -1250,7 +1080,7 @@ export interface Methods {
       /** Only if the memory's `rev` is this. */
       ifRev?: number | null;
       /** Any JSON object; it takes the place of the old one as a whole. */
-      metadata?: {} | null;
+      metadata?: Record<string, unknown> | null;
       /** Where it came from. */
       source?: string | null;
       /** Its tags, all of them; null for none. */
@@ -1262,7 +1092,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply13;
+    result: Reply<Memory>;
   };
   /** This document: every method with its schemas. */
   "rpc.discover": {
@@ -1280,7 +1110,7 @@ export interface Methods {
       /** Only changes of these modules. */
       modules?: string[] | null;
     };
-    result: Reply17;
+    result: Reply<ChangePage>;
   };
   /** Who is connected, with subscriptions and their lag. */
   "store.clients": {
@@ -1316,7 +1146,7 @@ export interface Methods {
       /** The id that the write carried. */
       requestId: RequestId;
     };
-    result: Reply18;
+    result: Reply<unknown>;
   };
   /** Stops the daemon in order. */
   "store.stop": {
@@ -1354,7 +1184,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply19;
+    result: Reply<TransactOutput>;
   };
   /** Ends a subscription; answers whether there was one. Params: `[id]`. */
   "store.unsubscribe": {
@@ -1376,7 +1206,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply20;
+    result: Reply<Comment>;
   };
   /** Makes a todo. */
   "todo.create": {
@@ -1390,7 +1220,7 @@ export interface Methods {
       /** Its id; a new one when not said. */
       id?: EntityId | null;
       /** Any JSON object. */
-      metadata?: {} | null;
+      metadata?: Record<string, unknown> | null;
       /** Where it came from. */
       source?: string | null;
       /** How far it has come; `not_started` when not said. */
@@ -1398,7 +1228,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply21;
+    result: Reply<Todo>;
   };
   /** Removes a todo and its comments; answers the todo. */
   "todo.delete": {
@@ -1410,7 +1240,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply21;
+    result: Reply<Todo>;
   };
   /** Removes a comment; answers it. */
   "todo.deleteComment": {
@@ -1422,7 +1252,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply20;
+    result: Reply<Comment>;
   };
   /** The todo with that id, else the newest with that title, whatever its case. */
   "todo.find": {
@@ -1430,7 +1260,7 @@ export interface Methods {
       /** An id, or a title in any case. */
       identifier: string;
     };
-    result: Reply21;
+    result: Reply<Todo>;
   };
   /** One todo. */
   "todo.get": {
@@ -1438,7 +1268,7 @@ export interface Methods {
       /** The todo. */
       id: EntityId;
     };
-    result: Reply21;
+    result: Reply<Todo>;
   };
   /** Todos by due date, those without one last; then by `createdAt` and id. */
   "todo.list": {
@@ -1456,7 +1286,7 @@ export interface Methods {
       /** Only todos with one of these. */
       status?: Status[] | null;
     };
-    result: Reply22;
+    result: Reply<Page<Todo>>;
   };
   /** The comments of some todos, oldest first (by `createdAt` and id). */
   "todo.listComments": {
@@ -1468,7 +1298,7 @@ export interface Methods {
       /** Most comments of one page. A page also ends once it is large. */
       limit?: Limit;
     };
-    result: Reply23;
+    result: Reply<Page<Comment>>;
   };
   /** Changes of todos and comments. */
   "todo.subscribe": {
@@ -1502,7 +1332,7 @@ export interface Methods {
       /** Only if the todo's `rev` is this. */
       ifRev?: number | null;
       /** Any JSON object; it takes the place of the old one as a whole. */
-      metadata?: {} | null;
+      metadata?: Record<string, unknown> | null;
       /** Where it came from. */
       source?: string | null;
       /** How far it has come. */
@@ -1512,7 +1342,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply21;
+    result: Reply<Todo>;
   };
 }
 

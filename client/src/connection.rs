@@ -235,6 +235,11 @@ impl Feed {
         self.inbox.next().await
     }
 
+    /// Says whether the events that come from now on can't be taken up in the middle.
+    pub(crate) fn set_can_not_resume(&self, can_not_resume: bool) {
+        self.inbox.set_can_not_resume(can_not_resume);
+    }
+
     /// The connection that it is on.
     pub(crate) fn connection(&self) -> &Arc<Connection> {
         &self.connection

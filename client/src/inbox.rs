@@ -1,13 +1,19 @@
 //! Events on their way to subscriptions: one bounded inbox each.
 //!
 //! *Bounded*: an inbox holds bytes up to its limit. When it is full the connection is held up for a moment, so
-//! that a reader that is merely slower than the socket loses nothing; then the subscription is given up. What
-//! an inbox holds never has a hole: nothing is put behind something that was dropped.
+//! that a reader that is merely slower than the socket loses nothing; then the subscription is given up, and
+//! taken up again where it was. What an inbox holds never has a hole: nothing is put behind something that was
+//! dropped.
+//!
+//! All calls of the connection wait meanwhile, so the moments of a reader that never catches up are one moment. Only
+//! the present entities can't be taken up in the middle: they are waited for as long as one after the other is
+//! taken.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 /// Why an inbox gets no more events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +38,10 @@ pub(crate) struct Inbox {
 struct Held {
     events: VecDeque<Box<str>>,
     bytes: usize,
+    /// How long it has held up the connection since it was last empty.
+    held_up: Duration,
+    /// Whether what comes can't be taken up in the middle.
+    can_not_resume: bool,
     end: Option<End>,
     /// Whether somebody has taken it upon himself to unsubscribe.
     retired: bool,
@@ -52,6 +62,9 @@ impl Inbox {
                 let mut held = lock(&self.held);
                 if let Some(event) = held.events.pop_front() {
                     held.bytes -= event.len();
+                    if held.events.is_empty() {
+                        held.held_up = Duration::ZERO;
+                    }
                     self.taken.notify_one();
                     return Ok(event);
                 }
@@ -61,6 +74,11 @@ impl Inbox {
             }
             self.arrived.notified().await;
         }
+    }
+
+    /// Says whether the events that come from now on can't be taken up in the middle.
+    pub(crate) fn set_can_not_resume(&self, can_not_resume: bool) {
+        lock(&self.held).can_not_resume = can_not_resume;
     }
 
     /// Puts an event in, if there is room; gives it back if there is none.
@@ -76,6 +94,12 @@ impl Inbox {
         held.events.push_back(event);
         self.arrived.notify_one();
         None
+    }
+
+    /// How much longer it may hold up the connection.
+    fn patience(&self, wait: Duration) -> Duration {
+        let held = lock(&self.held);
+        if held.can_not_resume { wait } else { wait.saturating_sub(held.held_up) }
     }
 
     fn end(&self, end: End) {
@@ -143,7 +167,10 @@ impl Inboxes {
                 }
             }
         };
-        if tokio::time::timeout(self.wait, room).await.is_err() {
+        let began = Instant::now();
+        let waited = tokio::time::timeout(inbox.patience(self.wait), room).await;
+        lock(&inbox.held).held_up += began.elapsed();
+        if waited.is_err() {
             inbox.end(End::Full);
             let _ = self.given_up.try_send(id);
         }
@@ -233,6 +260,41 @@ mod tests {
             assert_eq!(inbox.next().await, Ok(event(n)));
         }
         feeding.await.unwrap();
+    }
+
+    /// Feeds 100 events to somebody who takes one every 15 ms, as long as there are any; answers how long that held
+    /// up the connection, and how many he got.
+    async fn feed_a_slow_reader(can_not_resume: bool) -> (Duration, usize) {
+        let (inboxes, _ids) = Inboxes::new(25, WAIT);
+        let inbox = inboxes.claim(1, "kv.unsubscribe");
+        inbox.set_can_not_resume(can_not_resume);
+        let reading = tokio::spawn(async move {
+            let mut taken = 0;
+            while inbox.next().await.is_ok() {
+                taken += 1;
+                tokio::time::sleep(Duration::from_millis(15)).await;
+            }
+            taken
+        });
+        let began = Instant::now();
+        for n in 0..100 {
+            inboxes.deliver(1, event(n)).await;
+        }
+        let took = began.elapsed();
+        inboxes.close();
+        (took, reading.await.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_never_catches_up_holds_up_the_connection_once() {
+        let (took, taken) = feed_a_slow_reader(false).await;
+        assert!(took <= WAIT && taken < 10, "{took:?}, {taken}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn present_entities_wait_for_a_reader_that_goes_on() {
+        let (took, taken) = feed_a_slow_reader(true).await;
+        assert!(took > WAIT * 10 && taken == 100, "{took:?}, {taken}");
     }
 
     #[tokio::test]

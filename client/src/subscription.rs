@@ -132,9 +132,18 @@ where
         }
     }
 
+    /// Id of the history that it is of.
+    pub(crate) fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
     /// The next event. Errors are final. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Event> {
         loop {
+            if self.is_restored {
+                self.learn_epoch().await;
+                self.is_restored = false;
+            }
             if let Some(event) = self.ready.pop_front() {
                 return Ok(event);
             }
@@ -146,9 +155,6 @@ where
             match feed.next().await {
                 Ok(event) => self.take(&event)?,
                 Err(_) => self.feed = None,
-            }
-            if std::mem::take(&mut self.is_restored) {
-                self.learn_epoch().await;
             }
         }
     }
@@ -185,6 +191,7 @@ where
             }
             None => self.start.clone(),
         };
+        let begins_with_present = start.initial && start.since.is_none();
         let told = start.since.or(start.initial.then_some(0));
         let params = S::restart(&self.params, start);
         let params = to_raw_value(&params)
@@ -192,6 +199,7 @@ where
         let feed = connection.subscribe(S::NAME, S::UNSUBSCRIBE, params).await?;
         self.epoch = connection.epoch();
         self.feed = Some(feed);
+        self.expect_present(begins_with_present);
         self.told = told;
         if std::mem::take(&mut self.partial) {
             self.ready.push_back(Event::Reset { reason: ResetReason::Compacted, rev: told.unwrap_or(0) });
@@ -222,6 +230,7 @@ where
     /// Everything up to `rev` was delivered.
     fn arrive(&mut self, rev: u64) {
         (self.told, self.partial) = (Some(rev), false);
+        self.expect_present(false);
         self.resume = Some((self.epoch.clone(), rev));
     }
 
@@ -231,8 +240,16 @@ where
         if self.start.initial {
             self.start = Start { initial: true, ..Start::default() };
             self.resume = None;
+            self.expect_present(true);
         }
         self.is_restored = reason == ResetReason::Restored;
+    }
+
+    /// The present entities come next, or not: they can't be taken up in the middle.
+    fn expect_present(&self, present: bool) {
+        if let Some(feed) = &self.feed {
+            feed.set_can_not_resume(present);
+        }
     }
 
     /// A change that does not follow on what was delivered: take the stream up again where that ended.

@@ -52,12 +52,17 @@ pub enum RunError {
     /// The socket does not work.
     #[error("cannot listen: {0}")]
     Listen(#[from] std::io::Error),
+    /// The file is no longer where it was.
+    #[error(
+        "{0} was removed or replaced while stinad served it; it stopped, because nobody would find what it wrote"
+    )]
+    Lost(String),
 }
 
 /// Runs the daemon until `stop`. Calls `ready` once it serves.
 ///
 /// # Errors
-/// When it can't start. Once it runs, it ends in order.
+/// When it can't start, or its database is taken away. Once it runs, it ends in order.
 pub async fn run(
     config: Config,
     modules: &[Module],
@@ -72,6 +77,7 @@ pub async fn run(
         location: config.location.clone(),
         limits: Arc::clone(&limits),
         clock: config.clock.clone(),
+        was_touched: instance.was_touched(),
     };
     let (store, writer) = Store::open(store_config, &schemas)?;
     let (methods, background) = Registry::with(modules, &limits).finish();
@@ -92,19 +98,27 @@ pub async fn run(
         tasks.spawn(task(store.clone(), background_stop.clone()));
     }
     ready(&store);
-    _ = stop.run_until_cancelled(listener.accept(&server)).await;
+    let is_lost = tokio::select! {
+        () = stop.cancelled() => false,
+        () = store.lost() => true,
+        () = listener.accept(&server) => false,
+    };
 
     // Stop: no new connections; end subscriptions and answer calls in flight; background work; then the writer
-    // drains its queue, commits and checkpoints; socket and locks last, so that no other daemon starts before.
+    // drains its queue, commits and checkpoints; readers, then its own connection; socket and locks last, so that no other daemon starts before.
     tracing::info!("stopping");
     drop(listener);
     server.close().await;
+    store.hurry();
     background_stop.cancel();
     tasks.close();
     tasks.wait().await;
-    writer.finish(&store).await;
-    drop((server, store));
+    drop(server);
+    writer.finish(store).await;
     instance.release();
     tracing::info!("stopped");
-    Ok(())
+    match is_lost {
+        true => Err(RunError::Lost(config.location.display())),
+        false => Ok(()),
+    }
 }

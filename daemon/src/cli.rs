@@ -72,7 +72,10 @@ fn exit_code(error: &RunError) -> u8 {
         RunError::Open(OpenError::NotOurs { .. } | OpenError::Newer { .. } | OpenError::Changed { .. }) => {
             REFUSED
         }
-        RunError::Instance(InstanceError::Unusable { .. }) | RunError::Open(_) | RunError::Listen(_) => 1,
+        RunError::Instance(InstanceError::Unusable { .. })
+        | RunError::Open(_)
+        | RunError::Listen(_)
+        | RunError::Lost(_) => 1,
     }
 }
 

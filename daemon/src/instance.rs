@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,16 @@ impl InstanceError {
 #[derive(Debug)]
 pub struct Instance {
     socket: PathBuf,
-    _locks: Vec<File>,
+    database: Option<DatabaseLock>,
+    _socket_lock: File,
+}
+
+/// The lock of a database that is a file. While nobody serves it, its lock file says how the last daemon left it.
+#[derive(Debug)]
+struct DatabaseLock {
+    path: PathBuf,
+    file: File,
+    was_touched: bool,
 }
 
 impl Instance {
@@ -59,11 +68,20 @@ impl Instance {
             config.location.display(),
             config.socket.display()
         );
-        let mut locks = Vec::new();
-        for path in db.into_iter().chain([config.socket.as_path()]) {
-            locks.push(lock(path, &about)?);
-        }
-        Ok(Self { socket: config.socket.clone(), _locks: locks })
+        let database = db.map(|path| {
+            let (file, left) = lock(path, &about)?;
+            let now = at_rest(path);
+            let was_touched = left.starts_with(AT_REST) && now.is_some_and(|now| now != left);
+            Ok(DatabaseLock { path: path.to_owned(), file, was_touched })
+        });
+        let (socket_lock, _) = lock(&config.socket, &about)?;
+        Ok(Self { socket: config.socket.clone(), database: database.transpose()?, _socket_lock: socket_lock })
+    }
+
+    /// Whether another program wrote to the database, or replaced it, after the last daemon had left it in order. Of
+    /// one that crashed nothing is known.
+    pub fn was_touched(&self) -> bool {
+        self.database.as_ref().is_some_and(|database| database.was_touched)
     }
 
     /// Binds the socket. What lies there is removed only if it is a socket on which nobody listens: the lock is
@@ -96,13 +114,21 @@ impl Instance {
         Ok(listener)
     }
 
-    /// Removes the socket and gives up the locks.
+    /// Removes the socket, notes how the database is left, and gives up the locks. The database must be closed.
     pub fn release(self) {
+        if let Some(DatabaseLock { path, file, .. }) = &self.database
+            && let Err(error) = at_rest(path).map_or(Ok(()), |left| say(file, &left))
+        {
+            tracing::warn!(%error, "the lock file could not be written");
+        }
         if let Err(error) = std::fs::remove_file(&self.socket) {
             tracing::warn!(%error, "the socket could not be removed");
         }
     }
 }
+
+/// Mode bit of a directory in which everybody may make files, and remove only their own.
+const STICKY: u32 = 0o1000;
 
 /// Makes the directory of `path`, private to its owner. An existing one is made private only if it is Stina's
 /// home: others are not ours to change.
@@ -117,22 +143,42 @@ fn prepare_directory(path: &Path, home: Option<&Path>) -> Result<(), InstanceErr
     if found.uid() != rustix::process::geteuid().as_raw() {
         return Err(InstanceError::unusable(directory, "belongs to another user"));
     }
-    if found.permissions().mode() & 0o077 != 0 {
+    let mode = found.permissions().mode();
+    if mode & STICKY != 0 {
+        return Err(InstanceError::unusable(directory, "is for all users, as /tmp is: choose another"));
+    }
+    if mode & 0o077 != 0 {
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).map_err(unusable)?;
     }
     Ok(())
 }
 
-/// Locks `<path>.lock`. The file stays when the lock ends: removing it would let two daemons lock two files of
+/// How a lock file begins that says how the database was left.
+const AT_REST: &str = "at rest: ";
+
+/// What tells a database that nobody has touched from another; `None` where there is none.
+fn at_rest(path: &Path) -> Option<String> {
+    let found = path.metadata().ok().filter(|found| found.len() > 0)?;
+    let (device, inode, bytes) = (found.dev(), found.ino(), found.len());
+    Some(format!("{AT_REST}{device} {inode} {bytes} {}.{:09}", found.mtime(), found.mtime_nsec()))
+}
+
+fn say(mut lock: &File, text: &str) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.rewind()?;
+    lock.write_all(text.as_bytes())
+}
+
+/// Locks `<path>.lock`, and writes `about` into it; answers what was in it before. The file stays when the lock ends: removing it would let two daemons lock two files of
 /// one name.
-fn lock(path: &Path, about: &str) -> Result<File, InstanceError> {
+fn lock(path: &Path, about: &str) -> Result<(File, String), InstanceError> {
     // Two paths to one file are one file.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut name = path.clone().into_os_string();
     name.push(".lock");
     let name = PathBuf::from(name);
     let unusable = |error: io::Error| InstanceError::unusable(&name, error);
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
@@ -140,18 +186,21 @@ fn lock(path: &Path, about: &str) -> Result<File, InstanceError> {
         .mode(0o600)
         .open(&name)
         .map_err(unusable)?;
-    match file.try_lock() {
+    let locked = file.try_lock();
+    let mut said = String::new();
+    // Not text, or not to be read: then it says nothing.
+    _ = (&file).take(4096).read_to_string(&mut said);
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let read = (&file).take(4096).read_to_string(&mut holder);
-            if read.is_err() || holder.is_empty() {
-                "it has not said which".clone_into(&mut holder);
+            if said.is_empty() {
+                "it has not said which".clone_into(&mut said);
             }
-            return Err(InstanceError::Held { what: path.display().to_string(), holder });
+            return Err(InstanceError::Held { what: path.display().to_string(), holder: said });
         }
         Err(TryLockError::Error(error)) => return Err(unusable(error)),
     }
-    file.set_len(0).and_then(|()| file.write_all(about.as_bytes())).map_err(unusable)?;
-    Ok(file)
+    file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(unusable)?;
+    say(&file, about).map_err(unusable)?;
+    Ok((file, said))
 }

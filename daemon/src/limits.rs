@@ -29,6 +29,10 @@ macro_rules! limits {
 limits! {
     /// Connections at once. One more is answered `busy` and closed.
     connections / "connections": usize = 256,
+    /// Connections that are being answered so. One more is closed without a word.
+    refusals / "refusals": usize = 32,
+    /// How long a connection that is refused may take to show which framing it speaks, so that it is answered in that.
+    refusal_wait / "refusalWaitMs": Duration = Duration::from_millis(500),
     /// Bytes of one message. A longer one is answered `too_large`.
     frame_bytes / "frameBytes": usize = 32 << 20,
     /// Calls of one JSON-RPC batch.
@@ -69,9 +73,9 @@ limits! {
     cursor_bytes / "cursorBytes": usize = 64 << 10,
     /// Bytes of the present entities that a subscription with `initial` holds in memory; more goes to a temporary file.
     snapshot_bytes / "snapshotBytes": usize = 256 << 10,
-    /// How long a subscription whose filter let revisions pass stays silent before it is told `synced`.
+    /// How long a subscription whose filter lets revisions pass stays silent before it is told `synced`.
     synced_after / "syncedAfterMs": Duration = Duration::from_millis(250),
-    /// Revisions that a filter lets pass before `synced` is told even though more come.
+    /// Revisions that a filter lets pass before `synced` is told at once.
     synced_every / "syncedEvery": u64 = 1000,
     /// Bytes of a chat message.
     message_bytes / "messageBytes": usize = 8 << 20,
@@ -105,7 +109,7 @@ limits! {
     prune_after / "pruneAfterMs": Duration = Duration::from_secs(600),
     /// New revisions after which it is looked at sooner.
     prune_revisions / "pruneRevisions": u64 = 10_000,
-    /// Rows that one step of pruning deletes.
+    /// Revisions, and stored results, that one step of pruning deletes.
     prune_rows / "pruneRows": u64 = 500,
 }
 

@@ -5,6 +5,7 @@
 //! it: where the daemon knows more, `data.errorId` names the line in its log.
 
 use crate::Json;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,7 +20,8 @@ pub const METHOD_NOT_FOUND: i32 = -32601;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Every error that the daemon tells a client, by `data.kind`.
-#[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum Error {
     /// The input is wrong; sending it again can't help.
@@ -52,8 +54,9 @@ pub enum Error {
     /// `ifRev` did not match.
     #[error("changed since: `ifRev` does not match")]
     Conflict {
-        /// The entity as it is now; null when there is none.
-        current: Option<Value>,
+        /// The entity as it is now, letter for letter; null when there is none.
+        #[serde(default, deserialize_with = "buffered")]
+        current: Option<Json>,
     },
     /// The `requestId` was used before with another method or other params.
     #[error("this requestId was used for another request")]
@@ -97,6 +100,13 @@ pub enum Error {
     /// A defect of the daemon; the log has more.
     #[error("internal error")]
     Internal,
+}
+
+/// Reads a [`Json`] out of serde's buffer, which has lost the digits of its numbers and the order of its members.
+/// [`Fault`] reads it again out of the text.
+fn buffered<'de, D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Option<Json>, D::Error> {
+    let value = Option::<Value>::deserialize(d)?;
+    value.map(|value| Json::of(&value)).transpose().map_err(serde::de::Error::custom)
 }
 
 fn invalid_message(field: &str, reason: &str) -> String {
@@ -188,15 +198,38 @@ struct Object {
     data: Option<Data>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What an error says to programs: its kind, the members of that kind, and what the place where it arose adds.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ErrorData")]
 #[serde(rename_all = "camelCase")]
 struct Data {
     #[serde(flatten)]
     error: Error,
+    /// Index of the failing step of a `store.transact`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     index: Option<usize>,
+    /// Id of the line in the daemon's log that says more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error_id: Option<String>,
+}
+
+impl JsonSchema for Fault {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RpcError".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The error object of a reply.",
+            "type": "object",
+            "properties": {
+                "code": { "type": "integer", "description": "JSON-RPC code." },
+                "message": { "type": "string", "description": "What happened, for people." },
+                "data": generator.subschema_for::<Data>(),
+            },
+            "required": ["code", "message", "data"],
+        })
+    }
 }
 
 impl Serialize for Fault {
@@ -208,10 +241,20 @@ impl Serialize for Fault {
 
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Current {
+            current: Option<Json>,
+        }
         let object = LenientObject::deserialize(deserializer)?;
-        let data = object.data.and_then(|d| serde_json::from_str::<Data>(d.get()).ok());
+        let data = object.data.as_ref().and_then(|d| Some((d, d.to::<Data>().ok()?)));
         Ok(match data {
-            Some(Data { error, index, error_id }) => Self { code: object.code, error, index, error_id },
+            Some((text, Data { mut error, index, error_id })) => {
+                if let Error::Conflict { current } = &mut error {
+                    *current =
+                        text.to().map_err(serde::de::Error::custom).map(|Current { current }| current)?;
+                }
+                Self { code: object.code, error, index, error_id }
+            }
             // A kind of a newer daemon, or an error object of somebody else: keep what people can read.
             None => Self { code: object.code, ..Error::Unsupported { what: object.message }.into() },
         })
@@ -236,7 +279,7 @@ mod tests {
             Error::Invalid { .. } => Some(Error::not_found("todo", "td_1")),
             Error::NotFound { .. } => Some(Error::already_exists("todo", "td_1")),
             Error::AlreadyExists { .. } => {
-                Some(Error::Conflict { current: Some(serde_json::json!({"a": 1})) })
+                Some(Error::Conflict { current: Some(Json::parse(r#"{"b":1.50,"a":1}"#).unwrap()) })
             }
             Error::Conflict { .. } => Some(Error::RequestMismatch),
             Error::RequestMismatch => Some(Error::Compacted { oldest_rev: 7 }),
@@ -267,6 +310,20 @@ mod tests {
             assert_eq!(serde_json::from_str::<Fault>(&text).unwrap(), fault, "{text}");
             assert!(codes.insert(fault.code), "code {} is used twice", fault.code);
         }
+    }
+
+    #[test]
+    fn a_conflict_carries_the_entity_letter_for_letter() {
+        let entity = r#"{"z":12345678901234567890123,"a":1.50}"#;
+        let fault = Fault::from(Error::Conflict { current: Some(Json::parse(entity).unwrap()) });
+        let text = serde_json::to_string(&fault).unwrap();
+        assert!(text.contains(entity), "{text}");
+        match serde_json::from_str::<Fault>(&text).unwrap().error {
+            Error::Conflict { current: Some(current) } => assert_eq!(current.get(), entity),
+            error => panic!("{error:?}"),
+        }
+        let without = r#"{"code":-32003,"message":"m","data":{"kind":"conflict"}}"#;
+        assert_eq!(serde_json::from_str::<Fault>(without).unwrap().error, Error::Conflict { current: None });
     }
 
     #[test]

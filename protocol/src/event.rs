@@ -1,6 +1,7 @@
 //! What a subscriber is told.
 
 use crate::method::Subscribe;
+use crate::types::null_is_default;
 use crate::{Json, Kind};
 use schemars::JsonSchema;
 use serde::de::Error as _;
@@ -174,7 +175,7 @@ pub struct Start {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<String>,
     /// Begin with the present entities; with `since`, only when the log can't serve it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub initial: bool,
 }
 

@@ -1,6 +1,6 @@
 //! `kv.*`: small state under a key.
 
-use crate::types::Limit;
+use crate::types::{Limit, null_is_default};
 use crate::{Json, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,7 @@ pub struct ListParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
     /// Most entries of one page.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
     /// Where the last page ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,7 +128,7 @@ pub struct SubscribeParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<String>,
     /// Begin with the present entries; with `since`, only when the log can't serve it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub initial: bool,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::event::Start;
 use crate::text::{Content, Line, Trimmed};
-use crate::types::{Ids, Limit, Millis, given};
+use crate::types::{Ids, Limit, Millis, given, null_is_default};
 use crate::{EntityId, JsonObject, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -213,13 +213,13 @@ pub struct DeleteParams {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListParams {
     /// Expired ones too: whose `validUntil` has passed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub include_expired: bool,
     /// Only memories with this tag, letter for letter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<Tag>,
     /// Most memories of one page. A page also ends once it is large.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
     /// Where the last page ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -233,7 +233,7 @@ pub struct FindParams {
     /// A content, or a part of one in any case.
     pub content: Content,
     /// Expired ones too.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub include_expired: bool,
 }
 
@@ -244,10 +244,10 @@ pub struct SearchParams {
     /// Any text: words, beginnings of words, Chinese in the middle of a sentence, emoji, punctuation.
     pub query: Content,
     /// Most memories to answer. There are fewer once they are large.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
     /// Expired ones too.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub include_expired: bool,
 }
 

@@ -3,7 +3,7 @@
 use crate::Json;
 use crate::event::{Op, Origin};
 use crate::method::Reply;
-use crate::types::{EntityId, Limit, NoParams, RequestId};
+use crate::types::{EntityId, Limit, NoParams, RequestId, null_is_default};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -164,7 +164,7 @@ pub struct ChangesParams {
     /// Only revisions after this one.
     pub since: u64,
     /// Most revisions of one page. A page also ends once it is large.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
     /// Only changes of these modules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -230,7 +230,7 @@ pub struct SubscribeParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<String>,
     /// Begin with the present entities; with `since`, only when the log can't serve it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub initial: bool,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::event::Start;
 use crate::text::{Content, Line, Note, Title};
-use crate::types::{Ids, Limit, Millis, given};
+use crate::types::{Ids, Limit, Millis, given, null_is_default};
 use crate::{EntityId, JsonObject, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -166,7 +166,7 @@ pub struct ListParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Vec<Status>>,
     /// Archived ones too: completed or cancelled, and last updated before the daemon's local midnight.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub include_archived: bool,
     /// Only todos that are due earlier than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,7 +175,7 @@ pub struct ListParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_after: Option<Millis>,
     /// Most todos of one page. A page also ends once it is large.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
     /// Where the last page ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -260,7 +260,7 @@ pub struct ListCommentsParams {
     /// The todos; one that does not exist has no comments.
     pub todo_ids: Ids,
     /// Most comments of one page. A page also ends once it is large.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
     /// Where the last page ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -337,6 +337,16 @@ mod tests {
         assert!(read(r#"{"id":"td_1","title":null}"#).is_err());
         assert!(read(r#"{"id":"td_1","status":null}"#).is_err());
         assert!(read(r#"{"id":"td_1","metadata":[1]}"#).is_err());
-        assert!(read(r#"{"id":"td_1","dueAt":8640000000000001}"#).is_err());
+    }
+
+    #[test]
+    fn a_time_is_refused_in_words_of_the_protocol() {
+        for due_at in ["8640000000000001", "1.5", "1e3", "\"2026-01-01\"", "true", "[]"] {
+            let read = serde_json::from_str::<ListParams>(&format!(r#"{{"dueBefore":{due_at}}}"#));
+            let reason = read.unwrap_err().to_string();
+            assert!(reason.starts_with("must be whole milliseconds"), "{due_at}: {reason}");
+        }
+        let reason = serde_json::from_str::<ListParams>(r#"{"limit":-1}"#).unwrap_err().to_string();
+        assert!(reason.starts_with("must be a whole number from 1 to 1000"), "{reason}");
     }
 }

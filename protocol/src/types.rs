@@ -92,8 +92,9 @@ impl Default for Limit {
 
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(u64::deserialize(deserializer)?)
-            .ok_or_else(|| serde::de::Error::custom(format_args!("must be from 1 to {}", Self::MAX)))
+        u64::deserialize(deserializer).ok().and_then(Self::new).ok_or_else(|| {
+            serde::de::Error::custom(format_args!("must be a whole number from 1 to {}", Self::MAX))
+        })
     }
 }
 
@@ -146,8 +147,12 @@ impl Millis {
 
 impl<'de> Deserialize<'de> for Millis {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(i64::deserialize(deserializer)?)
-            .ok_or_else(|| serde::de::Error::custom(format_args!("must be within ±{}", Self::MAX)))
+        i64::deserialize(deserializer).ok().and_then(Self::new).ok_or_else(|| {
+            let max = Self::MAX;
+            serde::de::Error::custom(format_args!(
+                "must be whole milliseconds since the Unix epoch, within ±{max}"
+            ))
+        })
     }
 }
 
@@ -168,6 +173,17 @@ pub struct NoParams {}
 /// Reads a field that an update may leave as it is: it is called for a member that is there, so that `null` is
 /// not taken for an absent one.
 ///
+/// For `#[serde(default, deserialize_with = "null_is_default")]` on a param that may be left out: null is as good as
+/// that, since the optional fields of many languages are written so.
+///
+/// # Errors
+/// When it is there and of another type.
+pub fn null_is_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
+    d: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(d)?.unwrap_or_default())
+}
+
 /// For `#[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]` on an
 /// `Option<Option<T>>`, which `null` clears, or on an `Option<T>`, which can't be cleared: `null` is refused (and
 /// `#[schemars(with = "T")]` says so).

@@ -1,10 +1,10 @@
 //! What the documents say is true: programs in them run, generated files are fresh.
 
 use crate::daemon;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use stina_tests::{DEADLINE, Daemon, typescript};
+use stina_tests::{DEADLINE, Daemon, Scripted, typescript};
 
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs")
@@ -81,6 +81,94 @@ fn the_python_client_runs() {
     }
 }
 
+/// A change, or a part of the present entities.
+fn told(rev: u64, prev: u64, initial: bool, key: &str) -> Value {
+    json!({"type": "change", "rev": rev, "prev": prev, "at": 0, "initial": initial, "origin": {"client": null},
+        "changes": [{"entity": "kv", "op": "delete", "id": key}]})
+}
+
+/// What the Python client does after its own last lines: `lines`, with the program as module.
+fn python(scripted: &Scripted, lines: &str) -> String {
+    let program = programs("python").swap_remove(0).replace("__name__ ==", "'test' ==") + "\n\n" + lines;
+    let mut command = Command::new("python3");
+    let output =
+        output_within_deadline(command.args(["-c", &program]).env("STINA_SOCKET", scripted.socket()));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+#[test]
+fn the_python_client_writes_once_although_answers_are_cut_off() {
+    if !there_is("python3", &["-c", "import socket"]) {
+        return;
+    }
+    let mut attempt = 0;
+    let scripted = Scripted::start(move |stage| {
+        attempt += 1;
+        match attempt {
+            1 => {
+                stage.say(r#"{"jsonrpc":"2.0","id":"#);
+                stage.hang_up();
+            }
+            2 => stage.refuse("busy"),
+            3 => {
+                stage.refuse("shutting_down");
+                stage.hang_up();
+            }
+            4 => stage.reply(json!({"rev": 1, "value": "done"})),
+            _ => stage.refuse("conflict"),
+        }
+    });
+    let lines = "c = Stina('test'); c.connect(); print(c.write('kv.set', key='a', value=1)['value'])
+try: c.write('kv.set', key='a', value=2)
+except StinaError as e: print(e.kind)";
+    assert_eq!(python(&scripted, lines), "done\nconflict\n");
+    let requests = scripted.requests();
+    let ids: Vec<&Value> = requests.iter().map(|request| &request["params"]["requestId"]).collect();
+    assert_eq!(ids.len(), 5);
+    assert!(ids[..4].iter().all(|id| *id == ids[0]) && ids[4] != ids[0], "{ids:?}");
+}
+
+#[test]
+fn the_python_client_is_told_each_revision_once_across_breaks() {
+    if !there_is("python3", &["-c", "import socket"]) {
+        return;
+    }
+    let scripted = Scripted::start(|stage| {
+        let number = stage.connection as u64;
+        stage.reply(json!(number));
+        match number {
+            // Cut off in the present entities, and in a line.
+            1 => {
+                stage.tell(1, told(5, 0, true, "old"));
+                stage.say(r#"{"jsonrpc":"2.0","method":"#);
+                stage.hang_up();
+            }
+            2 => {
+                stage.tell(2, told(7, 0, true, "new"));
+                stage.tell(2, json!({"type": "synced", "rev": 7}));
+                stage.tell(2, told(8, 7, false, "a"));
+                stage.hang_up();
+            }
+            3 => {
+                stage.tell(3, json!({"type": "reset", "reason": "external", "rev": 9}));
+                stage.hang_up();
+            }
+            _ => stage.tell(4, told(10, 0, true, "b")),
+        }
+    });
+    let lines = "for e in Stina('test').watch('kv.subscribe', prefix='x'):
+    print(e['type'], e['rev'])
+    if e['rev'] == 10: break";
+    let expected = ["change 5", "reset 0", "change 7", "synced 7", "change 8", "reset 9", "change 10"];
+    assert_eq!(python(&scripted, lines).lines().collect::<Vec<_>>(), expected);
+    let requests = scripted.requests();
+    let from: Vec<Value> =
+        requests.iter().map(|r| json!([r["params"]["since"], r["params"]["epoch"]])).collect();
+    assert_eq!(json!(from), json!([[null, null], [null, null], [8, "e"], [null, null]]));
+}
+
 #[test]
 fn the_node_clients_run() {
     let blocks = programs("js");
@@ -112,6 +200,16 @@ fn the_typescript_types_are_fresh() {
 }
 
 /// All sources of this package's tests.
+#[test]
+fn the_typescript_types_compile() {
+    if there_is("tsc", &["--version"]) {
+        let types = docs().join("stina.d.ts");
+        let mut command = Command::new("tsc");
+        let output = output_within_deadline(command.args(["--strict", "--noEmit"]).arg(types));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
 fn tests_text(folder: &Path) -> String {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries

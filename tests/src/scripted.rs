@@ -20,12 +20,12 @@ pub struct Stage<'a> {
     /// The whole request.
     pub request: &'a Value,
     stream: &'a UnixStream,
+    epoch: &'a Mutex<String>,
 }
 
 impl Stage<'_> {
     fn send(&mut self, message: &Value) {
-        // The client may be gone by now.
-        let _ = self.stream.write_all(format!("{message}\n").as_bytes());
+        self.say(&format!("{message}\n"));
     }
 
     /// Answers with a result.
@@ -45,6 +45,17 @@ impl Stage<'_> {
     pub fn tell(&mut self, subscription: u64, event: Value) {
         let params = json!({"subscription": subscription, "result": event});
         self.send(&json!({"jsonrpc": "2.0", "method": "kv.event", "params": params}));
+    }
+
+    /// Sends text as it is: part of a message, say.
+    pub fn say(&mut self, text: &str) {
+        // The client may be gone by now.
+        let _ = self.stream.write_all(text.as_bytes());
+    }
+
+    /// From now on `store.hello` answers with this epoch, which is `e` until then.
+    pub fn set_epoch(&mut self, epoch: &str) {
+        epoch.clone_into(&mut self.epoch.lock().unwrap());
     }
 
     /// Closes the connection.
@@ -67,10 +78,11 @@ impl Scripted {
         let listener = UnixListener::bind(home.path().join("stinad.sock")).expect("a free path");
         let requests: Arc<Mutex<Vec<Value>>> = Arc::default();
         let (script, seen): (Arc<Mutex<Script>>, _) = (Arc::new(Mutex::new(script)), Arc::clone(&requests));
+        let epoch = Arc::new(Mutex::new("e".to_owned()));
         std::thread::spawn(move || {
             for (number, stream) in listener.incoming().map_while(Result::ok).enumerate() {
-                let (script, seen) = (Arc::clone(&script), Arc::clone(&seen));
-                std::thread::spawn(move || serve(number + 1, &stream, &script, &seen));
+                let (script, seen, epoch) = (Arc::clone(&script), Arc::clone(&seen), Arc::clone(&epoch));
+                std::thread::spawn(move || serve(number + 1, &stream, &script, &seen, &epoch));
             }
         });
         Self { home, requests }
@@ -87,15 +99,22 @@ impl Scripted {
     }
 }
 
-fn serve(connection: usize, stream: &UnixStream, script: &Mutex<Script>, seen: &Mutex<Vec<Value>>) {
+fn serve(
+    connection: usize,
+    stream: &UnixStream,
+    script: &Mutex<Script>,
+    seen: &Mutex<Vec<Value>>,
+    epoch: &Mutex<String>,
+) {
     let reading = stream.try_clone().expect("file descriptors");
     for line in BufReader::new(reading).lines().map_while(Result::ok) {
         let request: Value = serde_json::from_str(&line).expect("JSON");
         let method = request["method"].as_str().expect("a method");
-        let mut stage = Stage { connection, method, request: &request, stream };
+        let mut stage = Stage { connection, method, request: &request, stream, epoch };
         if method == "store.hello" {
             let server = json!({"version": "0", "pid": 1});
-            stage.reply(json!({"server": server, "protocol": 1, "capabilities": [], "epoch": "e", "rev": 0,
+            stage.reply(json!({"server": server, "protocol": 1, "capabilities": [],
+                "epoch": *epoch.lock().unwrap(), "rev": 0,
                 "oldestRev": 0, "dbPath": ""}));
         } else {
             seen.lock().unwrap().push(request.clone());

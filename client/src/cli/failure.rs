@@ -81,7 +81,7 @@ impl Failure {
                 vec![format!("ask whether it happened with `stinactl result {request_id}`")]
             }
             Self::Call(Error::Rpc(fault)) => match &fault.error {
-                Kind::Conflict { current: Some(current) } => vec![format!("it is now {current}")],
+                Kind::Conflict { current: Some(current) } => vec![format!("it is now {}", current.get())],
                 _ => vec![],
             },
             _ => vec![],

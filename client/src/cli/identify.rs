@@ -59,6 +59,11 @@ impl<T: Named> Candidates<T> {
     }
 }
 
+/// The id of an entity that the daemon gave.
+pub(super) fn id_of(entity: &impl Named) -> std::result::Result<EntityId, Kind> {
+    EntityId::new(entity.id()).map_err(|reason| Kind::invalid("id", reason))
+}
+
 /// The entity that `typed` means. A whole id goes before a title, a title before the beginning of an id; of those
 /// with the same title those that are `likely` are meant, where there are any.
 pub(super) async fn identify<T: Named>(
@@ -86,7 +91,7 @@ pub(super) async fn identify<T: Named>(
     let consider = |entity: T| {
         if fold_case(stina_protocol::text::trim(entity.title())) == title {
             if likely(&entity) { meant.push(entity) } else { titled.push(entity) }
-        } else if entity.id().starts_with(beginning) {
+        } else if !beginning.is_empty() && entity.id().starts_with(beginning) {
             begun.push(entity);
         } else {
             similar.consider(entity.title());
@@ -106,7 +111,7 @@ pub(super) async fn identify<T: Named>(
             }
         }
     }
-    let failure = Failure::from(Kind::not_found(T::ENTITY, typed));
+    let failure = Failure::from(Kind::not_found(T::ENTITY, shorten(typed, 100)));
     Err(match similar.best() {
         Some(title) => failure.hint(format!("did you mean `{}`?", shorten(&title, 60))),
         None => failure.hint(format!("`stinactl {}` shows all there are", T::LIST)),

@@ -42,7 +42,7 @@ pub(super) enum Kv {
         /// Only keys that begin with this
         prefix: Option<String>,
         /// At most this many
-        #[arg(short = 'n', long, value_name = "N")]
+        #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         limit: Option<u64>,
     },
     /// Add to a number and print the sum; a missing one counts as 0
@@ -144,9 +144,5 @@ async fn list(context: &mut Context, prefix: Option<String>, limit: Option<u64>)
         Ok(())
     })
     .await?;
-    if out.json {
-        return Ok(());
-    }
-    table.write(out)?;
-    if more { Ok(pages::more(out)?) } else { Ok(()) }
+    Ok(pages::end(out, &table, more)?)
 }

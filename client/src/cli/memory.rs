@@ -4,7 +4,7 @@ mod edit;
 mod view;
 
 use super::failure::Failure;
-use super::identify::{Named, identify};
+use super::identify::{Named, id_of, identify};
 use super::metadata::Metadata;
 use super::output::Output;
 use super::{Context, read_stdin, text, when};
@@ -95,11 +95,6 @@ fn name(memory: &Entity) -> String {
     if memory.title.trim().is_empty() { memory.remark() } else { text::one_line(&memory.title) }
 }
 
-/// The id of an entity that the daemon gave.
-fn id(memory: &Entity) -> Result<EntityId, Failure> {
-    Ok(EntityId::new(memory.id.as_str()).map_err(|reason| Kind::invalid("id", reason))?)
-}
-
 impl Which {
     async fn find(&self, client: &Client) -> Result<Entity, Failure> {
         let memories = client.memories();
@@ -129,7 +124,7 @@ impl Memory {
             Self::Rm { which, if_rev } => {
                 // What has changed since it was found stays.
                 let memory = which.find(client).await?;
-                let params = DeleteParams { id: id(&memory)?, if_rev: if_rev.or(Some(memory.rev)) };
+                let params = DeleteParams { id: id_of(&memory)?, if_rev: if_rev.or(Some(memory.rev)) };
                 let reply = client.call::<Delete>(params).await?;
                 if out.json {
                     return Ok(out.json(&reply)?);

@@ -25,6 +25,7 @@ use crate::{Client, Limits};
 use clap::{Parser, Subcommand};
 use failure::Failure;
 use output::Output;
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -151,9 +152,20 @@ impl Command {
     }
 }
 
+/// Most bytes that are read from standard input: what is longer fits into no message.
+const MAX_STDIN: u64 = 32 << 20;
+
 /// `argument`, or standard input when it is `-`.
 fn or_stdin(argument: String) -> Result<String, Failure> {
-    if argument == "-" { Ok(std::io::read_to_string(std::io::stdin())?) } else { Ok(argument) }
+    if argument != "-" {
+        return Ok(argument);
+    }
+    let mut text = String::new();
+    std::io::stdin().take(MAX_STDIN + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_STDIN {
+        return Err(stina_protocol::Error::TooLarge { limit: MAX_STDIN }.into());
+    }
+    Ok(text)
 }
 
 /// `argument`, or the text on standard input when it is `-`: without the line break that `echo` and editors add.
@@ -166,7 +178,8 @@ fn text_or_stdin(argument: String) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Reads each argument that is `-` from standard input, which there is only once.
+/// Reads each argument that is `-` from standard input, which there is only once. What failed to write to it must not
+/// clear a text.
 fn read_stdin<'a>(arguments: impl IntoIterator<Item = &'a mut String>) -> Result<(), Failure> {
     let mut arguments = arguments.into_iter().filter(|argument| *argument == "-");
     if let Some(argument) = arguments.next() {
@@ -174,6 +187,10 @@ fn read_stdin<'a>(arguments: impl IntoIterator<Item = &'a mut String>) -> Result
             return Err(Failure::Usage("standard input can be read for one argument only".to_owned()));
         }
         *argument = text_or_stdin(std::mem::take(argument))?;
+        if argument.is_empty() {
+            let reason = "standard input is empty (an argument '' means no text)";
+            return Err(stina_protocol::Error::invalid("", reason).into());
+        }
     }
     Ok(())
 }

@@ -90,6 +90,15 @@ impl Output {
         Self { json: false, width: None, colours: false }
     }
 
+    /// Writes a line about the output: below it for people, on standard error where it would be in machines' way.
+    pub(super) fn remark(&self, text: &str) -> io::Result<()> {
+        if self.json {
+            return writeln!(io::stderr(), "{text}");
+        }
+        let text = self.width.map_or(Cow::Borrowed(text), |columns| super::text::shorten(text, columns));
+        self.line(&self.paint(Look::Faint, &text))
+    }
+
     /// Writes a value as one line of JSON.
     pub(super) fn json(&self, value: &impl serde::Serialize) -> io::Result<()> {
         self.line(&serde_json::to_string(value)?)

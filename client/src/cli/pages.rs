@@ -1,7 +1,8 @@
 //! Lists, page after page, so that nothing is cut off unsaid.
 
 use super::failure::Failure;
-use super::output::{Look, Output};
+use super::output::Output;
+use super::table::Table;
 use crate::Result;
 use stina_protocol::types::Limit;
 use stina_protocol::{Page, Reply};
@@ -26,7 +27,15 @@ pub(super) async fn walk<T>(
     Ok(true)
 }
 
-/// Says that a list for people goes on.
+/// Ends a list: people get the table, machines have had their lines; both are told when there are more.
+pub(super) fn end(out: &Output, table: &Table, more: bool) -> std::io::Result<()> {
+    if !out.json {
+        table.write(out)?;
+    }
+    if more { self::more(out) } else { Ok(()) }
+}
+
+/// Says that a list goes on.
 pub(super) fn more(out: &Output) -> std::io::Result<()> {
-    out.line(&out.paint(Look::Faint, "… and more: raise --limit to see them"))
+    out.remark("… and more: raise --limit to see them")
 }

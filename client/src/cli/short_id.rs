@@ -20,9 +20,9 @@ pub(super) fn short_ids<'a>(ids: impl IntoIterator<Item = &'a str>) -> Vec<Strin
 }
 
 /// Bytes of a made id that hold its time (`td_` or `mem_`, then 48 bits of a UUIDv7): as good as unique, among those
-/// that a list leaves out too.
+/// that a list leaves out too. Of a long chosen one as much as of a short one.
 fn time(id: &str) -> usize {
-    id.match_indices('-').nth(1).map_or(id.len(), |(at, _)| at)
+    id.match_indices('-').nth(1).map_or(CHOSEN, |(at, _)| at)
 }
 
 /// Bytes that both begin with.
@@ -46,5 +46,9 @@ mod tests {
         assert_eq!(short, ["td_019e0000-0002", "short", "td_019e0000-0001-7abc", "td_019e0000-0001-7abd"]);
         assert_eq!(short_ids(["mem_019e0000-0002-7bbb-8000-000000000000"]), ["mem_019e0000-0002"]);
         assert_eq!(short_ids(["weekly-groceries-2026"]), ["weekly-groceries-2026"]);
+        let long = ["x".repeat(128), "x".repeat(100) + "y", "x".repeat(30)];
+        let short = short_ids(long.iter().map(String::as_str));
+        assert_eq!(short.iter().map(String::len).collect::<Vec<_>>(), [101, 101, 30]);
+        assert_eq!(short_ids([long[0].as_str()]), [&long[0][..CHOSEN]]);
     }
 }

@@ -49,8 +49,11 @@ impl Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
-    /// Writes it.
+    /// Writes it. On a terminal people are told in words that there is nothing in it.
     pub(super) fn write(&self, out: &Output) -> io::Result<()> {
+        if self.rows.is_empty() && out.width.is_some() {
+            return out.remark("nothing to list");
+        }
         let widths = self.widths(out.width);
         let headings: Vec<Cell> = self.headings.iter().map(|h| Cell::new(Look::Strong, h)).collect();
         let paint = |look, text: &str| out.paint(look, text);

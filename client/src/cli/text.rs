@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// Whether a terminal would obey the character, or reorder what follows, instead of showing it.
 fn is_unsafe(c: char) -> bool {
@@ -54,17 +54,12 @@ pub(super) fn shorten(text: &str, columns: usize) -> Cow<'_, str> {
     if text.width() <= columns {
         return text;
     }
-    let mut short = String::new();
-    let mut taken = 1;
-    for c in text.chars() {
-        taken += c.width().unwrap_or(0);
-        if taken > columns {
-            break;
-        }
-        short.push(c);
-    }
-    short.push('…');
-    short.into()
+    // Of beginnings, not of characters: some take more columns together than one by one, or fewer.
+    let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+    let beginning = |end: &usize| text.get(..*end).unwrap_or_default();
+    let fitting = ends.partition_point(|end| width(beginning(end)) < columns);
+    let end = fitting.checked_sub(1).and_then(|last| ends.get(last)).unwrap_or(&0);
+    format!("{}…", beginning(end)).into()
 }
 
 /// Compact JSON laid out over lines. The text of values stays as it is: numbers keep their digits.
@@ -156,6 +151,9 @@ mod tests {
             ("hejsan", 4, "hej…"),
             ("日本語", 5, "日本…"),
             ("日本語", 4, "日…"),
+            ("❤\u{fe0f}❤\u{fe0f}❤\u{fe0f}", 5, "❤\u{fe0f}❤\u{fe0f}…"),
+            ("e\u{301}e\u{301}e\u{301}", 2, "e\u{301}…"),
+            ("hej", 1, "…"),
             ("a\u{1b}[2Jb\n", 20, "a\\u{1b}[2Jb\\n"),
             ("abc\u{202e}", 20, "abc\\u{202e}"),
         ] {

@@ -4,7 +4,7 @@ mod edit;
 mod view;
 
 use super::failure::Failure;
-use super::identify::{Named, identify};
+use super::identify::{Named, id_of, identify};
 use super::metadata::Metadata;
 use super::output::Output;
 use super::{Context, read_stdin, text, when};
@@ -49,6 +49,11 @@ pub(super) enum Todo {
         /// What to say, or `-` to read it from standard input
         #[arg(required = true)]
         text: Vec<String>,
+    },
+    /// Remove a comment
+    Uncomment {
+        /// The comment's id, as `todo show` tells it
+        comment: String,
     },
 }
 
@@ -122,11 +127,6 @@ fn is_open(todo: &Entity) -> bool {
     !todo.status.is_closed()
 }
 
-/// The id of an entity that the daemon gave.
-fn id(todo: &Entity) -> Result<EntityId, Failure> {
-    Ok(EntityId::new(todo.id.as_str()).map_err(|reason| Kind::invalid("id", reason))?)
-}
-
 impl Todo {
     pub(super) fn resolve(&mut self) -> Result<(), Failure> {
         match self {
@@ -163,6 +163,15 @@ impl Todo {
                 } else {
                     Ok(out.did("commented on", &todo.title, reply.rev)?)
                 }
+            }
+            Self::Uncomment { comment } => {
+                let reply = client.todos().delete_comment(comment).await?;
+                if out.json {
+                    return Ok(out.json(&reply)?);
+                }
+                let comment = &reply.value;
+                let gist = text::shorten(&text::one_line(&comment.content), 40).into_owned();
+                Ok(out.did("deleted", &format!("{}  {gist}", comment.id), reply.rev)?)
             }
         }
     }
@@ -202,7 +211,7 @@ impl Which {
             let text = format!("{} is already {word}", text::clean(&todo.title));
             return if out.json { Ok(out.json(&reply)?) } else { Ok(out.line(&text)?) };
         }
-        let update = UpdateParams { status: Some(status), ..UpdateParams::of(id(&todo)?) };
+        let update = UpdateParams { status: Some(status), ..UpdateParams::of(id_of(&todo)?) };
         let reply = client.todos().update(update).await?;
         if out.json {
             return Ok(out.json(&reply)?);
@@ -219,7 +228,7 @@ impl Which {
     async fn remove(self, client: &Client, out: &Output, if_rev: Option<u64>) -> Result<(), Failure> {
         // Which of several with that title is to go is not guessed, and what has changed meanwhile stays.
         let todo = self.find(client, |_| true).await?;
-        let params = DeleteParams { id: id(&todo)?, if_rev: if_rev.or(Some(todo.rev)) };
+        let params = DeleteParams { id: id_of(&todo)?, if_rev: if_rev.or(Some(todo.rev)) };
         let reply = client.call::<Delete>(params).await?;
         if out.json {
             return Ok(out.json(&reply)?);

@@ -77,8 +77,8 @@ fn parse(text: &str, now: &Zoned) -> Result<Millis, String> {
 
 /// ISO 8601 and milliseconds.
 fn absolute(text: &str, now: &Zoned) -> Option<i64> {
-    /// Fewer digits than these are a date (`20261224`) or a slip of the finger.
-    const DIGITS_OF_MILLIS: usize = 10;
+    /// Fewer digits than these are a date (`20261224`), seconds, or a slip of the finger.
+    const DIGITS_OF_MILLIS: usize = 12;
     if let Ok(millis) = text.parse::<i64>()
         && text.len() >= DIGITS_OF_MILLIS
     {
@@ -96,7 +96,14 @@ fn relative(text: &str, now: &Zoned) -> Option<i64> {
     if let Some(at) = from_now(text, now) {
         return Some(at.timestamp().as_millisecond());
     }
-    let words: Vec<&str> = text.split_whitespace().filter(|word| *word != "at").collect();
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace().filter(|word| *word != "at") {
+        match words.last_mut() {
+            // `9 am` is `9am`.
+            Some(last) if matches!(word, "am" | "pm") => last.push_str(word),
+            _ => words.push(word.to_owned()),
+        }
+    }
     let (time, day) = match words.as_slice() {
         [one] if clock(one).is_some() => (clock(one), None),
         [day @ .., last] if clock(last).or_else(|| hour(last)).is_some() => {

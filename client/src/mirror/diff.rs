@@ -50,7 +50,7 @@ impl<T> Clone for Diff<T> {
     }
 }
 
-/// All that one transaction, or one reset, changed.
+/// All that one transaction, one reset, or a moment that came changed.
 #[derive(Debug)]
 pub struct Patch<T> {
     /// The revision up to which the list is complete with it.

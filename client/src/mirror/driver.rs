@@ -6,6 +6,7 @@ use super::shared::{Shared, Step};
 use crate::subscription::Cursor;
 use crate::{Client, Error, Result};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use stina_protocol::event::{
     Change, Changes, Delta, Event, Op, ResetReason, Start, Subscription as Subscribe,
 };
@@ -16,8 +17,30 @@ pub(super) struct Driver<C: Collection> {
     shared: Arc<Shared<C>>,
     /// The present entities, while they are being sent; until they are all there, the old ones are shown.
     arriving: Option<Vec<Row<C::Order, C::Item>>>,
-    /// Whether those are of another history than the old ones.
+    /// Whether those are of another history than the old ones, for all that was told.
     other_history: bool,
+    /// The history of the old ones.
+    epoch: Option<String>,
+    /// When the first entity may have to go because its time is over.
+    due: Option<i64>,
+    /// The first place of those that there were to begin with, if there may be others before it.
+    first: Option<Arc<C::Order>>,
+}
+
+/// How long at most nobody looks at the clock while something is due: it may be set, and the machine may sleep.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Milliseconds since the Unix epoch.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Waits until it is that time, or for a while.
+async fn nearly(due: Option<i64>) {
+    let Some(due) = due else { return std::future::pending().await };
+    let left = u64::try_from(due.saturating_sub(now())).unwrap_or(0);
+    tokio::time::sleep(Duration::from_millis(left).min(LOOK)).await;
 }
 
 impl<C: Collection> Driver<C> {
@@ -25,19 +48,35 @@ impl<C: Collection> Driver<C> {
         let start = Start { initial: true, ..Start::default() };
         let params = <C::Subscription as Subscribe>::restart(&collection.params(), start);
         let cursor = Cursor::open(client, params).await?;
-        Ok(Self { collection, cursor, shared, arriving: Some(Vec::new()), other_history: false })
+        let arriving = Some(Vec::new());
+        let (epoch, due, first) = (None, None, None);
+        Ok(Self { collection, cursor, shared, arriving, other_history: false, epoch, due, first })
     }
 
     /// Goes on until the client is closed, or the subscription can't go on.
     pub(super) async fn run(mut self) -> Error {
         loop {
-            let taken = match self.cursor.next().await {
-                Ok(event) => self.take(event),
-                Err(error) => Err(error),
+            let next = tokio::select! {
+                next = self.cursor.next() => next,
+                () = nearly(self.due) => {
+                    self.remove_what_is_over();
+                    continue;
+                }
             };
-            if let Err(error) = taken {
+            if let Err(error) = next.and_then(|event| self.take(event)) {
                 return error;
             }
+        }
+    }
+
+    fn remove_what_is_over(&mut self) {
+        if self.due.is_none_or(|due| due > now()) {
+            return;
+        }
+        let (over, next) = self.shared.over(now(), &self.collection);
+        self.due = next;
+        if !over.is_empty() {
+            self.shared.apply(over.into_iter().map(Step::Remove).collect(), self.shared.rev());
         }
     }
 
@@ -52,8 +91,8 @@ impl<C: Collection> Driver<C> {
                 self.arriving.get_or_insert_default().extend(rows);
             }
             Event::Change(Changes { rev, prev, changes, .. }) => {
-                let steps = self.steps(&changes)?;
                 self.arrived(prev);
+                let steps = self.steps(&changes)?;
                 self.shared.apply(steps, rev);
             }
             Event::Synced { rev } => {
@@ -72,22 +111,38 @@ impl<C: Collection> Driver<C> {
 
     /// The present entities, as of `rev`, are all there, if they were on their way.
     fn arrived(&mut self, rev: u64) {
-        if let Some(rows) = self.arriving.take() {
-            self.shared.replace(rows, rev, std::mem::take(&mut self.other_history));
-        }
+        let Some(rows) = self.arriving.take() else { return };
+        let is_part = self.collection.last().is_some_and(|last| rows.len() >= last);
+        self.first = rows.iter().map(|row| &row.order).min().filter(|_| is_part).map(Arc::clone);
+        // Who was away while they were on their way is not told that the history is another: the set just begins anew.
+        let epoch = self.cursor.epoch();
+        let was_told = std::mem::take(&mut self.other_history);
+        let other_history = was_told || self.epoch.as_deref().is_some_and(|before| before != epoch);
+        self.epoch = Some(epoch.to_owned());
+        self.shared.replace(rows, rev, other_history);
     }
 
-    fn steps(&self, changes: &[Change]) -> Result<Vec<Step<C::Order, C::Item>>> {
+    fn steps(&mut self, changes: &[Change]) -> Result<Vec<Step<C::Order, C::Item>>> {
         changes.iter().filter(|change| change.entity == C::ENTITY).map(|change| self.step(change)).collect()
     }
 
-    fn step(&self, change: &Change) -> Result<Step<C::Order, C::Item>> {
+    fn step(&mut self, change: &Change) -> Result<Step<C::Order, C::Item>> {
         let id = change.id.clone();
         let value = change.value.as_ref().filter(|_| change.op == Op::Put);
         let Some(value) = value else { return Ok(Step::Remove(id)) };
         let item = value.to::<C::Item>();
         let item = item.map_err(|e| Error::Protocol(format!("{} `{id}` can't be read: {e}", C::ENTITY)))?;
-        Ok(if self.collection.admits(&item) { Step::Put(self.row(id, item)) } else { Step::Remove(id) })
+        let until = self.collection.until(&item);
+        if !self.collection.admits(&item) || until.is_some_and(|until| until <= now()) {
+            return Ok(Step::Remove(id));
+        }
+        let row = self.row(id, item);
+        if self.arriving.is_none() && self.first.as_ref().is_some_and(|first| row.order < *first) {
+            return Ok(Step::Remove(row.id.to_string()));
+        }
+        // An entity that changes may leave a time here that is no longer its own: then nothing is found to be over.
+        self.due = self.due.into_iter().chain(until).min();
+        Ok(Step::Put(row))
     }
 
     fn row(&self, id: String, item: C::Item) -> Row<C::Order, C::Item> {

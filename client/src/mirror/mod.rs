@@ -46,6 +46,19 @@ pub trait Collection: Send + Sync + 'static {
         true
     }
 
+    /// The moment at which an entity ceases to belong to the collection though nobody changes it, in milliseconds since
+    /// the Unix epoch; none if that does not happen. It is removed then.
+    fn until(&self, item: &Self::Item) -> Option<i64> {
+        let _ = item;
+        None
+    }
+
+    /// How many entities there are to begin with, where the subscription tells of the last ones only. What has its
+    /// place before the first of them stays out, also when it is changed.
+    fn last(&self) -> Option<usize> {
+        None
+    }
+
     /// The entity `item`, which has the id that a streamed delta names, with the delta's words; none when it
     /// stays as it is.
     fn extended(&self, item: &Self::Item, delta: &Delta) -> Option<Self::Item> {
@@ -122,7 +135,8 @@ impl<C: Collection> Mirror<C> {
     /// Waits until it is complete up to `rev`: after a write returned that revision, the write is seen. When the
     /// store is restored or reset meanwhile, what was written went with what was replaced, and the wait is over.
     ///
-    /// Revisions that do not concern the collection are heard of within the daemon's `syncedAfterMs`.
+    /// Revisions that do not concern the collection are heard of within the daemon's `syncedAfterMs`. As long as there is
+    /// no daemon this waits for one: where that must not last, put it in a `tokio::time::timeout`. Cancel safe.
     ///
     /// # Errors
     /// Why the mirror has ended.

@@ -41,6 +41,14 @@ impl<O: Ord, T: PartialEq> Rows<O, T> {
         self.sorted.iter().map(|row| &row.item)
     }
 
+    /// The ids of those whose time is over at `now`, and when that of the next comes, as `until` says.
+    pub(super) fn over(&self, now: i64, until: impl Fn(&T) -> Option<i64>) -> (Vec<String>, Option<i64>) {
+        let ends = self.sorted.iter().filter_map(|row| Some((until(&row.item)?, &row.id)));
+        let (over, to_come): (Vec<_>, Vec<_>) = ends.partition(|(end, _)| *end <= now);
+        let over = over.into_iter().map(|(_, id)| id.to_string());
+        (over.collect(), to_come.into_iter().map(|(end, _)| end).min())
+    }
+
     pub(super) fn get(&self, id: &str) -> Option<&Arc<T>> {
         let order = self.orders.get(id)?;
         let at = self.find(order, id).ok()?;

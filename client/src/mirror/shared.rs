@@ -136,6 +136,11 @@ impl<C: Collection> Shared<C> {
         });
     }
 
+    /// The ids of the entities whose time is over at `now`, and when that of the next comes.
+    pub(super) fn over(&self, now: i64, collection: &C) -> (Vec<String>, Option<i64>) {
+        self.state().rows.over(now, |item| collection.until(item))
+    }
+
     /// No more events come.
     pub(super) fn end(&self, error: Error) {
         self.change(|state| state.ended = Some(error));

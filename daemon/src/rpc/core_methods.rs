@@ -17,10 +17,11 @@ use stina_protocol::{Error, Json, VERSION};
 pub(super) fn register(registry: &mut Registry, modules: &[Module]) {
     registry.call::<Hello, _>(hello);
     registry.call::<Ping, _>(|call, NoParams {}| async move {
-        call.store.read(|tx| {
+        let read = call.store.read(|tx| {
             tx.first("SELECT value FROM core_meta WHERE name = 'epoch'", [], |_| Ok(()))?;
             Ok(Rev { rev: tx.rev() })
-        })
+        });
+        read.await
     });
     registry.call::<GetInfo, _>(info);
     registry.call::<Clients, _>(|call, NoParams {}| async move {
@@ -32,7 +33,8 @@ pub(super) fn register(registry: &mut Registry, modules: &[Module]) {
         changes(tx, frame_bytes, params)
     });
     registry.call::<GetResult, _>(|call, ResultParams { request_id }| async move {
-        let stored = call.store.read(|tx| crate::store::find_result(tx, &request_id))?;
+        let id = request_id.clone();
+        let stored = call.store.read(move |tx| crate::store::find_result(tx, &id)).await?;
         let (rev, value) = stored.ok_or_else(|| Error::not_found("result", request_id))?;
         Ok(StoredReply { rev, value: Json::stored(value)? })
     });
@@ -66,7 +68,7 @@ async fn hello(call: Call, params: HelloParams) -> Result<Welcome> {
     call.peer.introduce(params.client);
     let modules = call.methods.modules.iter().map(|m| m.name.to_owned());
     let features = ["transact", "requestId", "sync"].map(ToOwned::to_owned);
-    let (rev, oldest_rev) = call.store.read(|tx| Ok((tx.rev(), oldest_rev(tx)?)))?;
+    let (rev, oldest_rev) = call.store.read(|tx| Ok((tx.rev(), oldest_rev(tx)?))).await?;
     Ok(Welcome {
         server: ServerInfo { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() },
         protocol: VERSION,

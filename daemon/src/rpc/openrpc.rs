@@ -8,7 +8,7 @@ use schemars::Schema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 use stina_protocol::event::Event;
-use stina_protocol::{Error, Json, RequestId};
+use stina_protocol::{Error, Fault, Json, RequestId};
 
 /// The document.
 pub(super) fn document(methods: &Methods) -> Result<Json> {
@@ -22,6 +22,7 @@ pub(super) fn document(methods: &Methods) -> Result<Json> {
         .map(|(name, entry)| describe(&mut params, &mut results, name, entry))
         .collect();
     let event = results.subschema_for::<Event>();
+    results.subschema_for::<Fault>();
     let mut schemas = params.take_definitions(true);
     schemas.extend(results.take_definitions(true));
     schemas.insert("SubscriptionEvent".to_owned(), event.to_value());
@@ -35,9 +36,26 @@ pub(super) fn document(methods: &Methods) -> Result<Json> {
         "methods": list,
         "components": { "schemas": schemas, "errors": errors() },
     });
-    // Links between Rust's own pages mean nothing here.
-    let text = document.to_string().replace("[`", "`").replace("`]", "`");
-    Ok(Json::stored(text)?)
+    Ok(Json::stored(without_links(&document.to_string()))?)
+}
+
+/// Links between Rust's own pages, such as [`Fault`], mean nothing outside: what they link stays.
+fn without_links(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, link)) = rest.split_once("[`") {
+        out.push_str(before);
+        let is_path = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:!".contains(&b));
+        let Some((name, after)) = link.split_once("`]").filter(|(name, _)| is_path(name)) else {
+            out.push_str("[`");
+            rest = link;
+            continue;
+        };
+        out.extend(["`", name, "`"]);
+        let target = after.strip_prefix('(').and_then(|target| target.split_once(')'));
+        rest = target.map_or(after, |(_, after)| after);
+    }
+    out + rest
 }
 
 fn describe(params: &mut SchemaGenerator, results: &mut SchemaGenerator, name: &str, entry: &Entry) -> Value {
@@ -120,4 +138,21 @@ fn errors() -> Value {
         Some((kind, json!({ "code": error.code(), "message": error.to_string(), "data": data })))
     });
     Value::Object(entries.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_taken_out_and_nothing_else() {
+        for (text, expected) in [
+            ("Answer of [`Find`](super::Find).", "Answer of `Find`."),
+            ("[`a::b`] (not [`c`])", "`a::b` (not `c`)"),
+            ("matches in `[` and `]`, [`Hit`]", "matches in `[` and `]`, `Hit`"),
+            ("[`open", "[`open"),
+        ] {
+            assert_eq!(without_links(text), expected);
+        }
+    }
 }

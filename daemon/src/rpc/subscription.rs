@@ -11,7 +11,7 @@ use futures_util::Stream;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use stina_protocol::event::{Event, ResetReason, Start};
 use tokio::sync::watch;
 
@@ -30,6 +30,8 @@ pub(crate) struct Subscription {
     told: u64,
     /// Last revision taken in, told or passed over by the filter.
     passed: u64,
+    /// When the filter let the first revision after `told` pass.
+    silent_since: Option<Instant>,
     ready: VecDeque<String>,
 }
 
@@ -59,6 +61,7 @@ impl Subscription {
             state: State::Opening,
             told: 0,
             passed: 0,
+            silent_since: None,
             ready: VecDeque::new(),
         }
     }
@@ -117,7 +120,8 @@ impl Subscription {
     }
 
     fn reset(&mut self, reason: ResetReason, rev: u64) {
-        (self.told, self.passed) = (rev, rev);
+        self.passed = rev;
+        self.tell(rev);
         self.say(&Event::Reset { reason, rev });
         self.begin_with_snapshot();
     }
@@ -188,8 +192,7 @@ impl Subscription {
         if from.head != self.passed {
             return;
         }
-        self.say(&Event::Synced { rev: self.passed });
-        self.told = self.passed;
+        self.say_synced();
         self.ready.extend(events);
         self.state = State::Live(from.next);
     }
@@ -227,29 +230,43 @@ impl Subscription {
                 Item::Transient(_) => {}
             }
         }
-        if self.passed - self.told >= self.store.config().limits.synced_every {
+        if self.passed - self.told >= self.store.config().limits.synced_every
+            || self.may_stay_silent().is_some_and(|left| left.is_zero())
+        {
             self.say_synced();
         }
     }
 
-    /// Waits for the bell. When the filter has let revisions pass and it stays quiet, says how far it is.
+    /// Waits for the bell. When the filter has let revisions pass, not for long: then says how far it is, also
+    /// when more and more pass, as somebody may wait for one of them.
     async fn wait(&mut self) {
         self.report();
+        let left = self.may_stay_silent();
         let rung = self.bell.changed();
-        if self.passed == self.told {
+        let Some(left) = left else {
             // The hub outlives its subscriptions: it can't hang up.
             _ = rung.await;
             return;
-        }
-        let quiet = self.store.config().limits.synced_after;
-        if tokio::time::timeout(quiet, rung).await.is_err() {
+        };
+        if tokio::time::timeout(left, rung).await.is_err() {
             self.say_synced();
         }
+    }
+
+    /// How much longer nothing need be said of the revisions that the filter let pass; none if there are none.
+    fn may_stay_silent(&self) -> Option<Duration> {
+        let limit = self.store.config().limits.synced_after;
+        self.silent_since.map(|since| limit.saturating_sub(since.elapsed()))
     }
 
     fn say_synced(&mut self) {
         self.say(&Event::Synced { rev: self.passed });
-        self.told = self.passed;
+        self.tell(self.passed);
+    }
+
+    /// Up to `rev` all has been told.
+    fn tell(&mut self, rev: u64) {
+        (self.told, self.silent_since) = (rev, None);
     }
 
     fn say(&mut self, event: &Event) {
@@ -261,6 +278,7 @@ impl Subscription {
         self.passed = revision.rev;
         let mut wanted = revision.changes.iter().filter(|c| is_filtered || self.feed.wants(c)).peekable();
         if wanted.peek().is_none() {
+            self.silent_since.get_or_insert_with(Instant::now);
             return;
         }
         let Revision { rev, at, origin, .. } = revision;
@@ -277,6 +295,6 @@ impl Subscription {
         }
         event.push_str("]}");
         self.ready.push_back(event);
-        self.told = *rev;
+        self.tell(*rev);
     }
 }

@@ -3,11 +3,11 @@
 use super::params::Fields;
 use super::registry::{Methods, Run};
 use crate::limits::Limits;
-use crate::store::{Failure, WriteFn};
+use crate::store::{Failure, WriteFn, WriteTx};
 use serde_json::value::RawValue;
 use stina_protocol::error::{METHOD_NOT_FOUND, Result as Told};
 use stina_protocol::store::{Step, TransactParams};
-use stina_protocol::{Error, Fault};
+use stina_protocol::{Error, Fault, Json};
 
 /// Prepares every step, so that wrong params are told before anything is queued.
 pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits) -> Result<WriteFn, Fault> {
@@ -25,11 +25,15 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
     Ok(Box::new(move |tx| {
         let newest = tx.rev() - 1;
         if if_rev.is_some_and(|rev| rev != newest) {
-            return Err(Error::Conflict { current: Some(serde_json::json!({ "rev": newest })) }.into());
+            let current = Json::of(&serde_json::json!({ "rev": newest }))?;
+            return Err(Error::Conflict { current: Some(current) }.into());
         }
         let mut results = String::from("{\"results\":[");
         for (index, step) in steps.into_iter().enumerate() {
-            let value = step(tx).map_err(|f| Failure::Step { index, failure: Box::new(f) })?;
+            let value = step(tx).map_err(|failure| {
+                let failure = Box::new(as_committed(tx, failure));
+                Failure::Step { index, failure }
+            })?;
             if index > 0 {
                 results.push(',');
             }
@@ -38,6 +42,17 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
         results.push_str("]}");
         Ok(results)
     }))
+}
+
+/// *Commit, then tell*: a conflict shows the entity as it is, not as an earlier step of this write, which is now
+/// rolled back, made it.
+fn as_committed(tx: &WriteTx<'_>, failure: Failure) -> Failure {
+    let Failure::Told(Error::Conflict { current: Some(current) }) = &failure else { return failure };
+    let Some(before) = tx.committed(current.get()) else { return failure };
+    match before.map(|json| Json::stored(json.to_owned())).transpose() {
+        Ok(current) => Error::Conflict { current }.into(),
+        Err(error) => error.into(),
+    }
 }
 
 fn prepare_step(methods: &Methods, step: &Step) -> Result<WriteFn, Fault> {

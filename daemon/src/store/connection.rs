@@ -5,7 +5,7 @@ use crate::limits::Limits;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
@@ -66,6 +66,34 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// Size of the database (`""`) or of a file beside it; 0 when it is not there.
 pub(crate) fn file_bytes(path: &Path, suffix: &str) -> u64 {
     beside(path, suffix).metadata().map_or(0, |m| m.len())
+}
+
+/// Which file a name stands for: to notice that it has come to stand for another, or for none.
+#[derive(Debug)]
+pub(super) struct Identity {
+    path: PathBuf,
+    device_and_inode: (u64, u64),
+}
+
+impl Identity {
+    /// Of the files of an open database; none of one in memory.
+    pub(super) fn of_database(location: &Location) -> std::io::Result<Vec<Self>> {
+        let Some(path) = location.file() else { return Ok(Vec::new()) };
+        [path.to_owned(), beside(path, "-wal")].into_iter().map(Self::of).collect()
+    }
+
+    fn of(path: PathBuf) -> std::io::Result<Self> {
+        let found = path.metadata()?;
+        Ok(Self { path, device_and_inode: (found.dev(), found.ino()) })
+    }
+
+    /// Whether the name still stands for it. A look that fails for another reason tells nothing.
+    pub(super) fn holds(&self) -> bool {
+        match self.path.metadata() {
+            Ok(found) => (found.dev(), found.ino()) == self.device_and_inode,
+            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+        }
+    }
 }
 
 /// What is found where the database should be.

@@ -6,8 +6,8 @@
 //! write would wake a thread.
 //!
 //! The alarm comes with a transaction's pages. Its COMMIT, one fsync later, is a word in shared memory, of which the
-//! system tells nobody: so after an alarm, also one of our own commits, we look every
-//! [`AGAIN`] for [`SETTLED`], and then no more.
+//! system tells nobody: so after an alarm, also one of our own commits, we look
+//! again, every [`AGAIN`] at first, then ever more seldom, for [`SETTLED`], and then no more.
 
 use super::Store;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -22,7 +22,8 @@ use tokio_util::sync::CancellationToken;
 /// How long the watch is off after an alarm.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Time between two looks after an alarm, and so the longest that a commit waits to be noticed.
+/// Time between two looks after an alarm, and so the longest that a commit waits to be noticed; where its fsync takes
+/// longer than ten of these, a tenth of what that took.
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// Time after which what gave the alarm is committed, or never will be, on any disk that works.
@@ -58,7 +59,8 @@ impl Store {
     /// Waits for the next alarm; meanwhile looks for the commit of what gave the last one.
     async fn look_until_touched(&self, touched: &Notify, alarm: Instant) {
         while alarm.elapsed() < SETTLED {
-            if tokio::time::timeout(AGAIN, touched.notified()).await.is_ok() {
+            let again = AGAIN.max(alarm.elapsed() / 10);
+            if tokio::time::timeout(again, touched.notified()).await.is_ok() {
                 return;
             }
             self.queue.look_for_foreign().await;
@@ -73,8 +75,10 @@ fn watcher(path: &Path, touched: &Arc<Notify>) -> notify::Result<RecommendedWatc
     let name = path.file_name().unwrap_or_default().to_owned();
     notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let concerns = event.is_ok_and(|event| {
-            let is_change =
-                matches!(event.kind, EventKind::Modify(_) | EventKind::Create(_) | EventKind::Any);
+            let is_change = matches!(
+                event.kind,
+                EventKind::Modify(_) | EventKind::Create(_) | EventKind::Remove(_) | EventKind::Any
+            );
             let name = name.as_encoded_bytes();
             is_change
                 && event

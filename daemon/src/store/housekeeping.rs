@@ -1,6 +1,7 @@
 //! What the store does when nobody asks: checkpoints when it is quiet, prunes what has grown old in small steps.
 
 use super::Store;
+use super::writer::LOCK_LOOK;
 use crate::limits::Limits;
 use rusqlite::{Connection, params};
 use std::time::Duration;
@@ -35,8 +36,7 @@ impl Store {
                 pruned = (tokio::time::Instant::now(), head);
             }
             if is_quiet {
-                let limits = limits.clone();
-                self.queue.chore(move |conn| checkpoint(conn, &limits)).await;
+                self.queue.chore(|conn| checkpoint(conn)).await;
             }
         }
     }
@@ -69,11 +69,11 @@ struct Pruned {
 
 /// Moves the WAL into the database, as far as that goes at once: to wait for a reader or for another process
 /// would hold up every write. What is left over is done at the next quiet time.
-pub(super) fn checkpoint(conn: &Connection, limits: &Limits) {
+pub(super) fn checkpoint(conn: &Connection) {
     let done = conn
         .busy_timeout(Duration::ZERO)
         .and_then(|()| conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
-        .and(conn.busy_timeout(limits.lock_wait));
+        .and(conn.busy_timeout(LOCK_LOOK));
     if let Err(error) = done {
         tracing::warn!(%error, "checkpoint failed");
     }

@@ -194,11 +194,17 @@ fn apply_one(conn: &mut Connection, module: &str, migration: &Migration, now: i6
         "INSERT INTO core_migrations (module, version, name, checksum, stinad, applied_at) VALUES (?, ?, ?, ?, ?, ?)",
         params![module, migration.version, migration.name, migration.checksum(), env!("CARGO_PKG_VERSION"), now],
     )?;
-    tx.execute(
-        "INSERT OR IGNORE INTO core_meta (name, value) VALUES ('epoch', ?)",
-        [Uuid::new_v4().simple().to_string()],
-    )?;
+    tx.execute("INSERT OR IGNORE INTO core_meta (name, value) VALUES ('epoch', ?)", [new_epoch()])?;
     tx.commit()
+}
+
+fn new_epoch() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+/// Begins a new history: whoever holds a cursor into the old one is told so.
+pub(super) fn renew_epoch(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute("UPDATE core_meta SET value = ? WHERE name = 'epoch'", [new_epoch()]).map(drop)
 }
 
 /// The epoch of an open database.

@@ -12,6 +12,7 @@ mod housekeeping;
 mod hub;
 mod idempotency;
 mod migrate;
+mod queue;
 mod readers;
 mod tx;
 mod writer;
@@ -21,21 +22,24 @@ pub use connection::{APPLICATION_ID, Location};
 pub use failure::{Failure, OpenError, Result};
 pub use hub::{LiveChange, Place, Revision, Transient};
 pub use migrate::{Migration, ModuleSchema};
+pub use queue::{Done, WriteFn};
 pub use tx::{Author, Caller, Entity, ReadTx, WriteTx};
-pub use writer::{Done, WriteFn};
 
 pub(crate) use change_log::{View, oldest_rev, read_since};
 pub(crate) use hub::{Hub, Item, Joined};
 pub(crate) use idempotency::{Fingerprint, Once, find as find_result};
 pub(crate) use migrate::versions as schema_versions;
+pub(crate) use queue::{Admission, Job};
 pub(crate) use readers::Readers;
-pub(crate) use writer::{Admission, Job};
 
 use crate::clock::Clock;
 use crate::limits::Limits;
+use rusqlite::Connection;
 use std::sync::Arc;
 use stina_protocol::Fault;
+use stina_protocol::event::ResetReason;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 /// What the store is opened with.
 #[derive(Debug, Clone)]
@@ -46,6 +50,8 @@ pub struct StoreConfig {
     pub limits: Arc<Limits>,
     /// Source of time.
     pub clock: Clock,
+    /// Whether another program wrote to the database while nobody watched.
+    pub was_touched: bool,
 }
 
 /// Handle to the open store; cheap to clone.
@@ -53,8 +59,9 @@ pub struct StoreConfig {
 pub struct Store {
     pub(crate) hub: Arc<Hub>,
     pub(crate) readers: Readers,
-    pub(crate) queue: writer::Queue,
+    pub(crate) queue: queue::Queue,
     epoch: Arc<str>,
+    lost: CancellationToken,
     config: StoreConfig,
 }
 
@@ -77,21 +84,37 @@ impl Store {
         schemas: &[ModuleSchema],
     ) -> std::result::Result<(Self, Writer), OpenError> {
         let conn = migrate::open(&config, schemas)?;
-        let head = change_log::head(&conn)?;
+        let mut head = change_log::head(&conn)?;
+        if config.was_touched {
+            tracing::warn!("another program wrote to the database while no daemon ran");
+            let tx = conn.unchecked_transaction()?;
+            // An older copy may have been put in its place: what follows is another history. The log says so too, to
+            // whoever resumes without an epoch.
+            migrate::renew_epoch(&tx)?;
+            head = change_log::append_reset(&tx, head + 1, config.clock.now(), ResetReason::External)?.rev;
+            tx.commit()?;
+        }
         let epoch: Arc<str> = migrate::epoch(&conn)?.into();
         let hub = Arc::new(Hub::new(&config.limits, head));
         let readers = Readers::open(&config)?;
-        let (queue, thread) = writer::start(conn, head, Arc::clone(&hub), &config)?;
-        let store = Self { hub, readers, queue, epoch, config };
+        let lost = CancellationToken::new();
+        let (queue, thread) = writer::start(conn, head, Arc::clone(&hub), lost.clone(), &config)?;
+        let store = Self { hub, readers, queue, epoch, lost, config };
         Ok((store, Writer { thread }))
     }
 
-    /// Runs a read on the current thread, in one snapshot.
+    /// Runs a short read in one snapshot: on the current thread when a connection is free, as it nearly always is.
     ///
     /// # Errors
     /// What `f` fails with, or that no reader is to be had.
-    pub fn read<T>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T>) -> Result<T> {
-        self.readers.read(f)
+    pub async fn read<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&ReadTx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match self.readers.try_reader() {
+            Some(reader) => reader.read(f),
+            None => self.scan(f).await,
+        }
     }
 
     /// Runs a long read on a thread for blocking work.
@@ -128,6 +151,16 @@ impl Store {
         self.hub.head()
     }
 
+    /// Waits until the database's file is removed or replaced under the daemon; then nothing more is written.
+    pub async fn lost(&self) {
+        self.lost.cancelled().await;
+    }
+
+    /// Whoever waits for a lock of another process waits no more: the daemon is to end.
+    pub(crate) fn hurry(&self) {
+        self.queue.hurry();
+    }
+
     /// Tells the subscribers of a module something that is not in the log.
     pub fn tell(&self, transient: Transient) {
         self.hub.publish_transient(transient);
@@ -152,16 +185,23 @@ impl Store {
 /// The writer thread. Dropping every [`Store`] is not enough to end it: the queue must be closed.
 #[derive(Debug)]
 pub struct Writer {
-    thread: std::thread::JoinHandle<()>,
+    thread: std::thread::JoinHandle<Connection>,
 }
 
 impl Writer {
-    /// Closes the queue, waits until what is queued is committed and checkpointed.
-    pub async fn finish(self, store: &Store) {
+    /// Closes the queue, waits until what is queued is committed and checkpointed, then closes the database: the
+    /// readers first, because only a connection that can write leaves nothing beside the file.
+    pub async fn finish(self, store: Store) {
         store.queue.close().await;
         let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("the writer thread ended with a panic");
+        drop(store);
+        match joined {
+            Ok(Ok(conn)) => {
+                if let Err((_, error)) = conn.close() {
+                    tracing::warn!(%error, "the database did not close");
+                }
+            }
+            _ => tracing::error!("the writer thread ended with a panic"),
         }
     }
 }

@@ -195,6 +195,13 @@ impl<'c> WriteTx<'c> {
         Ok(())
     }
 
+    /// What an entity of which this write made `now` (JSON) was before; `None` when this write has not made it so.
+    pub(crate) fn committed(&self, now: &str) -> Option<Option<&str>> {
+        let made = self.changes.iter().rev().find(|c| c.after.as_deref() == Some(now))?;
+        let first = self.changes.iter().find(|c| c.entity == made.entity && c.id == made.id)?;
+        Some(first.before.as_deref())
+    }
+
     /// Calls `f` when the fate of this write is known, on the writer thread: with `true` after its commit and
     /// before anybody is told, with `false` when it was rolled back. For state in memory that goes with rows.
     pub fn on_end(&mut self, f: impl FnOnce(bool) + Send + 'static) {

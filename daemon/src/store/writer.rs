@@ -1,152 +1,58 @@
-//! *One writer*: the thread that holds the only writable connection, and its queue.
+//! *One writer*: the thread that holds the only writable connection.
 //!
 //! *Commit, then tell*: replies and notifications leave in [`Thread::commit`], after COMMIT, and nowhere else.
 
+use super::connection::Identity;
 use super::hub::Revision;
-use super::tx::{Author, OnEnd, WriteTx};
-use super::{Failure, Hub, Once, OpenError, ReadTx, StoreConfig, change_log, housekeeping, idempotency};
+use super::queue::{self, Done, Job, Queue, Work, fail};
+use super::tx::{OnEnd, WriteTx};
+use super::{Failure, Hub, OpenError, ReadTx, StoreConfig, change_log, housekeeping, idempotency};
 use crate::clock::Clock;
 use crate::limits::Limits;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use stina_protocol::event::ResetReason;
 use stina_protocol::{Error, Fault};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
-/// What a write does: changes rows, answers its `value` as JSON.
-pub type WriteFn = Box<dyn FnOnce(&mut WriteTx<'_>) -> super::Result<String> + Send>;
+/// How often the wait for a lock of another process looks whether the daemon is to stop.
+pub(super) const LOCK_LOOK: Duration = Duration::from_millis(100);
 
-/// Work that is no write of a client: runs between batches, with the connection to itself.
-pub(super) type ChoreFn = Box<dyn FnOnce(&mut Connection) + Send>;
-
-/// What a committed write answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
-    /// Revision that it made, or the newest one when it changed nothing.
-    pub rev: u64,
-    /// The result, as JSON.
-    pub value: String,
-}
-
-/// A queued write.
-pub(crate) struct Job {
-    pub(crate) run: WriteFn,
-    pub(crate) author: Author,
-    pub(crate) once: Option<Once>,
-    /// Size of its params.
-    pub(crate) bytes: usize,
-    pub(crate) span: tracing::Span,
-    pub(crate) reply: oneshot::Sender<Result<Done, Fault>>,
-}
-
-enum Work {
-    Job(Job, OwnedSemaphorePermit),
-    Chore(ChoreFn),
-    /// Look whether another process has written.
-    LookForForeign,
-}
-
-/// The writer's queue, bounded in writes and in bytes; cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Queue {
-    sender: Arc<Mutex<Option<mpsc::Sender<Work>>>>,
-    direct: mpsc::WeakSender<Work>,
-    bytes: Arc<Semaphore>,
-    limits: Arc<Limits>,
-}
-
-/// Bytes are counted in units of this, so that the count fits a semaphore.
-const UNIT: usize = 1024;
-
-/// What became of a job that was offered without waiting.
-pub(crate) enum Admission {
-    /// It is queued; its reply will come.
-    Queued,
-    /// There is no room: wait with [`Queue::admit`].
-    Full(Job),
-}
-
-impl Queue {
-    fn units(&self, job: &Job) -> u32 {
-        let max = self.limits.queued_write_bytes / UNIT;
-        u32::try_from((job.bytes / UNIT + 1).min(max)).unwrap_or(u32::MAX)
-    }
-
-    /// Queues a job if there is room now.
-    pub(crate) fn offer(&self, job: Job) -> Admission {
-        let Some(sender) = self.direct.upgrade() else { return Admission::Full(job) };
-        let Ok(slot) = sender.try_reserve() else { return Admission::Full(job) };
-        match Arc::clone(&self.bytes).try_acquire_many_owned(self.units(&job)) {
-            Ok(permit) => {
-                slot.send(Work::Job(job, permit));
-                Admission::Queued
-            }
-            Err(_) => Admission::Full(job),
-        }
-    }
-
-    /// Queues a job; waits for room as long as the limits say. A job that finds none is answered `busy`, or
-    /// `shutting_down` when the queue is closed.
-    pub(crate) async fn admit(&self, job: Job) {
-        let units = self.units(&job);
-        let room = async {
-            let sender = self.direct.upgrade().ok_or(Error::ShuttingDown)?;
-            let bytes = Arc::clone(&self.bytes).acquire_many_owned(units).await;
-            let slot = sender.reserve_owned().await.map_err(|_| Error::ShuttingDown)?;
-            Ok((slot, bytes.map_err(|_| Error::ShuttingDown)?))
-        };
-        match tokio::time::timeout(self.limits.queue_wait, room).await.unwrap_or(Err(Error::Busy)) {
-            Ok((slot, bytes)) => _ = slot.send(Work::Job(job, bytes)),
-            Err(error) => fail(job.reply, &error.into()),
-        }
-    }
-
-    /// Runs a chore between two batches; waits until it has run. Does nothing when the queue is closed.
-    pub(super) async fn chore<T: Send + 'static>(
-        &self,
-        f: impl FnOnce(&mut Connection) -> T + Send + 'static,
-    ) -> Option<T> {
-        let (reply, result) = oneshot::channel();
-        let chore: ChoreFn = Box::new(move |conn| _ = reply.send(f(conn)));
-        self.direct.upgrade()?.send(Work::Chore(chore)).await.ok()?;
-        result.await.ok()
-    }
-
-    /// Looks whether another process has written to the database; subscribers are told if so.
-    pub(super) async fn look_for_foreign(&self) {
-        if let Some(sender) = self.direct.upgrade() {
-            // A closed queue means that the daemon is stopping: then nobody is there to be told.
-            let _ = sender.send(Work::LookForForeign).await;
-        }
-    }
-
-    /// Closes the queue: what is in it is still done.
-    pub(super) async fn close(&self) {
-        self.sender.lock().await.take();
-    }
-}
-
-/// Starts the writer thread.
+/// Starts the writer thread. It answers its connection when it ends.
 pub(super) fn start(
     conn: Connection,
     head: u64,
     hub: Arc<Hub>,
+    lost: CancellationToken,
     config: &StoreConfig,
-) -> Result<(Queue, std::thread::JoinHandle<()>), OpenError> {
-    let limits = Arc::clone(&config.limits);
-    let (sender, queue) = mpsc::channel(limits.queued_writes);
-    let seen = data_version(&conn)?;
-    let thread =
-        Thread { conn, seen, head, hub, queue, limits: Arc::clone(&limits), clock: config.clock.clone() };
+) -> Result<(Queue, std::thread::JoinHandle<Connection>), OpenError> {
+    let (queue, taking) = queue::bounded(Arc::clone(&config.limits));
+    conn.busy_timeout(LOCK_LOOK)?;
+    let thread = Thread {
+        seen: data_version(&conn)?,
+        files: Identity::of_database(&config.location)?,
+        conn,
+        lost,
+        head,
+        hub,
+        queue: taking.queue,
+        hurry: taking.hurry,
+        limits: Arc::clone(&config.limits),
+        clock: config.clock.clone(),
+    };
     let handle = std::thread::Builder::new().name("stinad-writer".to_owned()).spawn(move || thread.run())?;
-    let bytes = Arc::new(Semaphore::new(limits.queued_write_bytes / UNIT));
-    let direct = sender.downgrade();
-    Ok((Queue { sender: Arc::new(Mutex::new(Some(sender))), direct, bytes, limits }, handle))
+    Ok((queue, handle))
 }
 
 struct Thread {
     conn: Connection,
+    /// What the database is; once one of them is not where it was, nobody would find what is written.
+    files: Vec<Identity>,
+    /// Cancelled then.
+    lost: CancellationToken,
     /// SQLite's `data_version`: it moves when another connection commits, and no other of ours ever does.
     seen: i64,
     /// Newest committed revision.
@@ -155,6 +61,7 @@ struct Thread {
     queue: mpsc::Receiver<Work>,
     limits: Arc<Limits>,
     clock: Clock,
+    hurry: CancellationToken,
 }
 
 /// A job that ran in the batch and waits for the COMMIT.
@@ -166,7 +73,7 @@ struct Ran {
 }
 
 impl Thread {
-    fn run(mut self) {
+    fn run(mut self) -> Connection {
         let mut next = self.queue.blocking_recv();
         while let Some(work) = next.take() {
             match work {
@@ -178,12 +85,37 @@ impl Thread {
                 next = self.queue.blocking_recv();
             }
         }
-        housekeeping::checkpoint(&self.conn, &self.limits);
+        housekeeping::checkpoint(&self.conn);
+        self.conn
+    }
+
+    /// Begins a transaction. Waits for a lock that another process holds, as long as the limits say, unless the
+    /// daemon is to end.
+    fn begin(&self) -> rusqlite::Result<()> {
+        let until = Instant::now() + self.limits.lock_wait;
+        loop {
+            let begun = self.execute("BEGIN IMMEDIATE");
+            let is_locked =
+                begun.as_ref().is_err_and(|e| e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
+            if !is_locked || Instant::now() >= until || self.hurry.is_cancelled() {
+                return begun;
+            }
+        }
+    }
+
+    /// Whether the database's files are where they were; if not, says so, once.
+    fn is_in_place(&self) -> bool {
+        let missing = self.files.iter().find(|file| !file.holds());
+        if let Some(file) = missing.filter(|_| !self.lost.is_cancelled()) {
+            tracing::error!(?file, "the database was removed or replaced; nothing more is written");
+            self.lost.cancel();
+        }
+        missing.is_none()
     }
 
     /// Runs `first` and all jobs that are queued, commits once, then tells. Answers work that is no job.
     fn batch(&mut self, first: Job, permit: OwnedSemaphorePermit) -> Option<Work> {
-        if let Err(error) = self.execute("BEGIN IMMEDIATE") {
+        if let Err(error) = self.begin() {
             return self.refuse(first, &Failure::from(error).into_fault());
         }
         let mut ran = Vec::new();
@@ -294,6 +226,7 @@ impl Thread {
         let lost = self.conn.is_autocommit();
         let committed = match lost {
             true => Err(ran.last().and_then(|r| r.outcome.as_ref().err()).cloned()),
+            false if !self.is_in_place() => Err(Some(Error::Io.into())),
             false => self.execute("COMMIT").map_err(|e| Some(Failure::from(e).into_fault())),
         };
         if let Err(fault) = committed {
@@ -329,13 +262,16 @@ impl Thread {
 
     /// Commits a reset if another process has written, even though no job is there to be told with it.
     fn look_for_foreign(&mut self) {
+        if !self.is_in_place() {
+            return;
+        }
         match data_version(&self.conn) {
             Ok(version) if version == self.seen => return,
             Ok(_) => {}
             Err(error) => return tracing::warn!(%error, "can't tell whether another process wrote"),
         }
         let mut rev = self.head;
-        match self.execute("BEGIN IMMEDIATE") {
+        match self.begin() {
             Ok(()) => {
                 let reset = self.log_foreign(&mut rev);
                 self.commit(reset, Vec::new(), rev);
@@ -371,11 +307,6 @@ impl Thread {
 
 fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
-}
-
-fn fail(reply: oneshot::Sender<Result<Done, Fault>>, fault: &Fault) {
-    // Whoever asked may be gone.
-    let _ = reply.send(Err(fault.clone()));
 }
 
 /// The text of a panic, if it has one.

@@ -94,6 +94,14 @@ fn json(status: StatusCode, body: String) -> Reply {
     reply
 }
 
+/// The whole answer to a connection for which there is no place: to whatever it asks.
+pub(super) fn unavailable(body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nretry-after: 1\r\nconnection: close\r\n\r\n{body}"
+    )
+}
+
 /// Answers one message. As usual for JSON-RPC over HTTP, errors of calls are status 200 with an error in the
 /// body; only a body that is too long to be read has a status of its own.
 async fn post(server: &Arc<Server>, request: Request<Incoming>, pid: Option<i32>) -> Reply {
@@ -105,7 +113,7 @@ async fn post(server: &Arc<Server>, request: Request<Incoming>, pid: Option<i32>
             return json(StatusCode::PAYLOAD_TOO_LARGE, envelope::failure("null", &fault));
         }
         Err(_) => {
-            return plain(StatusCode::BAD_REQUEST, "stinad: the body broke off\n", (ALLOW, "GET, POST"));
+            return plain(StatusCode::BAD_REQUEST, "stinad: the body broke off\n", (CONNECTION, "close"));
         }
     };
     let (call, guard) = server.connect(Framing::Http, pid);

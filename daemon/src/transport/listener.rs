@@ -75,6 +75,15 @@ impl Server {
 pub(crate) struct Listener {
     socket: UnixListener,
     places: Arc<Semaphore>,
+    refusals: Arc<Semaphore>,
+}
+
+/// What an accepted connection has got.
+enum Place {
+    /// Its place among all.
+    Given(OwnedSemaphorePermit),
+    /// None; it is told so.
+    Refused(OwnedSemaphorePermit),
 }
 
 impl Listener {
@@ -83,6 +92,7 @@ impl Listener {
         Ok(Self {
             socket: UnixListener::from_std(socket)?,
             places: Arc::new(Semaphore::new(limits.connections)),
+            refusals: Arc::new(Semaphore::new(limits.refusals)),
         })
     }
 
@@ -106,10 +116,21 @@ impl Listener {
             Ok(other) => return tracing::warn!(uid = other.uid(), "refused another user"),
             Err(error) => return tracing::warn!(%error, "refused a peer of unknown user"),
         };
-        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        let place = Arc::clone(&self.places).try_acquire_owned().map(Place::Given);
+        let Ok(place) = place.or_else(|_| Arc::clone(&self.refusals).try_acquire_owned().map(Place::Refused))
+        else {
+            return tracing::warn!("too many connections at once to tell them so");
+        };
         let serving = Arc::clone(server);
         server.tasks.spawn(async move {
-            let serve = serve(Arc::clone(&serving), stream, credentials.pid(), place);
+            let serve = async {
+                match place {
+                    Place::Given(place) => {
+                        serve(Arc::clone(&serving), stream, credentials.pid(), place).await
+                    }
+                    Place::Refused(_permit) => refuse(&serving, stream).await,
+                }
+            };
             if let Some(Err(error)) = serving.killing.run_until_cancelled(serve).await {
                 tracing::debug!(%error, "a connection broke off");
             }
@@ -117,24 +138,37 @@ impl Listener {
     }
 }
 
+/// Says `busy` in the framing that the peer speaks.
+async fn refuse(server: &Server, mut stream: UnixStream) -> io::Result<()> {
+    tracing::warn!(limit = server.limits().connections, "too many connections");
+    let busy = envelope::failure("null", &Error::Busy.into());
+    // Who says nothing in time is taken for one that waits for a line.
+    let first = tokio::time::timeout(server.limits().refusal_wait, first_byte(&stream)).await;
+    let answer = match first {
+        Ok(Ok(Some(byte))) if !begins_ndjson(byte) => http::unavailable(&busy),
+        _ => format!("{busy}\n"),
+    };
+    stream.write_all(answer.as_bytes()).await
+}
+
+/// Whether a connection that begins with this byte speaks NDJSON; else it speaks HTTP.
+fn begins_ndjson(byte: u8) -> bool {
+    matches!(byte, b'{' | b'[' | b' ' | b'\t' | b'\r' | b'\n')
+}
+
 async fn serve(
     server: Arc<Server>,
-    mut stream: UnixStream,
+    stream: UnixStream,
     pid: Option<i32>,
-    place: Option<OwnedSemaphorePermit>,
+    place: OwnedSemaphorePermit,
 ) -> io::Result<()> {
-    let Some(place) = place else {
-        tracing::warn!(limit = server.limits().connections, "too many connections");
-        let busy = envelope::failure("null", &Error::Busy.into());
-        return stream.write_all(format!("{busy}\n").as_bytes()).await;
-    };
     let first = tokio::select! {
         first = first_byte(&stream) => first?,
         () = server.closing.cancelled() => return Ok(()),
     };
     match first {
         None => Ok(()),
-        Some(b'{' | b'[' | b' ' | b'\t' | b'\r' | b'\n') => {
+        Some(byte) if begins_ndjson(byte) => {
             let (read, write) = stream.into_split();
             let (call, guard) = server.connect(Framing::Ndjson, pid);
             let lines = ndjson::Lines::new(read, server.limits().frame_bytes);

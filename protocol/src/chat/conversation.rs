@@ -2,7 +2,7 @@
 
 use crate::EntityId;
 use crate::text::Line;
-use crate::types::{Limit, given};
+use crate::types::{Limit, given, null_is_default};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +59,7 @@ pub struct GetParams {
 #[serde(deny_unknown_fields)]
 pub struct ListParams {
     /// Most conversations of one page.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
     /// Where the last page ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,7 @@
 
 use super::Role;
 use crate::EntityId;
-use crate::types::Limit;
+use crate::types::{Limit, null_is_default};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub struct ListMessagesParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// Most messages of one page.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
 }
 
@@ -45,7 +45,7 @@ pub struct ListInteractionsParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// Most interactions of one page.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
 }
 
@@ -76,7 +76,7 @@ pub struct SearchParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<EntityId>,
     /// Most hits.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
 }
 

@@ -3,6 +3,7 @@
 use super::Role;
 use crate::text::Line;
 use crate::types::Millis;
+use crate::types::null_is_default;
 use crate::{EntityId, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ pub struct BeginParams {
     /// Who speaks.
     pub role: Role,
     /// The first words; the first delta's `offset` is their length in bytes.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
     pub content: String,
     /// Its conversation; when not said that of the interaction, else the current one, made if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,9 @@
 //! Subscribing to the chat.
 
 use crate::EntityId;
+use crate::types::null_is_default;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// How many messages `initial` sends: 0 to 1000, 50 when not said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -41,6 +42,10 @@ fn yes() -> bool {
     true
 }
 
+fn yes_unless_said<'de, D: Deserializer<'de>>(d: D) -> Result<bool, D::Error> {
+    Ok(Option::deserialize(d)?.unwrap_or_else(yes))
+}
+
 /// Params of [`Subscribe`](super::Subscribe).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -49,7 +54,7 @@ pub struct SubscribeParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<EntityId>,
     /// Whether to be told the words of messages that are being written.
-    #[serde(default = "yes")]
+    #[serde(default = "yes", deserialize_with = "yes_unless_said")]
     pub deltas: bool,
     /// Replay every revision after this one, then go on live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,10 +64,10 @@ pub struct SubscribeParams {
     pub epoch: Option<String>,
     /// Begin with the conversations, the current one, and the last messages of the asked or current one with their
     /// interactions; with `since`, only when the log can't serve it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub initial: bool,
     /// How many messages that is.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub initial_messages: InitialMessages,
 }
 

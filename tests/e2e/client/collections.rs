@@ -1,10 +1,11 @@
 //! Mirrors of todos, memories, conversations and messages show what the lists show.
 
-use super::connect;
+use super::{connect, soon};
 use crate::daemon;
 use serde_json::{Value, json};
-use stina_client::mirror::{Conversations, Memories, Messages, Todos};
+use stina_client::mirror::{Conversations, Diff, Memories, Messages, Todos};
 use stina_client::protocol::EntityId;
+use stina_client::protocol::chat::InitialMessages;
 use stina_tests::Peer;
 
 fn ids(peer: &mut Peer, method: &str, params: Value) -> Vec<String> {
@@ -44,7 +45,8 @@ async fn mirrors_of_memories_and_conversations_have_the_order_of_their_lists() {
         peer.call("chat.startConversation", json!({"title": n.to_string()}));
     }
     let client = connect(&daemon.socket()).await;
-    let memories = client.memories().mirror(Memories { tag: Some("even".into()) }).await.unwrap();
+    let memories =
+        client.memories().mirror(Memories { tag: Some("even".into()), ..Memories::default() }).await.unwrap();
     let shown: Vec<String> = memories.snapshot().items.iter().map(|memory| memory.id.clone()).collect();
     assert_eq!(shown, ids(&mut peer, "memory.list", json!({"tag": "even"})));
     let conversations = client.mirror(Conversations).await.unwrap();
@@ -78,4 +80,81 @@ async fn a_mirror_of_messages_grows_word_by_word() {
     mirror.wait(rev).await.unwrap();
     let shown: Vec<String> = mirror.snapshot().items.iter().map(|message| message.content.clone()).collect();
     assert_eq!(shown, ["fråga", "hej på dig 🙂"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_of_todos_leaves_out_what_the_list_does() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    let rev = ["open", "closed", "archived"].map(|id| {
+        let status = if id == "open" { "pending" } else { "done" };
+        peer.call("todo.create", json!({"id": id, "title": id, "status": status}))["rev"].as_u64()
+    })[2];
+    let shell = rusqlite::Connection::open(daemon.database()).unwrap();
+    shell.execute("UPDATE todos SET updated_at = 0 WHERE id = 'archived'", []).unwrap();
+    stina_tests::eventually("it is noticed", || peer.call("store.ping", json!({}))["rev"].as_u64() > rev);
+    let client = connect(&daemon.socket()).await;
+    for include_archived in [false, true] {
+        let which = Todos { include_archived, ..Todos::default() };
+        let mirror = client.todos().mirror(which).await.unwrap();
+        let shown: Vec<String> = mirror.snapshot().items.iter().map(|todo| todo.id.clone()).collect();
+        assert_eq!(shown, ids(&mut peer, "todo.list", json!({"includeArchived": include_archived})));
+        assert_eq!(shown.len(), 2 + usize::from(include_archived));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_memory_leaves_its_mirror_when_its_time_is_over() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    let now = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let remember = |peer: &mut Peer, id: &str, valid_until: Value| {
+        peer.call("memory.create", json!({"id": id, "title": "", "content": "x", "validUntil": valid_until}))
+    };
+    remember(&mut peer, "over", json!(now() - 1000));
+    remember(&mut peer, "always", json!(null));
+    let client = connect(&daemon.socket()).await;
+    let mirror = client.memories().mirror(Memories::default()).await.unwrap();
+    let all = Memories { include_expired: true, ..Memories::default() };
+    let all = client.memories().mirror(all).await.unwrap();
+    let (_, mut patches) = mirror.watch();
+    assert_eq!((mirror.len(), all.len()), (1, 2));
+
+    let ends = now() + 2000;
+    remember(&mut peer, "soon-over", json!(ends));
+    let came = soon("it comes", patches.next()).await.unwrap();
+    assert!(matches!(&came.diffs[..], [Diff::Inserted { at: 0, .. }]), "{came:?}");
+    let went = soon("it goes", patches.next()).await.unwrap();
+    assert!(matches!(&went.diffs[..], [Diff::Removed { at: 0 }]), "{went:?}");
+    assert!(now() > ends, "not before it is over");
+    let valid = json!({"id": "soon-over", "validUntil": now() + 3_600_000});
+    let rev = peer.call("memory.update", valid)["rev"].as_u64().unwrap();
+    mirror.wait(rev).await.unwrap();
+    all.wait(rev).await.unwrap();
+    assert_eq!((mirror.len(), all.len()), (2, 3), "valid again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_of_the_last_messages_has_no_older_ones_among_them() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    peer.call("chat.startConversation", json!({"id": "c"}));
+    let say = |peer: &mut Peer, id: &str| {
+        peer.call("chat.appendMessage", json!({"role": "user", "content": "", "id": id, "interactionId": id}))
+    };
+    for id in ["1", "2", "3", "4"] {
+        say(&mut peer, id);
+    }
+    let client = connect(&daemon.socket()).await;
+    let which =
+        Messages { last: InitialMessages::new(2).unwrap(), ..Messages::of(EntityId::new("c").unwrap()) };
+    let mirror = client.chat().mirror_messages(which).await.unwrap();
+    let shown = || mirror.snapshot().items.iter().map(|m| (m.id.clone(), m.aborted)).collect::<Vec<_>>();
+    let is = |id: &str, aborted| (id.to_owned(), aborted);
+    assert_eq!(shown(), [is("3", false), is("4", false)]);
+    peer.call("chat.abortInteraction", json!({"id": "1"}));
+    peer.call("chat.abortInteraction", json!({"id": "3"}));
+    let rev = say(&mut peer, "5")["rev"].as_u64().unwrap();
+    mirror.wait(rev).await.unwrap();
+    assert_eq!(shown(), [is("3", true), is("4", false), is("5", false)]);
 }

@@ -8,6 +8,7 @@ mod exactly_once;
 mod examples;
 mod mirrors;
 mod reconnect;
+mod resets;
 mod subscriptions;
 
 use std::path::Path;

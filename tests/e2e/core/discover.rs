@@ -71,3 +71,26 @@ fn every_listed_method_exists_and_takes_the_params_it_lists() {
         assert!(names.contains(&expected), "{expected}");
     }
 }
+
+#[test]
+fn null_is_as_good_as_a_param_left_out() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    let document = peer.call("rpc.discover", json!({}));
+    let mut tried = 0;
+    for method in document["methods"].as_array().unwrap() {
+        let name = method["name"].as_str().unwrap();
+        // There null clears, or is refused where nothing can be cleared.
+        if name.contains(".update") || name == "store.stop" {
+            continue;
+        }
+        for param in method["params"].as_array().unwrap().iter().filter(|p| p["required"] == false) {
+            let param = param["name"].as_str().unwrap();
+            if let Err(error) = peer.try_call(name, json!({param: null})) {
+                assert_ne!(error["data"]["field"], param, "{name}: {error}");
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 50, "{tried}");
+}

@@ -51,6 +51,54 @@ fn every_foreign_write_is_told_by_the_watch_alone() {
 }
 
 #[test]
+fn what_was_written_while_no_daemon_ran_is_told_to_who_resumes() {
+    let mut daemon = daemon();
+    let (database, resume) = (daemon.database(), json!({"since": 1, "initial": true}));
+    daemon.peer().call("kv.set", json!({"key": "a", "value": 1}));
+    // Nobody writes, somebody reads: nothing to tell.
+    daemon.stop();
+    let shell = rusqlite::Connection::open(&database).unwrap();
+    shell.query_row("SELECT count(*) FROM kv_entries", [], |_| Ok(())).unwrap();
+    drop(shell);
+    daemon.restart();
+    let mut peer = daemon.peer();
+    peer.call("kv.subscribe", resume.clone());
+    assert_eq!(peer.event(), json!({"type": "synced", "rev": 1}));
+    // Somebody writes.
+    daemon.stop();
+    let shell = rusqlite::Connection::open(&database).unwrap();
+    shell.execute("UPDATE kv_entries SET value = '2'", []).unwrap();
+    drop(shell);
+    daemon.restart();
+    let mut peer = daemon.peer();
+    peer.call("kv.subscribe", resume.clone());
+    assert_eq!(peer.event(), json!({"type": "reset", "reason": "external", "rev": 2}));
+    assert_eq!(peer.event_of("change")["changes"][0]["value"]["value"], 2);
+    // Once is enough.
+    daemon.stop();
+    daemon.restart();
+    let mut peer = daemon.peer();
+    peer.call("kv.subscribe", json!({"since": 2}));
+    assert_eq!(peer.event(), json!({"type": "synced", "rev": 2}));
+    // An older copy put in its place: its revisions go on where other ones of the same numbers were told.
+    let epoch =
+        daemon.peer().call("store.hello", json!({"client": {"name": "t", "version": "1"}}))["epoch"].clone();
+    daemon.peer().call("kv.set", json!({"key": "a", "value": 3}));
+    daemon.stop();
+    let copy = daemon.home().join("copy.db");
+    std::fs::copy(&database, &copy).unwrap();
+    daemon.restart();
+    daemon.peer().call("kv.set", json!({"key": "a", "value": 4}));
+    daemon.stop();
+    std::fs::copy(&copy, &database).unwrap();
+    daemon.restart();
+    daemon.peer().call("kv.set", json!({"key": "a", "value": 5}));
+    let mut peer = daemon.peer();
+    peer.call("kv.subscribe", json!({"since": 4, "epoch": epoch}));
+    assert_eq!(peer.event(), json!({"type": "reset", "reason": "epoch", "rev": 5}));
+}
+
+#[test]
 fn own_writes_are_not_taken_for_foreign_ones() {
     let daemon = daemon();
     let mut watcher = daemon.peer();
@@ -83,6 +131,24 @@ fn a_foreign_lock_fails_all_that_wait_for_it_at_once() {
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     shell.execute_batch("ROLLBACK").unwrap();
     assert_eq!(peer.call("kv.increment", json!({"key": "n"}))["value"]["value"], 1);
+}
+
+#[test]
+fn a_foreign_lock_does_not_hold_up_the_end() {
+    let limits = Limits {
+        lock_wait: Duration::from_secs(600),
+        shutdown: Duration::from_millis(10),
+        ..Limits::default()
+    };
+    let daemon = InProcess::start(Setup { limits, ..Setup::default() });
+    let mut peer = daemon.peer();
+    let shell = rusqlite::Connection::open(daemon.socket().with_file_name("stina.db")).unwrap();
+    shell.execute_batch("BEGIN IMMEDIATE").unwrap();
+    peer.send("kv.set", json!({"key": "n", "value": 0}));
+    peer.call("store.ping", json!({}));
+    let began = Instant::now();
+    daemon.stop();
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::{STINAD, daemon};
 use rustix::process::Signal;
 use serde_json::json;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use stina_tests::{Daemon, Framing, Peer};
@@ -51,6 +52,66 @@ fn a_stale_socket_is_replaced_and_anything_else_is_left() {
     let long = format!("{}/x.sock", "d".repeat(120));
     let output = daemon.command(STINAD).args(["--socket", &long]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("too long"), "{output:?}");
+}
+
+#[test]
+fn a_database_that_is_taken_away_ends_the_daemon_and_acknowledges_nothing() {
+    for replace in [false, true] {
+        let mut daemon = daemon();
+        let mut peer = daemon.peer();
+        peer.call("kv.set", json!({"key": "a", "value": 1}));
+        let aside = daemon.home().join("aside.db");
+        std::fs::rename(daemon.database(), &aside).unwrap();
+        if replace {
+            std::fs::write(daemon.database(), "another").unwrap();
+        }
+        // Whichever comes first, the write or the notice: it is not acknowledged.
+        let answered =
+            peer.try_send("kv.set", json!({"key": "a", "value": 2})).is_ok().then(|| peer.reply()).flatten();
+        if let Some(reply) = answered {
+            assert!(
+                ["io", "shutting_down"].contains(&reply["error"]["data"]["kind"].as_str().unwrap()),
+                "{reply}"
+            );
+        }
+        assert_eq!(daemon.wait().code(), Some(1));
+        assert!(daemon.log().contains("removed or replaced"), "{}", daemon.log());
+        // The last word goes to the file that was moved; what took its place is untouched.
+        let value: String = rusqlite::Connection::open(&aside)
+            .unwrap()
+            .query_row("SELECT value FROM kv_entries WHERE key = 'a'", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(value, "1");
+        if replace {
+            assert_eq!(std::fs::read(daemon.database()).unwrap(), b"another");
+        }
+    }
+}
+
+#[test]
+fn an_orderly_end_leaves_the_database_alone_in_one_file() {
+    let mut daemon = daemon();
+    daemon.peer().call("kv.set", json!({"key": "a", "value": 1}));
+    daemon.peer().call("kv.list", json!({}));
+    daemon.stop();
+    let mut left: Vec<String> = std::fs::read_dir(daemon.directory())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort_unstable();
+    assert_eq!(left, ["stina.db", "stina.db.lock", "stinad.sock.lock"]);
+}
+
+#[test]
+fn a_directory_for_all_users_is_refused_as_home() {
+    let daemon = Daemon::prepare(STINAD, &[], &[]);
+    std::fs::create_dir(daemon.directory()).unwrap();
+    let open = std::fs::Permissions::from_mode(0o1777);
+    std::fs::set_permissions(daemon.directory(), open.clone()).unwrap();
+    let output = daemon.command(STINAD).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(daemon.directory().metadata().unwrap().permissions().mode() & 0o7777, open.mode());
+    assert_eq!(std::fs::read_dir(daemon.directory()).unwrap().count(), 0);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Bounded: each limit holds, and being at it is no end.
 
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 use stina_tests::in_process::Setup;
-use stina_tests::{Framing, InProcess, Peer, eventually};
+use stina_tests::{DEADLINE, Framing, InProcess, Peer, eventually};
 use stinad::limits::Limits;
 
 fn with(limits: Limits) -> InProcess {
@@ -23,6 +24,47 @@ fn one_connection_too_many_is_told_busy_and_places_are_given_back() {
     assert_eq!(extra.receive(), None);
     drop(others);
     eventually("a place is free", || is_served(&mut daemon.peer()));
+}
+
+#[test]
+fn a_refused_connection_is_answered_in_its_own_framing() {
+    let daemon = with(Limits { connections: 1, refusal_wait: Duration::from_secs(60), ..Limits::default() });
+    let mut first = daemon.peer();
+    first.call("store.ping", json!({}));
+    let mut lines = daemon.peer();
+    lines.send("store.ping", json!({}));
+    assert_eq!(lines.receive().expect("a word")["error"]["data"]["kind"], "busy");
+    for request in [
+        "POST / HTTP/1.1\r\nHost: stina\r\nContent-Length: 0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: stina\r\n\r\n",
+    ] {
+        let mut stream = UnixStream::connect(daemon.socket()).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        // What was not read of the request may end the stream with a reset, after the answer.
+        let _ = stream.read_to_string(&mut answer);
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(answer.contains("\"kind\":\"busy\""), "{answer}");
+    }
+}
+
+#[test]
+fn refusals_are_bounded_too() {
+    let limits =
+        Limits { connections: 1, refusals: 1, refusal_wait: Duration::from_secs(60), ..Limits::default() };
+    let daemon = with(limits);
+    let mut first = daemon.peer();
+    first.call("store.ping", json!({}));
+    let waits = daemon.peer();
+    // The only place for a refusal is taken by one that says nothing.
+    assert_eq!(daemon.peer().receive(), None);
+    drop(waits);
+    eventually("a refusal is possible again", || {
+        let mut peer = daemon.peer();
+        peer.stream().write_all(b"{}\n").is_ok()
+            && peer.receive().is_some_and(|told| told["error"]["data"]["kind"] == "busy")
+    });
 }
 
 fn is_served(peer: &mut Peer) -> bool {

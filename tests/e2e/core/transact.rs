@@ -54,6 +54,22 @@ fn a_failing_step_undoes_all_and_is_named() {
 }
 
 #[test]
+fn a_conflict_shows_what_is_committed_and_not_what_an_earlier_step_made() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    let secret = op("kv.set", json!({"key": "a", "value": "never committed"}));
+    let wrong = op("kv.set", json!({"key": "a", "value": 2, "ifRev": 9}));
+    let error = peer.fail("store.transact", json!({"ops": [secret, secret, wrong]}));
+    assert_eq!(error, json!({"kind": "conflict", "index": 2, "current": null}));
+    let committed = peer.call("kv.set", json!({"key": "a", "value": 1}));
+    let error = peer.fail("store.transact", json!({"ops": [secret, secret, wrong]}));
+    assert_eq!(error["current"], committed["value"]);
+    let error =
+        peer.fail("store.transact", json!({"ops": [op("kv.set", json!({"key": "b", "value": 1})), wrong]}));
+    assert_eq!(error["current"], committed["value"]);
+}
+
+#[test]
 fn the_whole_has_bounds_a_condition_and_an_id_of_its_own() {
     let daemon = daemon();
     let mut peer = daemon.peer();

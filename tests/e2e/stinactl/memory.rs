@@ -70,6 +70,12 @@ fn a_memory_is_searched_for_by_whatever_is_typed() {
         let ids: Vec<String> = ran.json().iter().map(|hit| hit["id"].as_str().unwrap().to_owned()).collect();
         assert_eq!((ran.code, ids.join(" ").as_str()), (0, found), "{words:?}");
     }
+    value(&daemon, &["add", "two", "of a kind"]);
+    value(&daemon, &["add", "two", "of a kind"]);
+    for (limit, found, said) in [("1", 1, "… and more: raise --limit to see them\n"), ("2", 2, "")] {
+        let ran = ctl(&daemon, &["memory", "search", "kind", "--json", "-n", limit]);
+        assert_eq!((ran.json().len(), ran.err.as_str()), (found, said));
+    }
     let table = ok(&daemon, &["memory", "search", "green"]);
     assert!(table.contains("Tea    Anna likes [green] tea"), "{table}");
     for query in ["\"", "*", "a:b", "(", "🙂", "NEAR("] {
@@ -102,7 +108,12 @@ fn a_dash_reads_standard_input() {
     assert_eq!(add.json()[0]["value"]["content"], "one\n\ntwo");
     let edit = ctl_with(&daemon, &["memory", "edit", "notes", "--content", "-", "--json"], "three");
     assert_eq!(edit.json()[0]["value"]["content"], "three");
+    for nothing in ["", "\n"] {
+        let wiped = ctl_with(&daemon, &["memory", "edit", "notes", "--content", "-"], nothing);
+        assert_eq!((wiped.code, wiped.err.contains("standard input is empty")), (6, true), "{wiped:?}");
+    }
     assert!(ok(&daemon, &["memory", "show", "notes"]).ends_with("\n\nthree"));
+    assert_eq!(value(&daemon, &["edit", "notes", "--content", ""])["content"], "");
 }
 
 #[test]

@@ -50,13 +50,25 @@ fn filled() -> Daemon {
 fn lists_fit_the_terminal() {
     let daemon = filled();
     for args in [&["todo", "list"][..], &["memory", "list"], &["memory", "search", "本"]] {
-        for width in [20, 40, 57, 80, 132] {
-            let printed = on_terminal(&daemon, width, args, &[("NO_COLOR", "1")]);
+        for (width, limit) in [(20, "1"), (20, "9"), (40, "9"), (57, "9"), (80, "1"), (132, "9")] {
+            let args = [args, &["-n", limit]].concat();
+            let printed = on_terminal(&daemon, width, &args, &[("NO_COLOR", "1")]);
             assert!(printed.lines().count() >= 2, "{printed}");
             for line in printed.lines() {
                 assert!(columns(line) <= width.into(), "{width}: {line}");
             }
         }
+    }
+}
+
+#[test]
+fn an_empty_list_is_told_in_words_to_people_only() {
+    let daemon = daemon();
+    for noun in ["todo", "memory", "kv", "chat"] {
+        let list = [noun, "list"];
+        assert_eq!(on_terminal(&daemon, 80, &list, &[("NO_COLOR", "1")]), "nothing to list\n");
+        assert_eq!(ctl(&daemon, &list).out.lines().count(), 1, "headings");
+        assert_eq!(ctl(&daemon, &[noun, "list", "--json"]).out, "");
     }
 }
 

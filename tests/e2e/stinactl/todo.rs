@@ -3,6 +3,7 @@
 use super::{Ran, command, ctl, ctl_with, ok};
 use crate::{STINAD, daemon, daemon_at};
 use serde_json::{Value, json};
+use std::fs::File;
 use std::sync::atomic::Ordering;
 use stina_tests::Daemon;
 
@@ -67,7 +68,16 @@ fn a_todo_is_made_shown_changed_and_removed() {
     );
     assert_eq!(edited["status"], "in_progress");
     assert!(ok(&daemon, &["todo", "show", "td_milk"]).contains(r#"{"n":1.50}"#));
-    assert_eq!(ok(&daemon, &["todo", "rm", "buy tea"]), "deleted Buy tea and its comment (revision 5)");
+    assert_eq!(
+        ok(&daemon, &["todo", "comment", "td_milk", "a", "slip"]),
+        "commented on Buy tea (revision 5)"
+    );
+    let slip = ctl(&daemon, &["todo", "show", "td_milk", "--json"]).json()[2]["id"].clone();
+    let slip = slip.as_str().unwrap();
+    let said = ok(&daemon, &["todo", "uncomment", slip]);
+    assert_eq!(said, format!("deleted {slip}  a slip (revision 6)"));
+    assert_eq!(ctl(&daemon, &["todo", "uncomment", slip]).code, 4);
+    assert_eq!(ok(&daemon, &["todo", "rm", "buy tea"]), "deleted Buy tea and its comment (revision 7)");
     assert_eq!(ctl(&daemon, &["todo", "show", "td_milk"]).code, 4);
 }
 
@@ -95,6 +105,7 @@ fn each_status_has_a_verb_and_is_not_set_twice() {
 fn a_todo_is_named_by_id_title_or_the_beginning_of_its_id() {
     let daemon = daemon();
     let anna = add(&daemon, &["Call Ånna"]);
+    assert_eq!(ctl(&daemon, &["todo", "rm", "…"]).code, 4, "no text is the beginning of the only id");
     add(&daemon, &["Buy milk", "--id", "m1"]);
     add(&daemon, &["buy MILK", "--id", "m2"]);
     let shown = |typed: &str| ctl(&daemon, &["todo", "show", typed, "--json"]);
@@ -152,6 +163,9 @@ fn lists_are_filtered_and_say_that_they_go_on() {
     assert_eq!(titles(&["--due-before", "2126-01-02"]), "early");
     assert_eq!(titles(&["--due-after", "2126-01-01 9:00"]), "late");
     assert_eq!(titles(&["-n", "2"]), "early late");
+    for (limit, said) in [("2", "… and more: raise --limit to see them\n"), ("4", "")] {
+        assert_eq!(ctl(&daemon, &["todo", "list", "--json", "-n", limit]).err, said);
+    }
     let table = ok(&daemon, &["todo", "list", "--limit", "2"]);
     let rows = rows(&table);
     assert_eq!(rows[0], ["ID", "STATUS", "DUE", "TITLE"]);
@@ -248,6 +262,15 @@ fn a_dash_reads_standard_input() {
 }
 
 #[test]
+fn an_endless_standard_input_is_refused() {
+    let daemon = daemon();
+    let endless = File::open("/dev/zero").unwrap();
+    let output = command(&daemon, &["todo", "add", "-"]).stdin(endless).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), err.contains("too large: the limit is")), (Some(6), true), "{err}");
+}
+
+#[test]
 fn machines_get_what_the_protocol_says() {
     let daemon = daemon();
     let todo = add(&daemon, &["x"]);
@@ -265,7 +288,7 @@ fn machines_get_what_the_protocol_says() {
 #[test]
 fn mistakes_have_hints_and_exit_codes() {
     let daemon = daemon();
-    add(&daemon, &["x", "--id", "td_x"]);
+    add(&daemon, &["x", "--id", "td_x", "--metadata", r#"{"z": 1.50, "a": 1}"#]);
     for (args, code, said) in [
         (&["add"][..], 2, "TITLE"),
         (&["add", " "], 6, "title: must not be empty"),
@@ -276,7 +299,7 @@ fn mistakes_have_hints_and_exit_codes() {
         (&["edit", "x"], 2, "--title"),
         (&["edit", "x", "--status", "maybe"], 2, "not_started, in_progress, completed or cancelled"),
         (&["edit", "x", "--title", "y", "--if-rev", "7"], 5, "it is now {"),
-        (&["rm", "x", "--if-rev", "7"], 5, "it is now {"),
+        (&["rm", "x", "--if-rev", "7"], 5, r#""metadata":{"z":1.50,"a":1},"#),
         (&["comment", "x", " "], 6, "content: must not be empty"),
         (&["lst"], 2, "'list'"),
     ] {

@@ -1,11 +1,11 @@
 //! `todo.list`: filters, archive, pages.
 
-use crate::daemon_at;
+use crate::{STINAD, daemon_at};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use stina_tests::Peer;
+use stina_tests::{Daemon, Peer};
 
 fn ids(list: &Value) -> Vec<String> {
     let items = list["value"]["items"].as_array().unwrap().iter();
@@ -90,6 +90,51 @@ fn closed_todos_are_archived_at_the_next_local_midnight() {
     peer.call("todo.addComment", json!({"todoId": "off", "content": "really?"}));
     peer.call("todo.update", json!({"id": "done", "title": "done!"}));
     assert_eq!(list(&mut peer, json!({})), ["begun", "done", "open"]);
+}
+
+#[test]
+fn pages_are_the_same_when_very_many_were_closed_today() {
+    let midnight = jiff::Zoned::now().start_of_day().unwrap().timestamp().as_millisecond();
+    let (daemon, clock) = daemon_at(midnight - 1);
+    let mut peer = daemon.peer();
+    let mut make = |thousand: i64| {
+        let create = |i: i64| {
+            let (id, status) = (format!("{thousand}-{i}"), ["done", "aborted", "pending"][i as usize % 3]);
+            let due_at = (i % 7 > 0).then_some(i * 7919 % 1000);
+            json!({"method": "todo.create",
+                   "params": {"id": id, "title": "t", "status": status, "dueAt": due_at}})
+        };
+        let ops: Vec<Value> = (0..1000).map(create).collect();
+        peer.call("store.transact", json!({"ops": ops}));
+    };
+    make(0);
+    clock.store(midnight, Ordering::Relaxed);
+    (1..=8).for_each(&mut make);
+    let everything = all_pages(&mut peer, &json!({"limit": 1000, "includeArchived": true}), |_| ());
+    assert_eq!(everything.len(), 9000);
+    let is_archived = |id: &String| id.strip_prefix("0-").is_some_and(|i| i.parse::<i64>().unwrap() % 3 < 2);
+    let expected: Vec<String> = everything.into_iter().filter(|id| !is_archived(id)).collect();
+    assert_eq!(all_pages(&mut peer, &json!({"limit": 999}), |_| ()), expected);
+}
+
+#[test]
+fn the_program_takes_midnight_from_its_own_time_zone() {
+    // A zone in which this day began an hour ago, whatever the time here.
+    let now = jiff::Timestamp::now();
+    let east = 3600 - now.as_second().rem_euclid(86_400);
+    let (sign, west) = if east < 0 { ("", -east) } else { ("-", east) };
+    let zone = format!("<LOC>{sign}{:02}:{:02}:{:02}", west / 3600, west / 60 % 60, west % 60);
+    let daemon = Daemon::start_with(STINAD, &[], &[("TZ", &zone)]);
+    let mut peer = daemon.peer();
+    for id in ["yesterday", "today"] {
+        peer.call("todo.create", json!({"id": id, "title": id, "status": "done"}));
+    }
+    let before = |minutes: i64| now.as_millisecond() - minutes * 60_000;
+    let conn = rusqlite::Connection::open(daemon.database()).unwrap();
+    for (id, updated_at) in [("yesterday", before(90)), ("today", before(30))] {
+        conn.execute("UPDATE todos SET updated_at = ? WHERE id = ?", (updated_at, id)).unwrap();
+    }
+    assert_eq!(ids(&peer.call("todo.list", json!({}))), ["today"]);
 }
 
 #[test]

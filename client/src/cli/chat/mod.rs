@@ -198,7 +198,8 @@ async fn list(context: &Context, limit: Option<u64>) -> Result<(), Failure> {
     let chat = client.chat();
     let page = async |limit, cursor| chat.list_conversations(ListParams { limit, cursor }).await;
     if out.json {
-        return pages::walk(limit, page, |conversation| Ok(out.json(&conversation)?)).await.map(drop);
+        let goes_on = pages::walk(limit, page, |conversation| Ok(out.json(&conversation)?)).await?;
+        return if goes_on { Ok(pages::more(out)?) } else { Ok(()) };
     }
     let current = chat.current().await?.map(|current| current.id);
     let mut conversations = Vec::new();

@@ -1,8 +1,9 @@
 //! `stinactl memory edit`.
 
-use super::{Which, id, said, tag, tags};
+use super::{Which, said, tag, tags};
 use crate::Client;
 use crate::cli::failure::Failure;
+use crate::cli::identify::id_of;
 use crate::cli::metadata::Metadata;
 use crate::cli::output::Output;
 use crate::cli::read_stdin;
@@ -66,7 +67,7 @@ impl Edit {
             source: source.transpose().map_err(field("source"))?,
             valid_until: self.until.map(|until| until.0),
             if_rev: self.if_rev,
-            ..UpdateParams::of(id(&memory)?)
+            ..UpdateParams::of(id_of(&memory)?)
         };
         let mut attempts = 1..=ATTEMPTS;
         let reply = loop {

@@ -64,9 +64,6 @@ impl List {
             Ok(())
         })
         .await?;
-        if out.json {
-            return Ok(());
-        }
         let mut table = Table::new(&["ID", "TITLE", "CONTENT", "TAGS"], &[1, 2, 3]);
         for (memory, id) in memories.iter().zip(short_ids(memories.iter().map(|memory| memory.id.as_str()))) {
             let look = if is_past(memory) { Look::Faint } else { Look::Plain };
@@ -77,21 +74,23 @@ impl List {
                 Cell::new(look, or_dash(&memory.tags.join(", "))),
             ]);
         }
-        table.write(out)?;
-        if more { Ok(pages::more(out)?) } else { Ok(()) }
+        Ok(pages::end(out, &table, more)?)
     }
 }
 
 impl Search {
     pub(super) async fn run(self, client: &Client, out: &Output) -> Result<(), Failure> {
         let query = Content::new(self.query.join(" ")).map_err(|reason| Kind::invalid("query", reason))?;
-        let limit = Limit::new(self.limit).unwrap_or_default();
+        // One more than is shown tells whether there are more; of the most that can be asked for nobody knows.
+        let (shown, most) = (self.limit, u64::from(Limit::MAX));
+        let limit = Limit::new(most.min(shown + 1)).unwrap_or_default();
         let params = SearchParams { query, limit, include_expired: self.all };
-        let hits = client.memories().search(params).await?.value.items;
+        let mut hits = client.memories().search(params).await?.value.items;
+        let more = hits.len() == limit.get();
+        hits.truncate(usize::try_from(shown).unwrap_or(usize::MAX));
         if out.json {
-            return Ok(hits.iter().try_for_each(|hit| out.json(hit))?);
-        }
-        if hits.is_empty() {
+            hits.iter().try_for_each(|hit| out.json(hit))?;
+        } else if hits.is_empty() {
             return Ok(out.line("nothing found")?);
         }
         let mut table = Table::new(&["ID", "TITLE", "MATCH"], &[1, 2]);
@@ -103,8 +102,7 @@ impl Search {
                 Cell::new(Look::Plain, text::one_line(snippet)),
             ]);
         }
-        table.write(out)?;
-        if hits.len() == limit.get() { Ok(pages::more(out)?) } else { Ok(()) }
+        Ok(pages::end(out, &table, more)?)
     }
 }
 

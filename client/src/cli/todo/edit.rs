@@ -1,8 +1,9 @@
 //! `stinactl todo edit`.
 
-use super::{Which, id, is_open, said, status};
+use super::{Which, is_open, said, status};
 use crate::Client;
 use crate::cli::failure::Failure;
+use crate::cli::identify::id_of;
 use crate::cli::metadata::Metadata;
 use crate::cli::output::Output;
 use crate::cli::read_stdin;
@@ -62,7 +63,7 @@ impl Edit {
             metadata: self.metadata.map(|metadata| metadata.0),
             source: source.transpose().map_err(field("source"))?,
             if_rev: self.if_rev,
-            ..UpdateParams::of(id(&todo)?)
+            ..UpdateParams::of(id_of(&todo)?)
         };
         let reply = client.todos().update(update).await?;
         if out.json { Ok(out.json(&reply)?) } else { Ok(said(out, "changed", &reply)?) }

@@ -54,11 +54,7 @@ impl List {
             Ok(())
         })
         .await?;
-        if out.json {
-            return Ok(());
-        }
-        table(&todos).write(out)?;
-        if more { Ok(pages::more(out)?) } else { Ok(()) }
+        Ok(pages::end(out, &table(&todos), more)?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Deletes memories some days after they expired: the daemon's own writes, told like any delete.
 //!
-//! Scheduled, not polled: it sleeps until the next memory is due, and is woken by writes of memories that expire.
+//! Scheduled, not polled: it sleeps until the next memory is due, and is woken by writes of memories that expire. What
+//! only the next look finds out, such as another process's write or a clock that was put forward, waits a day at most.
 
 use super::repository;
 use crate::modules::page::{PAGE_BYTES, json_bytes};
@@ -19,7 +20,8 @@ const KEPT: i64 = 7 * 24 * 3600 * 1000;
 const AT_ONCE: usize = 100;
 /// How long to wait after a failure.
 const RETRY: Duration = Duration::from_secs(60);
-/// Longest sleep. The clock of a sleep stands still while the machine is suspended.
+/// Longest sleep: the clock of a sleep stands still while the machine is suspended, and nobody wakes us for what a
+/// foreign writer wrote.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Tells the purge, once `tx` is committed, that `memory` may be due earlier than all others.
@@ -42,11 +44,7 @@ pub(super) async fn run(store: Store, stop: CancellationToken, waker: Arc<Notify
 async fn forever(store: Store, waker: Arc<Notify>) {
     loop {
         let sleep = match purge(&store).await {
-            Ok(None) => {
-                waker.notified().await;
-                continue;
-            }
-            Ok(Some(wait)) => wait.min(LONGEST),
+            Ok(next) => next.unwrap_or(LONGEST).min(LONGEST),
             Err(fault) => {
                 tracing::warn!(%fault, "expired memories could not be deleted, trying again");
                 RETRY

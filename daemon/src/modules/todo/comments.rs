@@ -60,11 +60,13 @@ pub(super) fn delete(tx: &mut WriteTx<'_>, params: &DeleteCommentParams) -> Resu
 
 /// Removes the comments of a todo that is about to go, oldest first.
 pub(super) fn delete_all(tx: &mut WriteTx<'_>, todo_id: &str) -> Result<()> {
-    let sql = format!("SELECT {COLUMNS} FROM todo_comments WHERE todo_id = ? ORDER BY created_at, id");
-    for comment in tx.all(&sql, [todo_id], read)? {
-        remove(tx, &comment)?;
-    }
-    Ok(())
+    // The ids first: not all contents are held twice.
+    let sql = "SELECT id FROM todo_comments WHERE todo_id = ? ORDER BY created_at, id";
+    let ids: Vec<String> = tx.all(sql, [todo_id], |row| row.get(0))?;
+    ids.iter().try_for_each(|id| {
+        let comment = get(tx, id)?;
+        remove(tx, &comment)
+    })
 }
 
 fn remove(tx: &mut WriteTx<'_>, comment: &Comment) -> Result<()> {

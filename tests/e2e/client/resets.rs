@@ -1,0 +1,311 @@
+//! What resets are to subscriptions and to mirrors, for every reason that there is.
+
+use super::{builder, change, connect, event, limits, soon};
+use crate::daemon;
+use serde_json::{Value, json};
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use stina_client::mirror::{Diff, Patches};
+use stina_client::protocol::event::{Event, ResetReason};
+use stina_client::protocol::kv::{Entry, Subscribe, SubscribeParams};
+use stina_tests::in_process::Setup;
+use stina_tests::{InProcess, Peer, Proxy, Scripted, eventually};
+use stinad::limits::Limits;
+
+fn set(peer: &mut Peer, key: &str, value: impl serde::Serialize) -> u64 {
+    peer.call("kv.set", json!({"key": key, "value": value}))["rev"].as_u64().unwrap()
+}
+
+fn keys(items: &[Arc<Entry>]) -> Vec<&str> {
+    items.iter().map(|entry| entry.key.as_str()).collect()
+}
+
+fn with_initial() -> SubscribeParams {
+    SubscribeParams { initial: true, ..SubscribeParams::default() }
+}
+
+/// The keys of a part of the present entities.
+async fn present(events: &mut stina_client::Subscription) -> Vec<String> {
+    let changes = change(events).await;
+    assert!(changes.initial, "{changes:?}");
+    changes.changes.into_iter().map(|change| change.id).collect()
+}
+
+/// The steps of the next patch, in short.
+async fn steps(patches: &mut Patches<Entry>, list: &mut Vec<Arc<Entry>>) -> Vec<String> {
+    let patch = soon("a patch", patches.next()).await.expect("it goes on");
+    patch.apply(list);
+    let short = |diff: &Diff<Entry>| match diff {
+        Diff::Inserted { at, item } => format!("+{at} {}", item.key),
+        Diff::Updated { at, item } => format!("*{at} {}", item.key),
+        Diff::Moved { from, to, item } => format!("{from}>{to} {}", item.key),
+        Diff::Removed { at } => format!("-{at}"),
+        Diff::Cleared => "cleared".to_owned(),
+    };
+    patch.diffs.iter().map(short).collect()
+}
+
+/// Begins to wait for something that has not happened yet.
+async fn begin<T: std::fmt::Debug>(waiting: &mut (impl Future<Output = T> + Unpin)) {
+    tokio::select! {
+        biased;
+        done = waiting => panic!("already: {done:?}"),
+        () = std::future::ready(()) => {}
+    }
+}
+
+/// A way to a daemon that can be taken away.
+struct Road {
+    proxy: Proxy,
+    link: PathBuf,
+    daemon: PathBuf,
+}
+
+impl Road {
+    fn to(daemon: &std::path::Path) -> Self {
+        let link = daemon.with_file_name("road");
+        symlink(daemon, &link).unwrap();
+        Self {
+            proxy: Proxy::start(&daemon.with_file_name("proxy.sock"), &link),
+            link,
+            daemon: daemon.to_owned(),
+        }
+    }
+
+    /// Does something while nobody can come this way.
+    fn closed<T>(&self, meanwhile: impl FnOnce() -> T) -> T {
+        std::fs::remove_file(&self.link).unwrap();
+        self.proxy.cut_all();
+        let done = meanwhile();
+        symlink(&self.daemon, &self.link).unwrap();
+        done
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_has_moved_on_meanwhile_is_told_as_compacted() {
+    let limits = Limits {
+        log_bytes: 50_000,
+        checkpoint_after: Duration::from_millis(1),
+        prune_revisions: 1,
+        ring_items: 4,
+        ..Limits::default()
+    };
+    let daemon = InProcess::start(Setup { limits, ..Setup::default() });
+    let mut peer = daemon.peer();
+    for key in ["a", "b", "c"] {
+        set(&mut peer, key, 1);
+    }
+    let road = Road::to(daemon.socket());
+    let client = connect(road.proxy.socket()).await;
+    let mut bare = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
+    assert_eq!(event(&mut bare).await, Event::Synced { rev: 3 });
+    let mut whole = client.subscribe::<Subscribe>(with_initial()).await.unwrap();
+    assert_eq!(present(&mut whole).await, ["a", "b", "c"]);
+    assert_eq!(event(&mut whole).await, Event::Synced { rev: 3 });
+    let mirror = client.kv().mirror("").await.unwrap();
+    let (snapshot, mut patches) = mirror.watch();
+
+    let last = road.closed(|| {
+        peer.call("kv.delete", json!({"key": "a"}));
+        let mut last = 0;
+        for n in 0..200 {
+            last = set(&mut peer, "d", format!("{n:01000}"));
+        }
+        let hello = json!({"client": {"name": "test", "version": "1"}});
+        eventually("the log is pruned", || {
+            peer.call("store.hello", hello.clone())["oldestRev"].as_u64() > Some(10)
+        });
+        last
+    });
+
+    let reset = Event::Reset { reason: ResetReason::Compacted, rev: last };
+    assert_eq!(event(&mut bare).await, reset);
+    assert_eq!(event(&mut bare).await, Event::Synced { rev: last });
+    assert_eq!(event(&mut whole).await, reset);
+    assert_eq!(present(&mut whole).await, ["b", "c", "d"]);
+    assert_eq!(event(&mut whole).await, Event::Synced { rev: last });
+    soon("the mirror heals", mirror.wait(last)).await.unwrap();
+    let mut list = snapshot.items;
+    assert_eq!(steps(&mut patches, &mut list).await, ["-0", "+2 d"], "what differs, and nothing else");
+
+    let next = set(&mut peer, "e", 1);
+    for events in [&mut bare, &mut whole] {
+        let told = change(events).await;
+        assert_eq!((told.rev, told.prev, told.initial), (next, last, false));
+    }
+    assert_eq!(steps(&mut patches, &mut list).await, ["+3 e"]);
+    assert_eq!(keys(&list), keys(&mirror.snapshot().items));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_too_late_for_the_log_is_told_so_and_goes_on() {
+    let bounds = Limits {
+        log_bytes: 20_000,
+        checkpoint_after: Duration::from_millis(1),
+        prune_revisions: 1,
+        ring_items: 4,
+        ..Limits::default()
+    };
+    let daemon = InProcess::start(Setup { limits: bounds, ..Setup::default() });
+    let mut own = limits();
+    (own.subscription_bytes, own.subscription_wait) = (4 << 10, Duration::from_millis(5));
+    let client = builder(daemon.socket()).limits(own).connect().await.unwrap();
+    let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
+    let mut peer = daemon.peer();
+    let mut last = 0;
+    for n in 0..500 {
+        last = set(&mut peer, "k", format!("{n:01000}"));
+    }
+    let hello = json!({"client": {"name": "test", "version": "1"}});
+    eventually("the log is pruned", || {
+        peer.call("store.hello", hello.clone())["oldestRev"].as_u64() > Some(last - 100)
+    });
+    // What was held comes first; then the gap is told, and from there on nothing is missed.
+    let (mut told, mut resets) = (0, 0);
+    while told < last {
+        match event(&mut events).await {
+            Event::Change(changes) => {
+                assert_eq!(changes.prev, told);
+                told = changes.rev;
+            }
+            Event::Synced { rev } => told = rev,
+            Event::Reset { reason, rev } => {
+                assert_eq!(reason, ResetReason::Compacted);
+                (told, resets) = (rev, resets + 1);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((told, resets), (last, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_of_another_process_is_told_as_external_and_mirrors_heal() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    for key in ["a", "b", "c"] {
+        set(&mut peer, key, 1);
+    }
+    let road = Road::to(&daemon.socket());
+    let client = connect(road.proxy.socket()).await;
+    let mut bare = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
+    assert_eq!(event(&mut bare).await, Event::Synced { rev: 3 });
+    let mirror = client.kv().mirror("").await.unwrap();
+    let (snapshot, mut patches) = mirror.watch();
+    let mut list = snapshot.items;
+    let shell = rusqlite::Connection::open(daemon.database()).unwrap();
+    let write = |sql: &str| shell.execute_batch(&format!("BEGIN IMMEDIATE; {sql}; COMMIT")).unwrap();
+
+    write(
+        "DELETE FROM kv_entries WHERE key = 'a'; UPDATE kv_entries SET value = '2' WHERE key = 'c';
+         INSERT INTO kv_entries (key, value, rev, updated_at) VALUES ('d', '4', 1, 0)",
+    );
+    assert_eq!(steps(&mut patches, &mut list).await, ["-0", "*1 c", "+2 d"]);
+    let Event::Reset { reason: ResetReason::External, rev } = event(&mut bare).await else {
+        panic!("a reset")
+    };
+    assert_eq!(mirror.rev(), rev);
+
+    // Who is away meanwhile is told too.
+    road.closed(|| {
+        write("DELETE FROM kv_entries WHERE key = 'b'");
+        eventually("it is noticed", || peer.call("store.ping", json!({}))["rev"].as_u64() > Some(rev));
+    });
+    assert_eq!(steps(&mut patches, &mut list).await, ["-0"]);
+    let again = loop {
+        match event(&mut bare).await {
+            Event::Synced { .. } => {}
+            other => break other,
+        }
+    };
+    assert!(matches!(again, Event::Reset { reason: ResetReason::External, .. }), "{again:?}");
+    let next = set(&mut peer, "e", 1);
+    assert_eq!(steps(&mut patches, &mut list).await, ["+2 e"]);
+    assert_eq!(change(&mut bare).await.rev, next);
+    assert_eq!(keys(&list), ["c", "d", "e"]);
+}
+
+/// A part of the present entities, as of `rev`.
+fn part(rev: u64, prev: u64, key: &str) -> Value {
+    let entry = json!({"key": key, "value": 1, "rev": 1, "updatedAt": 0});
+    let change = json!({"entity": "kv", "op": "put", "id": key, "value": entry});
+    json!({"type": "change", "rev": rev, "prev": prev, "at": 0, "initial": true,
+        "origin": {"client": null}, "changes": [change]})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_database_is_another_history_on_the_same_connection() {
+    let scripted = Scripted::start(|stage| match (stage.connection, stage.method) {
+        (1, "kv.subscribe") => {
+            stage.reply(json!(1));
+            stage.tell(1, part(9, 0, "old"));
+            stage.tell(1, json!({"type": "synced", "rev": 9}));
+        }
+        (1, "kv.increment") => {
+            stage.set_epoch("restored");
+            stage.tell(1, json!({"type": "reset", "reason": "restored", "rev": 3}));
+            stage.tell(1, part(3, 3, "new"));
+            stage.tell(1, json!({"type": "synced", "rev": 3}));
+        }
+        // The connection breaks only once the client has taken all that in.
+        (1, _) => stage.hang_up(),
+        (_, "kv.subscribe") => stage.reply(json!(2)),
+        _ => stage.reply(json!({"rev": 3})),
+    });
+    let client = connect(&scripted.socket()).await;
+    let mirror = client.kv().mirror("").await.unwrap();
+    let (snapshot, mut patches) = mirror.watch();
+    let mut list = snapshot.items;
+    let mut waiting = pin!(mirror.wait(100));
+    begin(&mut waiting).await;
+    let restoring = tokio::spawn({
+        let client = client.clone();
+        async move { client.kv().increment("n", 1).await }
+    });
+    assert_eq!(steps(&mut patches, &mut list).await, ["-0", "+0 new"]);
+    assert_eq!((mirror.rev(), keys(&list)), (3, vec!["new"]));
+    soon("a revision of the old history is not waited for", waiting).await.unwrap();
+    assert_eq!(client.store().ping().await.unwrap(), 3);
+    let subscriptions = || -> Vec<Value> {
+        let requests = scripted.requests();
+        requests.iter().filter(|r| r["method"] == "kv.subscribe").map(|r| r["params"].clone()).collect()
+    };
+    eventually("the mirror is back", || subscriptions().len() == 2);
+    let again = &subscriptions()[1];
+    assert_eq!((&again["since"], &again["epoch"]), (&json!(3), &json!("restored")));
+    restoring.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_is_replaced_while_its_entities_arrive_is_waited_for_no_longer() {
+    let scripted = Scripted::start(|stage| match (stage.connection, stage.method) {
+        (1, "kv.subscribe") => {
+            stage.reply(json!(1));
+            stage.tell(1, part(9, 0, "a"));
+            stage.tell(1, json!({"type": "synced", "rev": 9}));
+        }
+        (1, _) => {
+            stage.tell(1, json!({"type": "reset", "reason": "external", "rev": 10}));
+            stage.tell(1, part(10, 10, "a"));
+            stage.set_epoch("other");
+            stage.hang_up();
+        }
+        (_, "kv.subscribe") => {
+            stage.reply(json!(2));
+            stage.tell(2, part(2, 0, "b"));
+            stage.tell(2, json!({"type": "synced", "rev": 2}));
+        }
+        _ => stage.reply(json!({"rev": 2})),
+    });
+    let client = connect(&scripted.socket()).await;
+    let mirror = client.kv().mirror("").await.unwrap();
+    let mut waiting = pin!(mirror.wait(10));
+    begin(&mut waiting).await;
+    client.store().ping().await.unwrap();
+    soon("the wait ends", waiting).await.unwrap();
+    assert_eq!((mirror.rev(), keys(&mirror.snapshot().items)), (2, vec!["b"]));
+}

@@ -85,7 +85,7 @@ impl Subscription {
     async fn advance(&mut self) -> Result<()> {
         // A step that fails leaves the state from which it is tried again.
         match std::mem::replace(&mut self.state, State::Replay) {
-            State::Opening => self.open(),
+            State::Opening => self.open().await?,
             State::TakeSnapshot => self.take_snapshot().await?,
             State::Snapshot(chunks) => self.send_snapshot(chunks),
             State::Replay => self.replay().await?,
@@ -101,18 +101,27 @@ impl Subscription {
         self.progress.set_seen(seq);
     }
 
-    fn open(&mut self) {
-        let (head, epoch) = (self.store.head(), self.start.epoch.take());
+    async fn open(&mut self) -> Result<()> {
+        let mut head = self.store.head();
+        if self.start.since.is_some_and(|since| since > head) {
+            // Who has read it may come before it is told.
+            self.state = State::Opening;
+            head = self.store.read(|tx| Ok(tx.rev())).await?;
+            self.state = State::Replay;
+        }
+        let epoch = self.start.epoch.take();
         let Some(since) = self.start.since else {
             (self.told, self.passed) = (if self.start.initial { 0 } else { head }, head);
             self.begin_with_snapshot();
-            return;
+            return Ok(());
         };
         let foreign = epoch.is_some_and(|epoch| epoch != self.store.epoch());
         if foreign || since > head {
-            return self.reset(ResetReason::Epoch, head);
+            self.reset(ResetReason::Epoch, head);
+        } else {
+            (self.told, self.passed) = (since, since);
         }
-        (self.told, self.passed) = (since, since);
+        Ok(())
     }
 
     fn begin_with_snapshot(&mut self) {
@@ -161,6 +170,8 @@ impl Subscription {
     }
 
     async fn replay(&mut self) -> Result<()> {
+        // It may have read what is not told yet.
+        self.store.told(self.passed).await;
         let budget = self.store.config().limits.cursor_bytes;
         match self.store.hub.join(self.passed, budget) {
             Joined::Live => self.go_live(),

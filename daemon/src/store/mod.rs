@@ -151,6 +151,21 @@ impl Store {
         self.hub.head()
     }
 
+    /// The newest revision, if it can be read and was not told yet; not known while all readers are taken.
+    pub(crate) fn ahead(&self) -> Option<u64> {
+        let newest = self.readers.try_reader()?.read(|tx| Ok(tx.rev())).ok()?;
+        (newest > self.head()).then_some(newest)
+    }
+
+    /// Waits until everything up to a committed revision was told: readers see it a moment sooner.
+    pub(crate) async fn told(&self, rev: u64) {
+        let mut bell = self.hub.bell();
+        while self.hub.head() < rev {
+            // The hub outlives who waits for it: it can't hang up.
+            _ = bell.changed().await;
+        }
+    }
+
     /// Waits until the database's file is removed or replaced under the daemon; then nothing more is written.
     pub async fn lost(&self) {
         self.lost.cancelled().await;

@@ -55,7 +55,7 @@ pub(super) struct Session<O> {
     limits: Arc<Limits>,
     pub(super) out: O,
     running: Running,
-    /// A write that waits for a place in the queue: nothing after it may begin.
+    /// A write that waits for a place in the queue, or a `store.sync` for news: nothing after it may begin.
     blocked: Option<BoxFuture<'static, ()>>,
     backlog: VecDeque<Waiting>,
     subscriptions: StreamMap<u64, BoxStream<'static, String>>,
@@ -262,7 +262,16 @@ impl<O: Sink> Session<O> {
                 let was_there = self.unsubscribe(id);
                 self.answer(slot, Ok(was_there.to_string()));
             }
-            Started::Sync => self.begin_sync(slot),
+            Started::Sync => match self.call.store.ahead() {
+                // This connection may have read it. Once it is told, the call begins again.
+                Some(rev) => {
+                    let store = self.call.store.clone();
+                    self.blocked = Some(async move { store.told(rev).await }.boxed());
+                    let (method, params) = (method.to_owned(), params.map(ToOwned::to_owned));
+                    self.backlog.push_front(Waiting { method, params, slot });
+                }
+                None => self.begin_sync(slot),
+            },
         }
     }
 

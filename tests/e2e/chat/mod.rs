@@ -8,6 +8,7 @@ mod reading;
 mod search;
 mod streaming;
 mod subscribing;
+mod window;
 mod world;
 
 use serde_json::{Value, json};

@@ -63,6 +63,7 @@ pub(super) enum Chat {
         role: Role,
     },
     /// Find messages by their words, best first
+    #[command(mut_arg("conversation", |arg| arg.help("Only in this conversation; in all when not given")))]
     Search {
         /// The words
         #[arg(required = true)]
@@ -96,7 +97,7 @@ pub(super) enum Chat {
 /// In which conversation.
 #[derive(Debug, clap::Args)]
 pub(super) struct Place {
-    /// Not in the current conversation but in this one; `search` looks in all unless this is given
+    /// Not in the current conversation but in this one
     #[arg(short, long = "conversation", value_name = "ID")]
     conversation: Option<String>,
 }

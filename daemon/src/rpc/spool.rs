@@ -32,6 +32,12 @@ impl Spool {
         self.file.write_all(change.as_bytes())
     }
 
+    /// Adds JSON that is a chunk by itself.
+    pub(super) fn push_alone(&mut self, event: &str) -> io::Result<()> {
+        self.file.write_all(event.as_bytes())?;
+        self.file.write_all(b"\n")
+    }
+
     /// Ends writing.
     pub(super) fn chunks(mut self) -> io::Result<Chunks> {
         self.file.rewind()?;

@@ -44,6 +44,8 @@ enum State {
     Snapshot(Chunks),
     /// Catching up with the head.
     Replay,
+    /// At the head, sending what is not in the log; the sequence number of the item in the ring that follows it.
+    Outline(Chunks, u64),
     /// At the head; the sequence number of the next item in the ring.
     Live(u64),
 }
@@ -89,6 +91,7 @@ impl Subscription {
             State::TakeSnapshot => self.take_snapshot().await?,
             State::Snapshot(chunks) => self.send_snapshot(chunks),
             State::Replay => self.replay().await?,
+            State::Outline(chunks, next) => self.send_outline(chunks, next),
             State::Live(seq) => self.live(seq).await,
         }
         self.report();
@@ -174,7 +177,7 @@ impl Subscription {
         self.store.told(self.passed).await;
         let budget = self.store.config().limits.cursor_bytes;
         match self.store.hub.join(self.passed, budget) {
-            Joined::Live => self.go_live(),
+            Joined::Live => self.go_live().await?,
             Joined::More(revisions) => self.take_in(revisions, false),
             Joined::Behind => {
                 let (since, feed) = (self.passed, Arc::clone(&self.feed));
@@ -196,16 +199,45 @@ impl Subscription {
     }
 
     /// All up to the head has been told: say so, with what is not in the log, and go on live from there.
-    fn go_live(&mut self) {
+    async fn go_live(&mut self) -> Result<()> {
         let hub = &self.store.hub;
         let OpenStreams { from, events } = self.feed.open_streams(Outline { capture: &|| hub.place() });
         // More was committed meanwhile: those come first.
         if from.head != self.passed {
-            return;
+            return Ok(());
         }
-        self.say_synced();
-        self.ready.extend(events);
-        self.state = State::Live(from.next);
+        let memory = self.store.config().limits.snapshot_bytes;
+        let is_small = events.iter().map(String::len).sum::<usize>() <= memory;
+        self.state = if is_small {
+            self.say_synced();
+            self.ready.extend(events);
+            State::Live(from.next)
+        } else {
+            // Whoever does not read must not hold all that is being written.
+            let chunks = self.store.scan(move |_| {
+                let mut spool = Spool::new(memory);
+                events.iter().try_for_each(|event| spool.push_alone(event))?;
+                Ok(spool.chunks()?)
+            });
+            let chunks = chunks.await?;
+            self.say_synced();
+            State::Outline(chunks, from.next)
+        };
+        Ok(())
+    }
+
+    fn send_outline(&mut self, mut chunks: Chunks, next: u64) {
+        self.state = match chunks.next() {
+            Ok(Some(event)) => {
+                self.ready.push_back(event);
+                State::Outline(chunks, next)
+            }
+            Ok(None) => State::Live(next),
+            Err(error) => {
+                tracing::error!(%error, "the temporary file of open streams failed, starting it again");
+                State::Replay
+            }
+        };
     }
 
     fn take_in(&mut self, revisions: Vec<Arc<Revision>>, is_filtered: bool) {

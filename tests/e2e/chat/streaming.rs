@@ -3,8 +3,9 @@
 use super::{begin, delta, stored, told, watcher};
 use crate::daemon;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use stina_tests::cases::{err, ok, run};
-use stina_tests::{Framing, eventually};
+use stina_tests::{Framing, Peer, eventually};
 
 #[test]
 fn words_are_told_as_they_come_and_the_whole_at_the_end() {
@@ -273,4 +274,51 @@ fn a_delta_larger_than_the_ring_reaches_everybody() {
         text.push_str(event["text"].as_str().unwrap());
     }
     assert!(text == large + "!");
+}
+
+#[test]
+fn who_does_not_read_holds_no_more_of_long_texts_than_of_short_ones() {
+    const LONG: usize = 4 << 20;
+    let daemon = daemon();
+    let mut owner = daemon.peer();
+    let ids = ["m0", "m1", "m2", "m3"];
+    for id in ids {
+        begin(&mut owner, id);
+        for part in 0..4 {
+            delta(&mut owner, id, part * (LONG / 4), &"x".repeat(LONG / 4));
+        }
+    }
+    let late = || {
+        let mut late = daemon.peer();
+        late.call("chat.subscribe", json!({}));
+        late.event_of("synced");
+        late
+    };
+    // What making them takes is taken once.
+    drop((late(), late()));
+    let Some((_, before)) = daemon.memory() else {
+        return eprintln!("skipped: memory is told by Linux's /proc only");
+    };
+    let mut stalled: Vec<Peer> = (0..16).map(|_| late()).collect();
+    let (_, after) = daemon.memory().unwrap();
+    // Each of them is to be told 16 MiB, and holds one message: 4 MiB, and room to read it.
+    assert!(after < before + 16 * 10 * 1024, "memory grew from {before} to {after} KiB");
+    delta(&mut owner, "m3", LONG, "!");
+    for reader in stalled.iter_mut().take(2) {
+        let mut texts = BTreeMap::new();
+        for _ in ids {
+            let event = reader.event_of("delta");
+            assert_eq!(event["offset"], 0);
+            texts.insert(
+                event["messageId"].as_str().unwrap().to_owned(),
+                event["text"].as_str().unwrap().len(),
+            );
+        }
+        assert!(texts.len() == 4 && texts.values().all(|length| *length == LONG), "{texts:?}");
+        let last = reader.event_of("delta");
+        assert_eq!(
+            (&last["messageId"], &last["offset"], &last["text"]),
+            (&json!("m3"), &json!(LONG), &json!("!"))
+        );
+    }
 }

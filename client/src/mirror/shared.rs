@@ -146,6 +146,10 @@ impl<C: Collection> Shared<C> {
         self.change(|state| state.ended = Some(error));
     }
 
+    pub(super) fn ended(&self) -> Option<Error> {
+        self.state().ended.clone()
+    }
+
     pub(super) fn snapshot(&self) -> Snapshot<C::Item> {
         self.state().snapshot()
     }

@@ -152,8 +152,7 @@ impl<C: Collection> Driver<C> {
     fn extend(&mut self, delta: &Delta) {
         let Some(item) = self.shared.get(&delta.message_id) else { return };
         if let Some(item) = self.collection.extended(&item, delta) {
-            let row = self.row(delta.message_id.clone(), item);
-            self.shared.apply(vec![Step::Put(row)], self.shared.rev());
+            self.shared.grow(self.row(delta.message_id.clone(), item));
         }
     }
 }

@@ -120,6 +120,9 @@ impl<C: Collection> Driver<C> {
         let other_history = was_told || self.epoch.as_deref().is_some_and(|before| before != epoch);
         self.epoch = Some(epoch.to_owned());
         self.shared.replace(rows, rev, other_history);
+        // The time of one may have come before it was among those that are looked at.
+        self.due = Some(i64::MIN);
+        self.remove_what_is_over();
     }
 
     fn steps(&mut self, changes: &[Change]) -> Result<Vec<Step<C::Order, C::Item>>> {

@@ -4,7 +4,7 @@
 use crate::connection::{Connection, Failure, Feed};
 use crate::link::backoff;
 use crate::retry::deadline;
-use crate::{Client, Error, Result};
+use crate::{Client, Error, Result, State};
 use futures_util::Stream;
 use serde_json::value::to_raw_value;
 use std::collections::VecDeque;
@@ -36,7 +36,7 @@ impl Subscription {
         S::Params: Clone + Sync,
     {
         let mut cursor = Cursor::<S>::open(client, params).await?;
-        let (to, events) = mpsc::channel(client.options().limits.read_ahead);
+        let (to, events) = mpsc::channel(client.options().limits.read_ahead.max(1));
         tokio::spawn(async move {
             loop {
                 let event = tokio::select! {
@@ -128,6 +128,9 @@ where
         };
         match timeout_at(within, opened).await {
             Ok(opened) => opened,
+            Err(_) if matches!(client.state(), State::Connected { .. }) => {
+                Err(Error::TimedOut { method: S::NAME.to_owned(), after: client.options().deadline })
+            }
             Err(_) => Err(client.link().not_reachable()),
         }
     }

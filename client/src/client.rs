@@ -1,5 +1,6 @@
 //! The client: calls with types, calls without, subscriptions.
 
+use crate::chat::SharedListener;
 use crate::link::Link;
 use crate::mirror::Collection;
 use crate::retry::{Outgoing, checked, new_request_id, stamp};
@@ -30,6 +31,7 @@ pub struct Client {
 struct Inner {
     link: Link,
     methods: Mutex<Option<Arc<Methods>>>,
+    listener: SharedListener,
 }
 
 /// How one call is made, where it differs from the client's ways.
@@ -74,11 +76,18 @@ impl Client {
     }
 
     fn on(link: Link) -> Self {
-        Self { inner: Arc::new(Inner { link, methods: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner { link, methods: Mutex::default(), listener: SharedListener::default() }),
+        }
     }
 
     pub(crate) fn link(&self) -> &Link {
         &self.inner.link
+    }
+
+    /// Hears when the messages that are written through this client are to end.
+    pub(crate) fn listener(&self) -> &SharedListener {
+        &self.inner.listener
     }
 
     /// How this client connects and calls.

@@ -4,10 +4,13 @@
 //! [`MessageStream`] is a message that is being written.
 
 mod interaction;
+mod listener;
 mod stream;
 
 pub use interaction::Interaction;
-pub use stream::{MessageStream, Stopped};
+pub(crate) use listener::SharedListener;
+pub use listener::Stopped;
+pub use stream::MessageStream;
 
 use crate::{Client, Mirror, Result, Subscription, mirror};
 use stina_protocol::chat::{
@@ -216,7 +219,8 @@ impl Chat {
         self.client.call::<DeleteInteraction>(params).await
     }
 
-    /// Begins a message whose words follow.
+    /// Begins a message whose words follow. Dropping the future aborts the message, should it begin all the same;
+    /// unless its id was chosen by the caller.
     ///
     /// # Errors
     /// As [`Client::call`].

@@ -1,26 +1,13 @@
 //! A message that is being written.
 
 use super::Chat;
-use crate::{Client, Error, Result, State};
-use std::future::pending;
+use super::listener::{Hearing, Stopped};
+use crate::{Error, Result};
 use stina_protocol::chat::{
-    AppendDelta, BeginMessage, BeginParams, DeltaParams, FinishMessage, FinishParams, Message, MessageState,
-    SubscribeParams,
+    AppendDelta, BeginMessage, BeginParams, DeltaParams, FinishMessage, FinishParams, Message,
 };
-use stina_protocol::event::{Change, Event, Op};
 use stina_protocol::{EntityId, Json, Reply};
-use tokio::sync::watch;
-use tokio_util::sync::{CancellationToken, DropGuard};
-
-/// Why a message should not be written any further.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stopped {
-    /// Somebody asks its writer to end it. If that does not happen within two seconds, the daemon aborts it.
-    Cancelled,
-    /// It has ended, and not by this writer: somebody aborted or deleted it, or the daemon did because the connection
-    /// to this writer broke.
-    Ended,
-}
+use uuid::Uuid;
 
 /// Writes a message, which everybody sees grow. Dropped before it is finished, it aborts the message.
 ///
@@ -32,39 +19,43 @@ pub enum Stopped {
 #[derive(Debug)]
 pub struct MessageStream {
     chat: Chat,
-    id: EntityId,
     message: Message,
     /// Length in bytes of what the daemon has taken.
     taken: u64,
     /// Words that it may not have taken.
     untaken: String,
-    stopped: watch::Receiver<Option<Stopped>>,
+    hearing: Hearing,
+    open: Open,
+}
+
+/// A message that is to be aborted unless it is ended.
+#[derive(Debug)]
+struct Open {
+    chat: Chat,
+    id: EntityId,
     is_over: bool,
-    /// Where the abort of a dropped stream goes on.
+    /// Where the abort goes on.
     runtime: tokio::runtime::Handle,
-    _stop_listening: DropGuard,
 }
 
 impl MessageStream {
     pub(super) async fn begin(chat: Chat, params: BeginParams) -> Result<Self> {
-        let client = chat.client.clone();
-        let Reply { rev, value: message } = client.call::<BeginMessage>(params).await?;
-        let id = super::id("messageId", message.id.as_str())?;
-        let (tell, stopped) = watch::channel(None);
-        let stop = CancellationToken::new();
-        let listening = listen(client, message.clone(), rev, tell);
-        tokio::spawn(stop.clone().run_until_cancelled_owned(listening));
-        Ok(Self {
-            id,
-            taken: message.content.len() as u64,
-            untaken: String::new(),
-            message,
-            chat,
-            stopped,
-            is_over: false,
-            runtime: tokio::runtime::Handle::current(),
-            _stop_listening: stop.drop_guard(),
-        })
+        // Its id is chosen here, so that its end is listened for before it has begun.
+        let is_chosen = params.id.is_some();
+        let id = match params.id {
+            Some(id) => id,
+            None => super::id("messageId", format!("m_{}", Uuid::now_v7()))?,
+        };
+        let client = &chat.client;
+        let hearing = client.listener().listen(client, id.as_str()).await?;
+        let runtime = tokio::runtime::Handle::current();
+        // If this future is dropped the message may begin all the same. Only with an id of ours nobody else can have it.
+        let mut open = Open { chat: chat.clone(), id: id.clone(), is_over: is_chosen, runtime };
+        let Reply { value: message, .. } =
+            client.call::<BeginMessage>(BeginParams { id: Some(id), ..params }).await?;
+        open.is_over = false;
+        let taken = message.content.len() as u64;
+        Ok(Self { chat, message, taken, untaken: String::new(), hearing, open })
     }
 
     /// The message as it was begun.
@@ -85,8 +76,11 @@ impl MessageStream {
     /// Brings to the daemon what it has not taken yet. Sent twice, words are taken once: the offset tells.
     async fn send(&mut self) -> Result<()> {
         while !self.untaken.is_empty() {
-            let delta =
-                DeltaParams { message_id: self.id.clone(), offset: self.taken, text: self.untaken.clone() };
+            let delta = DeltaParams {
+                message_id: self.open.id.clone(),
+                offset: self.taken,
+                text: self.untaken.clone(),
+            };
             let appended = self.chat.client.call::<AppendDelta>(delta).await?;
             let new = usize::try_from(appended.offset.saturating_sub(self.taken)).unwrap_or(usize::MAX);
             if new == 0 || !self.untaken.is_char_boundary(new) {
@@ -118,9 +112,9 @@ impl MessageStream {
         if text.is_none() {
             self.send().await?;
         }
-        let params = FinishParams { message_id: self.id.clone(), content: text, metadata, if_rev: None };
+        let params = FinishParams { message_id: self.open.id.clone(), content: text, metadata, if_rev: None };
         let reply = self.chat.client.call::<FinishMessage>(params).await?;
-        self.is_over = true;
+        self.open.is_over = true;
         Ok(reply)
     }
 
@@ -129,27 +123,19 @@ impl MessageStream {
     /// # Errors
     /// As [`Client::call`].
     pub async fn abort(mut self) -> Result<Reply<Message>> {
-        let reply = self.chat.abort_message(self.id.as_str()).await?;
-        self.is_over = true;
+        let reply = self.chat.abort_message(self.open.id.as_str()).await?;
+        self.open.is_over = true;
         Ok(reply)
     }
 
     /// Waits until the message should not be written any further; says why. It does not borrow the stream, and can be
     /// waited for as often as need be.
     pub fn stopped(&self) -> impl Future<Output = Stopped> + Send + use<> {
-        let mut stopped = self.stopped.clone();
-        async move {
-            let why = stopped.wait_for(Option::is_some).await.ok().and_then(|why| *why);
-            match why {
-                Some(why) => why,
-                // Nobody listens any more: the next call says what is wrong.
-                None => pending().await,
-            }
-        }
+        self.hearing.stopped(self.message.rev)
     }
 }
 
-impl Drop for MessageStream {
+impl Drop for Open {
     fn drop(&mut self) {
         if self.is_over {
             return;
@@ -161,44 +147,4 @@ impl Drop for MessageStream {
             }
         });
     }
-}
-
-/// Listens for a request to end the message, and for its end.
-async fn listen(client: Client, message: Message, begun: u64, tell: watch::Sender<Option<Stopped>>) {
-    let epoch = match client.state() {
-        State::Connected { epoch, .. } => Some(epoch),
-        _ => None,
-    };
-    let params = SubscribeParams {
-        conversation_id: EntityId::new(message.conversation_id.as_str()).ok(),
-        deltas: false,
-        since: Some(begun),
-        epoch,
-        ..SubscribeParams::default()
-    };
-    let opened = Chat::new(client).subscribe(params).await;
-    let mut events = match opened {
-        Ok(events) => events,
-        Err(error) => return tracing::warn!(%error, "cannot hear when a message is to end"),
-    };
-    while let Some(Ok(event)) = events.next().await {
-        match event {
-            Event::Cancel { message_id } if message_id == message.id => {
-                tell.send_replace(Some(Stopped::Cancelled));
-            }
-            Event::Change(changes) if changes.changes.iter().any(|change| ends(change, &message.id)) => {
-                tell.send_replace(Some(Stopped::Ended));
-                return;
-            }
-            _ => {}
-        }
-    }
-}
-
-fn ends(change: &Change, message: &str) -> bool {
-    if change.entity != "message" || change.id != message {
-        return false;
-    }
-    let now = change.value.as_ref().and_then(|value| value.to::<Message>().ok());
-    change.op == Op::Delete || now.is_some_and(|now| now.state == MessageState::Complete)
 }

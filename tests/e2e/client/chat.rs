@@ -4,9 +4,9 @@ use super::{connect, soon, state};
 use crate::daemon;
 use serde_json::{Value, json};
 use std::time::Duration;
-use stina_client::protocol::Json;
-use stina_client::protocol::chat::{MessageState, Role, StartParams, SubscribeParams};
+use stina_client::protocol::chat::{BeginParams, MessageState, Role, StartParams, SubscribeParams};
 use stina_client::protocol::event::Event;
+use stina_client::protocol::{EntityId, Json};
 use stina_client::{Error, State, Stopped, Subscription};
 use stina_tests::{Peer, eventually};
 
@@ -147,6 +147,88 @@ async fn the_writer_hears_that_a_message_is_to_end() {
     assert_eq!(soon("the end", ended.stopped()).await, Stopped::Ended);
     assert!(matches!(ended.push("x").await, Err(Error::Rpc(_))));
     for stream in streams {
+        assert!(!stream.finish().await.unwrap().value.aborted);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_a_client_writes_takes_one_subscription() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    let client = connect(&daemon.socket()).await;
+    let chat = client.chat();
+    let mut subscriptions = || -> usize {
+        let clients = peer.call("store.clients", json!({}));
+        let clients = clients["clients"].as_array().unwrap();
+        clients.iter().map(|client| client["subscriptions"].as_array().unwrap().len()).sum()
+    };
+    let scope = chat.interaction(None).unwrap();
+    let mut streams = Vec::new();
+    // As many as the daemon lets be open, which is also how many subscriptions a connection may have.
+    for _ in 0..64 {
+        streams.push(scope.stream(Role::Assistant).await.unwrap());
+    }
+    let _mine = chat.subscribe(SubscribeParams::default()).await.unwrap();
+    assert_eq!(subscriptions(), 2);
+    chat.cancel_message(&streams[40].message().id).await.unwrap();
+    chat.abort_message(&streams[50].message().id).await.unwrap();
+    assert_eq!(soon("the cancel", streams[40].stopped()).await, Stopped::Cancelled);
+    assert_eq!(soon("the end", streams[50].stopped()).await, Stopped::Ended);
+    let other = tokio::time::timeout(Duration::ZERO, streams[0].stopped()).await;
+    assert!(other.is_err(), "nobody asks for it");
+    drop(streams);
+    eventually("nothing is listened for", || subscriptions() == 1);
+    // And again, after a break.
+    let again = scope.stream(Role::Assistant).await.unwrap();
+    assert_eq!(subscriptions(), 2);
+    chat.cancel_message(&again.message().id).await.unwrap();
+    assert_eq!(soon("the cancel", again.stopped()).await, Stopped::Cancelled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_beginning_nobody_awaits_is_aborted() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    let client = connect(&daemon.socket()).await;
+    let scope = || client.chat().interaction(None).unwrap();
+    let steady = scope().stream(Role::Assistant).await.unwrap();
+    let mut given_up = 0;
+    for tenths in 0..40 {
+        let scope = scope();
+        let beginning = scope.stream(Role::Assistant);
+        given_up +=
+            usize::from(tokio::time::timeout(Duration::from_micros(tenths * 100), beginning).await.is_err());
+    }
+    assert!(given_up > 0);
+    let open = |peer: &mut Peer| {
+        let page = peer.call("chat.listMessages", json!({}))["value"].take();
+        page["items"].as_array().unwrap().iter().filter(|m| m["state"] == "streaming").count()
+    };
+    eventually("only one is written", || open(&mut peer) == 1);
+    assert!(!steady.finish().await.unwrap().value.aborted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_is_taken_leaves_its_message_as_it_is() {
+    let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let begin = || BeginParams { id: Some(EntityId::new("m").unwrap()), ..BeginParams::new(Role::Assistant) };
+    let mut stream = client.chat().stream(begin()).await.unwrap();
+    let mut conversation = stream.message().conversation_id.clone();
+    assert!(matches!(client.chat().stream(begin()).await, Err(Error::Rpc(_))));
+    client.chat().cancel_message("m").await.unwrap();
+    assert_eq!(soon("the cancel", stream.stopped()).await, Stopped::Cancelled);
+    stream.push("whole").await.unwrap();
+    assert!(!stream.finish().await.unwrap().value.aborted);
+    // Once it is gone the id is free, and what is still on its way of it is not of the next.
+    let _keeps_listening = client.chat().stream(BeginParams::new(Role::Assistant)).await.unwrap();
+    for _ in 0..20 {
+        let chat = client.chat();
+        chat.delete_conversation(conversation).await.unwrap();
+        let mut stream = chat.stream(begin()).await.unwrap();
+        stream.push("x").await.unwrap();
+        assert!(tokio::time::timeout(Duration::ZERO, stream.stopped()).await.is_err());
+        conversation = stream.message().conversation_id.clone();
         assert!(!stream.finish().await.unwrap().value.aborted);
     }
 }

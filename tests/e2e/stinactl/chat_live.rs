@@ -164,11 +164,41 @@ fn a_stream_ends_when_another_client_cancels_it() {
     while told != "so far " {
         told.push_str(peer.event_of("delta")["text"].as_str().unwrap());
     }
-    assert_eq!(peer.call("chat.cancelMessage", json!({"messageId": id}))["cancelled"], true);
+    assert_eq!(ok(&daemon, &["chat", "cancel", &id]), format!("asked to end {id}"));
     let (code, said) = stream.end();
     assert!(code == 1 && said.contains("another client cancelled"), "{said}");
     let message = &messages(&mut peer)[0];
     assert!(is_ended(message, true, "so far ") && message["role"] == "info", "{message}");
+}
+
+#[test]
+fn all_that_is_written_in_a_conversation_can_be_ended() {
+    let daemon = daemon();
+    let mut owner = daemon.peer();
+    let nothing = ctl(&daemon, &["chat", "cancel"]);
+    assert!(nothing.code == 4 && nothing.err.contains("no conversation"), "{nothing:?}");
+    ok(&daemon, &["chat", "new", "Other"]);
+    owner.call("chat.beginMessage", json!({"role": "assistant", "id": "elsewhere"}));
+    ok(&daemon, &["chat", "new", "Here"]);
+    for id in ["m1", "m2"] {
+        owner.call("chat.beginMessage", json!({"role": "assistant", "id": id}));
+    }
+    let asked = ctl(&daemon, &["chat", "cancel", "--json"]);
+    assert_eq!(asked.json(), [json!({"cancelled": true}), json!({"cancelled": true})]);
+    for id in ["m1", "m2"] {
+        owner.call("chat.finishMessage", json!({"messageId": id}));
+    }
+    owner.call("chat.beginMessage", json!({"role": "assistant", "id": "m3"}));
+    let aborted = ok(&daemon, &["chat", "cancel", "--now"]);
+    assert!(aborted.starts_with("aborted m3 (revision ") && aborted.lines().count() == 1, "{aborted}");
+    let told: Vec<bool> = messages(&mut owner).iter().map(|m| m["aborted"].as_bool().unwrap()).collect();
+    assert_eq!(told, [false, false, true]);
+    assert_eq!(ok(&daemon, &["chat", "cancel", "m1"]), "m1 has ended already");
+    assert_eq!(ctl(&daemon, &["chat", "cancel"]).code, 4);
+    assert_eq!(ctl(&daemon, &["chat", "cancel", "m0"]).code, 4);
+    assert_eq!(ctl(&daemon, &["chat", "cancel", "m1", "--now"]).code, 6, "it is whole");
+    assert_eq!(ctl(&daemon, &["chat", "cancel", "m1", "-c", "Other"]).code, 2);
+    assert!(ok(&daemon, &["chat", "cancel", "--now", "-c", "other"]).starts_with("aborted elsewhere "));
 }
 
 #[test]
@@ -251,4 +281,54 @@ fn following_ends_with_the_conversation_or_in_time() {
     ok(&daemon, &["chat", "rm", "short"]);
     assert_eq!(follow.end().0, 0);
     assert!(follow.shown().ends_with("[the conversation was deleted]\n"));
+}
+
+#[test]
+fn who_follows_across_a_foreign_write_misses_nothing_and_reads_no_word_twice() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    peer.call("chat.appendMessage", json!({"role": "user", "content": "first", "interactionId": "i"}));
+    let follow = Live::start(&daemon, &["chat", "follow"]);
+    follow.shows("first\n");
+    peer.call("chat.beginMessage", json!({"role": "assistant", "id": "m"}));
+    peer.call("chat.appendDelta", json!({"messageId": "m", "offset": 0, "text": "one "}));
+    follow.shows("one ");
+    let shell = rusqlite::Connection::open(daemon.database()).unwrap();
+    let copy =
+        "INSERT INTO chat_messages (id, conversation_id, interaction_id, role, provider, aborted, state,
+                                           created_at, rev, metadata, content)
+                SELECT 'shell', conversation_id, 'i', 'info', NULL, 0, 'complete', created_at, rev, 'null',
+                       'of the shell' FROM chat_messages WHERE interaction_id = 'i'";
+    assert_eq!(shell.execute(copy, []).unwrap(), 1);
+    follow.shows("of the shell\n");
+    peer.call("chat.appendDelta", json!({"messageId": "m", "offset": 4, "text": "two"}));
+    peer.call("chat.finishMessage", json!({"messageId": "m"}));
+    ok(&daemon, &["chat", "send", "last"]);
+    follow.shows("last\n");
+    let expected = "user\nfirst\n\nassistant\none \n\ninfo\nof the shell\n\nassistant\ntwo\n\nuser\nlast";
+    assert_eq!(said(&follow.shown()), expected.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn who_follows_is_told_when_the_database_becomes_another() {
+    let mut daemon = daemon();
+    let mut other = crate::daemon();
+    for (daemon, said) in [(&daemon, "here"), (&other, "there")] {
+        daemon.peer().call("chat.startConversation", json!({"id": "c"}));
+        ok(daemon, &["chat", "send", said]);
+    }
+    let mut follow = Live::start(&daemon, &["chat", "follow", "c"]);
+    follow.shows("here\n");
+    assert!(other.stop().success() && daemon.stop().success());
+    std::fs::copy(other.database(), daemon.database()).unwrap();
+    daemon.restart();
+    follow.shows("another history");
+    ok(&daemon, &["chat", "send", "after"]);
+    follow.shows("after\n");
+    assert_eq!(
+        said(&follow.shown()),
+        ["user", "here", "[the database has another history from here on]", "", "user", "after"]
+    );
+    ok(&daemon, &["chat", "rm", "c"]);
+    assert_eq!(follow.end().0, 0);
 }

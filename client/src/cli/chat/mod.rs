@@ -1,5 +1,6 @@
 //! `stinactl chat`: conversations and what is said in them.
 
+mod cancel;
 mod find;
 mod follow;
 mod input;
@@ -88,6 +89,7 @@ pub(super) enum Chat {
         id: String,
     },
     Stream(stream::Stream),
+    Cancel(cancel::Cancel),
     Follow(follow::Follow),
 }
 
@@ -157,6 +159,7 @@ impl Chat {
                 said(out, "deleted", &chat.delete_conversation(conversation.id).await?)
             }
             Self::Stream(stream) => stream.run(context).await,
+            Self::Cancel(cancel) => cancel.run(context).await,
             Self::Follow(follow) => follow.run(context).await,
         }
     }

@@ -155,7 +155,7 @@ impl Streams {
         let unsaved = stream.unsaved();
         stream.text.push_str(new);
         *bytes += new.len();
-        store.tell(stream.delta(delta.message_id.as_str(), offset));
+        store.tell(stream.transient(&stream.delta(delta.message_id.as_str(), offset), true));
         let now_full = unsaved < self.limits.save_bytes && stream.unsaved() >= self.limits.save_bytes;
         if stream.unsaved_since.is_none() || now_full {
             stream.unsaved_since.get_or_insert_with(Instant::now);
@@ -206,7 +206,7 @@ impl Streams {
         stream.cancelled = true;
         stream.cancel_wanted = false;
         stream.abort_at.get_or_insert(Instant::now() + self.limits.cancel_wait);
-        store.tell(stream.cancel(message));
+        store.tell(stream.transient(&cancel(message), false));
         self.wake.notify_one();
         true
     }
@@ -250,37 +250,42 @@ impl Streams {
     ) -> OpenStreams {
         let open = self.open();
         let from = outline.capture();
-        let told: Vec<Transient> = open
+        let wanted = open
             .by_message
             .iter()
             .filter(|(_, stream)| stream.begun <= from.head)
-            .filter(|(_, stream)| conversation.is_none_or(|wanted| wanted == stream.conversation))
-            .flat_map(|(message, stream)| {
-                let delta = deltas.then(|| stream.delta(message, 0));
-                delta.into_iter().chain(stream.cancelled.then(|| stream.cancel(message)))
+            .filter(|(_, stream)| conversation.is_none_or(|wanted| wanted == stream.conversation));
+        let wanted: Vec<(Option<Event>, Option<Event>)> = wanted
+            .map(|(message, stream)| {
+                (deltas.then(|| stream.delta(message, 0)), stream.cancelled.then(|| cancel(message)))
             })
             .collect();
+        // Writing them as JSON is work, and every delta waits for the lock.
         drop(open);
-        OpenStreams { from, events: told.into_iter().map(|transient| transient.json).collect() }
+        let events = wanted.into_iter().flat_map(|(delta, cancel)| delta.into_iter().chain(cancel));
+        OpenStreams { from, events: events.map(|event| json(&event)).collect() }
     }
 }
 
 impl Stream {
-    /// Tells the text from `offset` on.
-    fn delta(&self, message: &str, offset: usize) -> Transient {
+    /// The text from `offset` on.
+    fn delta(&self, message: &str, offset: usize) -> Event {
         let text = self.text.get(offset..).unwrap_or_default().to_owned();
         let (message_id, conversation_id) = (message.to_owned(), self.conversation.clone());
-        let event = Event::Delta(Delta { message_id, conversation_id, offset: offset as u64, text });
-        self.transient(&event, true)
+        Event::Delta(Delta { message_id, conversation_id, offset: offset as u64, text })
     }
 
-    fn cancel(&self, message: &str) -> Transient {
-        self.transient(&Event::Cancel { message_id: message.to_owned() }, false)
-    }
-
+    /// What is told to the subscribers of its conversation; if it is optional, only to those who asked for words.
     fn transient(&self, event: &Event, optional: bool) -> Transient {
-        // Strings and numbers always serialize.
-        let json = serde_json::to_string(event).unwrap_or_default();
-        Transient { module: NAME, scope: self.conversation.clone(), optional, json }
+        Transient { module: NAME, scope: self.conversation.clone(), optional, json: json(event) }
     }
+}
+
+fn cancel(message: &str) -> Event {
+    Event::Cancel { message_id: message.to_owned() }
+}
+
+fn json(event: &Event) -> String {
+    // Strings and numbers always serialize.
+    serde_json::to_string(event).unwrap_or_default()
 }

@@ -1,0 +1,68 @@
+//! `stinactl chat cancel`: what is being written is to end.
+
+use super::{Place, find};
+use crate::cli::Context;
+use crate::cli::failure::Failure;
+use stina_protocol::Error as Kind;
+use stina_protocol::chat::MessageState;
+
+/// Newest messages among which is looked for those that are being written.
+const LOOKED_AT: u64 = 1000;
+
+/// Ask whoever writes a message to end it
+///
+/// If that does not happen within two seconds, the daemon ends it as aborted. Exit code 4 when nothing is being
+/// written. With --json: what the protocol answers for each message, a line each.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Cancel {
+    /// The message, by its whole id; all that are being written in the conversation when not given
+    #[arg(conflicts_with = "conversation")]
+    id: Option<String>,
+    #[command(flatten)]
+    place: Place,
+    /// End it at once, as aborted, without asking
+    #[arg(long)]
+    now: bool,
+}
+
+impl Cancel {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        if let Some(id) = self.id {
+            return end(context, &id, self.now).await;
+        }
+        let open = open(context, self.place.conversation.as_deref()).await?;
+        for id in &open {
+            match end(context, id, self.now).await {
+                // It ended by itself meanwhile, or is gone.
+                Err(Failure::Call(error))
+                    if matches!(error.kind(), Some(Kind::Invalid { .. } | Kind::NotFound { .. })) => {}
+                ended => ended?,
+            }
+        }
+        match open.is_empty() {
+            true => Err(Failure::NotFound("nothing is being written in this conversation".to_owned())),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Ids of the messages that are being written in a conversation.
+async fn open(context: &Context, conversation: Option<&str>) -> Result<Vec<String>, Failure> {
+    let conversation = find::named_or_current(&context.client, conversation).await?;
+    let (_, messages) = find::newest(&context.client, &conversation.id, LOOKED_AT).await?;
+    let open = messages.into_iter().filter(|message| message.state == MessageState::Streaming);
+    Ok(open.map(|message| message.id).collect())
+}
+
+async fn end(context: &Context, id: &str, now: bool) -> Result<(), Failure> {
+    let Context { client, out, .. } = context;
+    if now {
+        let reply = client.chat().abort_message(id).await?;
+        return if out.json { Ok(out.json(&reply)?) } else { Ok(out.did("aborted", id, reply.rev)?) };
+    }
+    let cancelled = client.chat().cancel_message(id).await?;
+    if out.json {
+        return Ok(out.json(&stina_protocol::chat::Cancelled { cancelled })?);
+    }
+    Ok(out.line(&if cancelled { format!("asked to end {id}") } else { format!("{id} has ended already") })?)
+}

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use stina_protocol::event::Subscription as Subscribe;
 use stina_protocol::method::{Bare, Kind, Read, Wire, Write};
-use stina_protocol::store::Discover;
+use stina_protocol::store::{Discover, Welcome};
 use stina_protocol::types::NoParams;
 use stina_protocol::{Error as Fail, Method, RequestId};
 
@@ -98,6 +98,12 @@ impl Client {
     /// The state of the connection.
     pub fn state(&self) -> State {
         self.link().state()
+    }
+
+    /// What the daemon said of itself when the present connection was made: its version, what it can do, the epoch,
+    /// and the newest revision of that moment. None while there is no connection.
+    pub fn server(&self) -> Option<Welcome> {
+        self.link().server()
     }
 
     /// The state of the connection now, and whenever it changes; one that is over before it is read is skipped.

@@ -49,6 +49,7 @@ impl Connection {
     /// The daemon's refusal, or why there is no daemon.
     pub(crate) async fn open(options: &Options) -> Result<(Arc<Self>, mpsc::Receiver<u64>), Failure> {
         let limits = &options.limits;
+        let calls = limits.calls.max(1);
         let socket =
             UnixStream::connect(&options.socket).await.map_err(|e| Failure::Lost(Broken::Io(e.into())))?;
         let (read, write) = socket.into_split();
@@ -65,7 +66,7 @@ impl Connection {
             made
         });
         let background = ClientBuilder::new()
-            .max_concurrent_requests(limits.calls)
+            .max_concurrent_requests(calls)
             .set_rpc_middleware(middleware)
             .build_with_tokio(sender, receiver);
         let Some(service) = service.get().cloned() else { return Err(Failure::Lost(Broken::Closed)) };
@@ -75,8 +76,8 @@ impl Connection {
             inboxes,
             pulse,
             next_id: AtomicU64::new(0),
-            places: Semaphore::new(limits.calls),
-            calls: limits.calls,
+            places: Semaphore::new(calls),
+            calls,
             welcome: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
         });
@@ -97,6 +98,11 @@ impl Connection {
 
     fn welcome(&self) -> MutexGuard<'_, Option<Welcome>> {
         self.welcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the daemon last said of itself.
+    pub(crate) fn server(&self) -> Option<Welcome> {
+        self.welcome().clone()
     }
 
     /// A call that speaks of this connection.

@@ -72,6 +72,14 @@ impl Kv {
         self.client.call::<Delete>(DeleteParams { key: key(name)?, if_rev: None }).await
     }
 
+    /// Removes an entry if its `rev` is `if_rev`; answers it.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `conflict` with the present entry.
+    pub async fn delete_if(&self, name: impl Into<String>, if_rev: u64) -> Result<Reply<Option<Entry>>> {
+        self.client.call::<Delete>(DeleteParams { key: key(name)?, if_rev: Some(if_rev) }).await
+    }
+
     /// Adds to the number under a key; a missing one counts as 0.
     ///
     /// # Errors

@@ -14,6 +14,22 @@
 //! # }
 //! ```
 //!
+//! A list that stays as the store has it, whatever becomes of the daemon:
+//!
+//! ```no_run
+//! # async fn example(client: stina_client::Client) -> Result<(), stina_client::Error> {
+//! let todos = client.todos().mirror(stina_client::mirror::Todos::open()).await?;
+//! let (snapshot, mut patches) = todos.watch();
+//! let mut list = snapshot.items;
+//! let added = client.todos().add("Buy milk").await?;
+//! todos.wait(added.rev).await?;
+//! while let Some(patch) = patches.next().await {
+//!     patch.apply(&mut list);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! What is promised:
 //! - **Exactly once.** Every write carries a `requestId` and is sent again with the same one when a connection
 //!   breaks, until its deadline; past it, [`Error::OutcomeUnknown`] names the id to ask for.

@@ -6,6 +6,7 @@ use crate::{Error, Limits, Options, Result, State};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stina_protocol::Fault;
+use stina_protocol::store::Welcome;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
@@ -116,6 +117,14 @@ impl Link {
             Now::Down { reason, .. } => not_reachable(&self.options, reason),
             Now::Up(connection) => not_reachable(&self.options, &Reason::Broken(connection.pulse().why())),
             Now::Closed => Error::Closed,
+        }
+    }
+
+    /// What the daemon said of itself, if there is a connection.
+    pub(crate) fn server(&self) -> Option<Welcome> {
+        match &*self.now.borrow() {
+            Now::Up(connection) => connection.server(),
+            Now::Down { .. } | Now::Closed => None,
         }
     }
 

@@ -13,15 +13,15 @@ pub struct Limits {
     pub request_bytes: usize,
     /// Bytes of one message from the daemon. A longer one ends the connection.
     pub message_bytes: usize,
-    /// Calls in flight; one more waits for its turn. The daemon reads no more than these from one connection.
+    /// Calls in flight, at least one; one more waits for its turn. The daemon reads no more than these from one connection.
     pub calls: usize,
     /// Bytes of events that a subscription holds which is not read, one event over. When it is full, the
     /// subscription is given up, and taken up where it was once it is read again.
     pub subscription_bytes: usize,
-    /// How long a full subscription may hold up the connection before it is given up: in all, until its reader has
-    /// caught up; for each event anew while the present entities are on their way, which only come as a whole.
+    /// How long full subscriptions may hold up the connection before they are given up: all together, forgiven at a
+    /// tenth of its pace; for each event anew while the present entities are on their way, which only come as a whole.
     pub subscription_wait: Duration,
-    /// Events that are read ahead for a [`Subscription`](crate::Subscription).
+    /// Events, at least one, that are read ahead for a [`Subscription`](crate::Subscription).
     pub read_ahead: usize,
     /// How long connecting, the daemon's welcome included, may take.
     pub connect: Duration,

@@ -4,7 +4,7 @@
 use crate::connection::{Connection, Failure, Feed};
 use crate::link::backoff;
 use crate::retry::deadline;
-use crate::{Client, Error, Result};
+use crate::{Client, Error, Result, State};
 use futures_util::Stream;
 use serde_json::value::to_raw_value;
 use std::collections::VecDeque;
@@ -36,7 +36,7 @@ impl Subscription {
         S::Params: Clone + Sync,
     {
         let mut cursor = Cursor::<S>::open(client, params).await?;
-        let (to, events) = mpsc::channel(client.options().limits.read_ahead);
+        let (to, events) = mpsc::channel(client.options().limits.read_ahead.max(1));
         tokio::spawn(async move {
             loop {
                 let event = tokio::select! {
@@ -128,6 +128,9 @@ where
         };
         match timeout_at(within, opened).await {
             Ok(opened) => opened,
+            Err(_) if matches!(client.state(), State::Connected { .. }) => {
+                Err(Error::TimedOut { method: S::NAME.to_owned(), after: client.options().deadline })
+            }
             Err(_) => Err(client.link().not_reachable()),
         }
     }
@@ -209,7 +212,10 @@ where
 
     /// Takes in an event: delivers it, unless it proves that something before it is missing.
     fn take(&mut self, text: &str) -> Result<()> {
-        let event: Event = serde_json::from_str(text).map_err(|e| Error::unreadable("event", &e))?;
+        let Some(event) = Event::read(text).map_err(|e| Error::unreadable("event", &e))? else {
+            tracing::debug!("an event of a type that only a newer client knows");
+            return Ok(());
+        };
         match &event {
             Event::Change(change) if self.told.is_some_and(|told| told != change.prev) => {
                 self.hole(change);

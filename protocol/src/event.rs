@@ -117,26 +117,33 @@ pub struct Delta {
     pub text: String,
 }
 
+impl Event {
+    /// Reads an event; none when it is of a type that only a newer daemon knows: who does not know it passes it over.
+    ///
+    /// # Errors
+    /// When it is no event.
+    pub fn read(text: &str) -> serde_json::Result<Option<Self>> {
+        let Tag { kind } = serde_json::from_str(text)?;
+        let event = match kind.as_str() {
+            "change" => Self::Change(serde_json::from_str(text)?),
+            "delta" => Self::Delta(serde_json::from_str(text)?),
+            "synced" => serde_json::from_str(text).map(|Synced { rev }| Self::Synced { rev })?,
+            "reset" => serde_json::from_str(text).map(|Reset { reason, rev }| Self::Reset { reason, rev })?,
+            "cancel" => {
+                serde_json::from_str(text).map(|Cancel { message_id }| Self::Cancel { message_id })?
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(event))
+    }
+}
+
 /// Written by hand because serde buffers internally tagged enums, and a [`Json`] can't be read out of its buffer.
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
-        let read = text.get();
-        let Tag { kind } = serde_json::from_str(read).map_err(D::Error::custom)?;
-        let event = match kind.as_str() {
-            "change" => serde_json::from_str(read).map(Event::Change),
-            "delta" => serde_json::from_str(read).map(Event::Delta),
-            "synced" => serde_json::from_str(read).map(|Synced { rev }| Event::Synced { rev }),
-            "reset" => serde_json::from_str(read).map(|Reset { reason, rev }| Event::Reset { reason, rev }),
-            "cancel" => serde_json::from_str(read).map(|Cancel { message_id }| Event::Cancel { message_id }),
-            _ => {
-                return Err(D::Error::unknown_variant(
-                    &kind,
-                    &["change", "synced", "reset", "delta", "cancel"],
-                ));
-            }
-        };
-        event.map_err(D::Error::custom)
+        let event = Self::read(text.get()).map_err(D::Error::custom)?;
+        event.ok_or_else(|| D::Error::custom("an event of an unknown type"))
     }
 }
 
@@ -243,6 +250,10 @@ mod tests {
         ] {
             let event: Event = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&event).unwrap(), text);
+        }
+        assert_eq!(Event::read(r#"{"type":"of tomorrow","x":1}"#).unwrap(), None);
+        for text in [r#"{"type":"synced"}"#, r#"{"rev":1}"#, r#"{"type":"reset","reason":"why","rev":1}"#] {
+            assert!(Event::read(text).is_err(), "{text}");
         }
     }
 }

@@ -50,7 +50,8 @@ impl<T> Clone for Diff<T> {
     }
 }
 
-/// All that one transaction, one reset, or a moment that came changed.
+/// All that one transaction, one reset, or a moment that came changed; or words that came, those that were not taken
+/// yet together.
 #[derive(Debug)]
 pub struct Patch<T> {
     /// The revision up to which the list is complete with it.

@@ -120,6 +120,9 @@ impl<C: Collection> Driver<C> {
         let other_history = was_told || self.epoch.as_deref().is_some_and(|before| before != epoch);
         self.epoch = Some(epoch.to_owned());
         self.shared.replace(rows, rev, other_history);
+        // The time of one may have come before it was among those that are looked at.
+        self.due = Some(i64::MIN);
+        self.remove_what_is_over();
     }
 
     fn steps(&mut self, changes: &[Change]) -> Result<Vec<Step<C::Order, C::Item>>> {
@@ -152,8 +155,7 @@ impl<C: Collection> Driver<C> {
     fn extend(&mut self, delta: &Delta) {
         let Some(item) = self.shared.get(&delta.message_id) else { return };
         if let Some(item) = self.collection.extended(&item, delta) {
-            let row = self.row(delta.message_id.clone(), item);
-            self.shared.apply(vec![Step::Put(row)], self.shared.rev());
+            self.shared.grow(self.row(delta.message_id.clone(), item));
         }
     }
 }

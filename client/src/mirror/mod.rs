@@ -132,6 +132,11 @@ impl<C: Collection> Mirror<C> {
         self.shared.rev()
     }
 
+    /// Why it is no longer kept up to date, and [`Patches`] have ended; none as long as it is.
+    pub fn ended(&self) -> Option<Error> {
+        self.shared.ended()
+    }
+
     /// Waits until it is complete up to `rev`: after a write returned that revision, the write is seen. When the
     /// store is restored or reset meanwhile, what was written went with what was replaced, and the wait is over.
     ///

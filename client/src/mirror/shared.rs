@@ -4,13 +4,14 @@ use super::rows::{Row, Rows};
 use super::{Collection, Diff, Patch, Snapshot};
 use crate::{Error, Result};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::sync::watch;
 
-/// *Bounded*: steps that are kept for who shows the mirror. Who is further behind is told to begin anew.
+/// *Bounded*: steps that are kept for those who watch and have not taken them. Who is further behind is told to begin
+/// anew.
 const KEPT_DIFFS: usize = 4096;
 
 /// What a mirror does with one event.
@@ -32,10 +33,13 @@ struct State<C: Collection> {
     is_complete: bool,
     /// How often the history was replaced by another.
     histories: u64,
-    /// The newest patches, and how many there were before them.
+    /// The patches that somebody who watches has not taken, and how many there were before them.
     patches: VecDeque<Patch<C::Item>>,
     forgotten: u64,
     kept_diffs: usize,
+    /// How many patches each of those who watch has seen.
+    watchers: HashMap<u64, u64>,
+    next_watcher: u64,
     ended: Option<Error>,
 }
 
@@ -65,26 +69,60 @@ impl<C: Collection> State<C> {
         }
         self.kept_diffs += diffs.len();
         self.patches.push_back(Patch { rev: self.rev, diffs });
-        while self.kept_diffs > KEPT_DIFFS {
-            let Some(oldest) = self.patches.pop_front() else { break };
-            self.kept_diffs -= oldest.diffs.len();
-            self.forgotten += 1;
+        self.forget();
+        while self.kept_diffs > KEPT_DIFFS && self.forget_oldest() {}
+    }
+
+    /// Keeps what became of entities that keep their places, between two revisions. Each holds a whole entity, and
+    /// there may be thousands in a row: nobody need see but the last.
+    fn keep_latest(&mut self, diff: Diff<C::Item>) {
+        let newest = self.patched();
+        let is_untaken = self.watchers.values().all(|seen| *seen < newest);
+        let last = self.patches.back_mut().filter(|last| is_untaken && last.rev == self.rev);
+        let place = |diff: &Diff<C::Item>| if let Diff::Updated { at, .. } = diff { Some(*at) } else { None };
+        match last {
+            Some(last) if last.diffs.iter().all(|diff| place(diff).is_some()) => {
+                match last.diffs.iter_mut().find(|earlier| place(earlier) == place(&diff)) {
+                    Some(earlier) => *earlier = diff,
+                    None => {
+                        last.diffs.push(diff);
+                        self.kept_diffs += 1;
+                    }
+                }
+            }
+            _ => self.keep(vec![diff]),
         }
     }
 
-    /// The patch after the first `seen`, and how many were seen with it.
-    fn patch_after(&self, seen: u64) -> Option<(Patch<C::Item>, u64)> {
-        if seen == self.patched() {
-            return None;
-        }
+    /// Forgets what all who watch have taken.
+    fn forget(&mut self) {
+        let needed = self.watchers.values().copied().min().unwrap_or(u64::MAX);
+        while self.forgotten < needed && self.forget_oldest() {}
+    }
+
+    fn forget_oldest(&mut self) -> bool {
+        let Some(oldest) = self.patches.pop_front() else { return false };
+        self.kept_diffs -= oldest.diffs.len();
+        self.forgotten += 1;
+        true
+    }
+
+    /// The next patch for one of those who watch.
+    fn take(&mut self, watcher: u64) -> Option<Patch<C::Item>> {
+        let newest = self.patched();
+        let seen = self.watchers.get_mut(&watcher).filter(|seen| **seen != newest)?;
         let index = seen.checked_sub(self.forgotten).and_then(|index| usize::try_from(index).ok());
-        if let Some(patch) = index.and_then(|index| self.patches.get(index)) {
-            return Some((patch.clone(), seen + 1));
-        }
-        let present = self.rows.items().enumerate();
-        let present = present.map(|(at, item)| Diff::Inserted { at, item: Arc::clone(item) });
-        let diffs = std::iter::once(Diff::Cleared).chain(present).collect();
-        Some((Patch { rev: self.rev, diffs }, self.patched()))
+        let patch = if let Some(patch) = index.and_then(|index| self.patches.get(index)) {
+            *seen += 1;
+            patch.clone()
+        } else {
+            *seen = newest;
+            let present = self.rows.items().enumerate();
+            let present = present.map(|(at, item)| Diff::Inserted { at, item: Arc::clone(item) });
+            Patch { rev: self.rev, diffs: std::iter::once(Diff::Cleared).chain(present).collect() }
+        };
+        self.forget();
+        Some(patch)
     }
 }
 
@@ -98,6 +136,8 @@ impl<C: Collection> Shared<C> {
             patches: VecDeque::new(),
             forgotten: 0,
             kept_diffs: 0,
+            watchers: HashMap::new(),
+            next_watcher: 0,
             ended: None,
         };
         Self { state: Mutex::new(state), bell: watch::Sender::new(()) }
@@ -136,6 +176,14 @@ impl<C: Collection> Shared<C> {
         });
     }
 
+    /// Puts an entity as it is meanwhile, without a revision.
+    pub(super) fn grow(&self, row: Row<C::Order, C::Item>) {
+        self.change(|state| match state.rows.put(row) {
+            Some(diff @ Diff::Updated { .. }) => state.keep_latest(diff),
+            diff => state.keep(diff.into_iter().collect()),
+        });
+    }
+
     /// The ids of the entities whose time is over at `now`, and when that of the next comes.
     pub(super) fn over(&self, now: i64, collection: &C) -> (Vec<String>, Option<i64>) {
         self.state().rows.over(now, |item| collection.until(item))
@@ -144,6 +192,10 @@ impl<C: Collection> Shared<C> {
     /// No more events come.
     pub(super) fn end(&self, error: Error) {
         self.change(|state| state.ended = Some(error));
+    }
+
+    pub(super) fn ended(&self) -> Option<Error> {
+        self.state().ended.clone()
     }
 
     pub(super) fn snapshot(&self) -> Snapshot<C::Item> {
@@ -183,16 +235,19 @@ impl<C: Collection> Shared<C> {
     /// The collection as it is now, and every patch from then on.
     pub(super) fn watch(this: &Arc<Self>) -> (Snapshot<C::Item>, Patches<C::Item>) {
         let bell = this.bell.subscribe();
-        let state = this.state();
-        let place = (Arc::clone(this), bell, state.patched());
-        let patches = futures_util::stream::unfold(place, |(shared, mut bell, seen)| async move {
+        let mut state = this.state();
+        let (id, seen) = (state.next_watcher, state.patched());
+        state.next_watcher += 1;
+        state.watchers.insert(id, seen);
+        let watcher = Watcher { shared: Arc::clone(this), id };
+        let patches = futures_util::stream::unfold((watcher, bell), |(watcher, mut bell)| async move {
             loop {
                 bell.mark_unchanged();
                 {
-                    let state = shared.state();
-                    if let Some((patch, seen)) = state.patch_after(seen) {
+                    let mut state = watcher.shared.state();
+                    if let Some(patch) = state.take(watcher.id) {
                         drop(state);
-                        return Some((patch, (shared, bell, seen)));
+                        return Some((patch, (watcher, bell)));
                     }
                     if state.ended.is_some() {
                         return None;
@@ -203,6 +258,20 @@ impl<C: Collection> Shared<C> {
             }
         });
         (state.snapshot(), Patches { stream: patches.boxed() })
+    }
+}
+
+/// Somebody for whom patches are kept.
+struct Watcher<C: Collection> {
+    shared: Arc<Shared<C>>,
+    id: u64,
+}
+
+impl<C: Collection> Drop for Watcher<C> {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.watchers.remove(&self.id);
+        state.forget();
     }
 }
 
@@ -229,5 +298,72 @@ impl<T> Stream for Patches<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.stream.poll_next_unpin(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Entries;
+    use std::sync::Weak;
+    use stina_protocol::kv::Entry;
+
+    /// A row, and a hand on its entry.
+    fn row(key: &str, value: usize) -> (Row<(), Entry>, Weak<Entry>) {
+        let text = format!(r#"{{"key":"{key}","value":{value},"rev":1,"updatedAt":0}}"#);
+        let row = Row::new((), key.to_owned(), serde_json::from_str(&text).unwrap());
+        let hand = Arc::downgrade(&row.item);
+        (row, hand)
+    }
+
+    fn alive(hands: &[Weak<Entry>]) -> usize {
+        hands.iter().filter(|hand| hand.strong_count() > 0).count()
+    }
+
+    #[tokio::test]
+    async fn what_nobody_has_yet_to_see_is_not_kept() {
+        let shared: Arc<Shared<Entries>> = Arc::new(Shared::new());
+        let put = |n: usize| {
+            let (row, hand) = row("a", n);
+            shared.apply(vec![Step::Put(row)], n as u64);
+            hand
+        };
+        let hands: Vec<_> = (0..10).map(put).collect();
+        assert_eq!(alive(&hands), 1, "nobody watches");
+        let (_, mut quick) = Shared::watch(&shared);
+        let (_, mut slow) = Shared::watch(&shared);
+        let hands: Vec<_> = (10..20).map(put).collect();
+        for _ in 0..10 {
+            quick.next().await.unwrap();
+        }
+        slow.next().await.unwrap();
+        assert_eq!(alive(&hands), 9, "all but what both have taken");
+        drop(slow);
+        assert_eq!(alive(&hands), 1);
+    }
+
+    #[tokio::test]
+    async fn of_entities_that_grow_only_the_latest_is_kept() {
+        let shared: Arc<Shared<Entries>> = Arc::new(Shared::new());
+        for key in ["a", "b"] {
+            shared.apply(vec![Step::Put(row(key, 0).0)], 1);
+        }
+        let (snapshot, mut patches) = Shared::watch(&shared);
+        let mut list = snapshot.items;
+        let mut hands = Vec::new();
+        for n in 1..1000 {
+            let (row, hand) = row(if n % 2 == 0 { "a" } else { "b" }, n);
+            shared.grow(row);
+            hands.push(hand);
+            if n == 100 {
+                patches.next().await.unwrap().apply(&mut list);
+            }
+        }
+        let patch = patches.next().await.unwrap();
+        assert_eq!(patch.diffs.len(), 2);
+        patch.apply(&mut list);
+        assert_eq!(list, shared.snapshot().items);
+        drop((patch, list));
+        assert_eq!(alive(&hands), 2);
     }
 }

@@ -28,6 +28,12 @@ async fn calls_answer_with_types() {
     assert_eq!(client.kv().delete("a").await.unwrap().value.unwrap().key, "a");
     assert_eq!(client.kv().delete("a").await.unwrap().value, None);
     assert_eq!(client.store().info().await.unwrap().pid, daemon.pid());
+    let server = client.server().unwrap();
+    assert_eq!((server.server.pid, server.rev), (daemon.pid(), 0));
+    let b = client.kv().set("b", 1).await.unwrap().rev;
+    let conflict = client.kv().delete_if("b", b - 1).await.unwrap_err();
+    assert!(matches!(conflict.kind(), Some(Kind::Conflict { .. })), "{conflict:?}");
+    assert!(client.kv().delete_if("b", b).await.unwrap().value.is_some());
     assert_eq!(client.store().clients().await.unwrap().clients[0].name.as_deref(), Some("test"));
     let conflict = client.kv().set_if("n", 1, 77).await.unwrap_err();
     assert!(matches!(conflict.kind(), Some(Kind::Conflict { current: Some(_) })), "{conflict:?}");
@@ -121,11 +127,15 @@ async fn a_closed_client_says_so() {
     let client = connect(&daemon.socket()).await;
     let mut events =
         client.subscribe::<stina_client::protocol::kv::Subscribe>(Default::default()).await.unwrap();
-    let (_, mut patches) = client.kv().mirror("").await.unwrap().watch();
+    let mirror = client.kv().mirror("").await.unwrap();
+    let (_, mut patches) = mirror.watch();
+    assert!(mirror.ended().is_none() && client.server().is_some());
     client.close().await;
+    assert!(client.server().is_none());
     assert!(matches!(client.store().ping().await, Err(Error::Closed)));
     soon("the subscription ends", async { while events.next().await.is_some() {} }).await;
     soon("the mirror ends", async { while patches.next().await.is_some() {} }).await;
+    assert!(matches!(mirror.ended(), Some(Error::Closed)));
     let mut peer = daemon.peer();
     eventually("the connection is gone", || peer.call("store.info", json!({}))["clients"] == 1);
 }
@@ -164,4 +174,19 @@ async fn an_answer_that_makes_no_sense_is_an_error_not_a_loop() {
         Client::builder().socket(odd.socket()).deadline(Duration::from_millis(50)).connect().await.unwrap();
     let never = mute.store().ping().await;
     assert!(matches!(never, Err(Error::TimedOut { .. })), "{never:?}");
+    // Not that there is none: it is connected.
+    let never = mute.subscribe::<Subscribe>(SubscribeParams::default()).await;
+    assert!(matches!(never, Err(Error::TimedOut { .. })), "{never:?}");
+}
+
+#[tokio::test]
+async fn limits_of_nothing_are_limits_of_one() {
+    let daemon = daemon();
+    let mut limits = super::limits();
+    (limits.calls, limits.read_ahead, limits.subscription_bytes) = (0, 0, 0);
+    let client = builder(&daemon.socket()).limits(limits).connect().await.unwrap();
+    let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
+    client.kv().set("a", 1).await.unwrap();
+    soon("the change", async { while !matches!(events.next().await.unwrap().unwrap(), Event::Change(_)) {} })
+        .await;
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stina_client::mirror::{Conversations, Diff, Memories, Messages, Todos};
 use stina_client::protocol::EntityId;
 use stina_client::protocol::chat::InitialMessages;
-use stina_tests::Peer;
+use stina_tests::{Peer, Scripted};
 
 fn ids(peer: &mut Peer, method: &str, params: Value) -> Vec<String> {
     let page = peer.call(method, params);
@@ -132,6 +132,28 @@ async fn a_memory_leaves_its_mirror_when_its_time_is_over() {
     mirror.wait(rev).await.unwrap();
     all.wait(rev).await.unwrap();
     assert_eq!((mirror.len(), all.len()), (2, 3), "valid again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_over_before_all_have_arrived_goes_too() {
+    let now = || i64::try_from(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    let slow = Scripted::start(move |stage| {
+        stage.reply(json!(1));
+        let ends = now() + 100;
+        let memory = json!({"id": "a", "title": "", "content": "", "metadata": null, "source": null, "tags": [],
+            "validUntil": ends, "createdAt": 0, "updatedAt": 0, "rev": 1});
+        let change = json!({"entity": "memory", "op": "put", "id": "a", "value": memory});
+        stage.tell(
+            1,
+            json!({"type": "change", "rev": 1, "prev": 0, "at": 0, "initial": true, "changes": [change]}),
+        );
+        // The mirror has looked at the clock by then.
+        stina_tests::eventually("it is over", || now() > ends + 200);
+        stage.tell(1, json!({"type": "synced", "rev": 1}));
+    });
+    let client = connect(&slow.socket()).await;
+    let mirror = client.memories().mirror(Memories::default()).await.unwrap();
+    stina_tests::eventually("it goes", || mirror.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -216,6 +216,19 @@ async fn present_entities_that_were_cut_off_are_void_and_come_anew() {
     assert_eq!(scripted.requests().last().unwrap()["params"]["since"], json!(null));
 }
 
+#[tokio::test]
+async fn what_a_newer_daemon_tells_beside_the_changes_is_passed_over() {
+    let newer = Scripted::start(|stage| {
+        stage.reply(json!(1));
+        stage.tell(1, json!({"type": "synced", "rev": 5}));
+        stage.tell(1, json!({"type": "of tomorrow", "rev": {"not": "a number"}}));
+        stage.tell(1, told(6, 5, false, "a"));
+    });
+    let client = connect(&newer.socket()).await;
+    let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
+    assert_eq!(change(&mut events).await.rev, 6);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_subscription_is_an_error() {
     let daemon = daemon();

@@ -135,7 +135,7 @@ impl<O: Sink> Session<O> {
                 self.begin_sync(Slot::Silent);
             }
             if (is_closing || last_sync) && self.is_idle() {
-                return Ok(if is_closing { Goodbye::Stopping } else { Goodbye::Unreadable });
+                return Ok(if is_closing { Goodbye::Stopping } else { source.goodbye() });
             }
             let room = self.out.pending() < self.limits.output_bytes;
             let reading = !ended && !is_closing && room && self.may_begin();

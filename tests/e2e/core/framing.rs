@@ -111,6 +111,9 @@ fn bad_input_gets_its_error_and_the_connection_lives_on() {
         (br#"{"jsonrpc":"2.0","id":1,"method":"store.subscribe","params":{"modules":["nothing"]}}"#, -32602, "invalid"),
         (br#"{"jsonrpc":"2.0","id":1,"method":"store.changes","params":{"since":0,"modules":["nothing"]}}"#, -32602, "invalid"),
         (br#"{"jsonrpc":"2.0","id":1,"method":"store.hello","params":{"client":{"name":"t","version":"1"},"protocol":{"min":2,"max":9}}}"#, -32013, "unsupported"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"store.hello","params":{"client":["t","1"]}}"#, -32602, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"store.hello","params":{"client":{"name":"t","version":"1"},"protocol":[1,1]}}"#, -32602, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"store.transact","params":{"ops":[["kv.set",{"key":"a","value":1}]]}}"#, -32602, "invalid"),
         (deep.as_bytes(), -32602, "invalid"),
         (deep_value.as_bytes(), -32602, "invalid"),
     ];
@@ -252,6 +255,8 @@ fn http_refuses_what_it_can_not_do() {
     assert_eq!(get("GET / HTTP/1.1"), "426");
     assert_eq!(get("DELETE / HTTP/1.1"), "405");
     assert_eq!(get("NONSENSE"), "400");
+    // Told at once, and not when all of it has come.
+    assert_eq!(get("POST / HTTP/1.1\r\nContent-Length: 99999999999"), "413");
 }
 
 #[test]
@@ -274,4 +279,36 @@ fn a_websocket_ends_with_a_closing_handshake() {
     staying.send(Message::text(r#"{"jsonrpc":"2.0","id":1,"method":"store.stop"}"#)).unwrap();
     assert!(staying.read().unwrap().is_text());
     assert_eq!(code(staying.read()), Some(1001));
+}
+
+#[test]
+fn a_websocket_that_breaks_the_rules_is_told_before_it_is_closed() {
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+    use tokio_tungstenite::tungstenite::{self, Message, protocol::frame::Frame};
+    let daemon = daemon();
+    let connect = || {
+        let stream = std::os::unix::net::UnixStream::connect(daemon.socket()).unwrap();
+        stream.set_read_timeout(Some(stina_tests::DEADLINE)).unwrap();
+        tungstenite::client("ws://stina/", stream).unwrap().0
+    };
+    let ping = r#"{"jsonrpc":"2.0","id":1,"method":"store.ping"}"#;
+    let not_text = Frame::message(vec![0xff_u8], OpCode::Data(Data::Text), true);
+    let unasked = Frame::message(ping.as_bytes().to_vec(), OpCode::Data(Data::Continue), true);
+    for (frame, error, code) in [(not_text, Some(-32700), 1007), (unasked, None, 1002)] {
+        let mut socket = connect();
+        // What was asked before is answered all the same.
+        socket.write(Message::text(ping)).unwrap();
+        socket.send(Message::Frame(frame)).unwrap();
+        let mut replies = Vec::new();
+        let closed = loop {
+            match socket.read().unwrap() {
+                Message::Text(text) => replies.push(serde_json::from_str::<Value>(&text).unwrap()),
+                Message::Close(frame) => break frame.map(|frame| u16::from(frame.code)),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(closed, Some(code));
+        assert_eq!(replies[0]["id"], 1);
+        assert_eq!(replies.get(1).map(|reply| reply["error"]["code"].clone()), error.map(|code| json!(code)));
+    }
 }

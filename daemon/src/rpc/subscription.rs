@@ -100,15 +100,16 @@ impl Subscription {
 
     fn open(&mut self) {
         let (head, epoch) = (self.store.head(), self.start.epoch.take());
+        // Who names an epoch holds something of it, even without saying up to where.
+        let foreign = epoch.is_some_and(|epoch| epoch != self.store.epoch());
+        if foreign || self.start.since.is_some_and(|since| since > head) {
+            return self.reset(ResetReason::Epoch, head);
+        }
         let Some(since) = self.start.since else {
             (self.told, self.passed) = (if self.start.initial { 0 } else { head }, head);
             self.begin_with_snapshot();
             return;
         };
-        let foreign = epoch.is_some_and(|epoch| epoch != self.store.epoch());
-        if foreign || since > head {
-            return self.reset(ResetReason::Epoch, head);
-        }
         (self.told, self.passed) = (since, since);
     }
 

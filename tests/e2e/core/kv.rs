@@ -58,6 +58,16 @@ fn kv_answers_and_tells_the_same_over_every_framing() {
             err("kv.increment", json!({"key": "a"}), json!({"kind": "invalid", "field": "key"})),
             err(
                 "kv.increment",
+                json!({"key": "a", "ifRev": 1}),
+                json!({"kind": "conflict", "current": {"rev": 3}}),
+            ),
+            err(
+                "kv.increment",
+                json!({"key": "none", "ifRev": 1}),
+                json!({"kind": "conflict", "current": null}),
+            ),
+            err(
+                "kv.increment",
                 json!({"key": "n", "by": 9_007_199_254_740_995_i64}),
                 json!({"kind": "invalid", "field": "by"}),
             ),

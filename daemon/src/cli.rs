@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Owns Stina's database and serves it to all of Stina's programs.
 ///
-/// Runs in the foreground until SIGTERM, SIGINT or `stinactl stop`. Exit codes: 0 stopped in order, 1 failed,
+/// Runs in the foreground until SIGTERM, SIGINT or `stinactl stop`; SIGHUP does nothing. Exit codes: 0 stopped in order, 1 failed,
 /// 2 wrong arguments, 3 another stinad is there, 4 the database was refused and left untouched.
 #[derive(Debug, Parser)]
 #[command(name = "stinad", version)]
@@ -106,6 +106,8 @@ async fn serve(config: Config, modules: &[Module], quiet: bool) -> Result<(), Ru
     let mut interrupt = signal(SignalKind::interrupt())?;
     // A write beyond a file size limit is then an error that a client is told, and not the end of the daemon.
     let _file_size = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
+    // It does not end with the terminal that it was started from.
+    let _hangup = signal(SignalKind::hangup())?;
     let on_signal = stop.clone();
     tokio::spawn(async move {
         tokio::select! {

@@ -130,6 +130,9 @@ fn a_signal_stops_it_in_order_within_three_seconds_whoever_listens() {
             writer.call("kv.set", json!({"key": "big", "value": "x".repeat(50_000)}));
         }
         let acknowledged = writer.call("kv.set", json!({"key": "last", "value": "word"}))["rev"].clone();
+        // A closed terminal is no reason to end.
+        daemon.signal(Signal::HUP);
+        writer.call("store.ping", json!({}));
         let asked = Instant::now();
         daemon.signal(signal);
         assert!(daemon.wait().success());

@@ -53,7 +53,8 @@ pub enum Error {
     #[error("changed since: `ifRev` does not match")]
     Conflict {
         /// The entity as it is now; null when there is none.
-        current: Option<Value>,
+        #[serde(default, deserialize_with = "by_value")]
+        current: Option<Json>,
     },
     /// The `requestId` was used before with another method or other params.
     #[error("this requestId was used for another request")]
@@ -173,6 +174,14 @@ impl Fault {
     }
 }
 
+/// Out of what serde keeps of a tagged enum until it knows the tag: the text as it was sent is no longer there.
+fn by_value<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Json>, D::Error> {
+    let value = Option::<Value>::deserialize(deserializer)?;
+    value.map(|value| Json::of(&value)).transpose().map_err(serde::de::Error::custom)
+}
+
 /// The only way from an [`Error`] to a [`Fault`]: its own code, and nothing more known.
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
@@ -209,13 +218,25 @@ impl Serialize for Fault {
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let object = LenientObject::deserialize(deserializer)?;
-        let data = object.data.and_then(|d| serde_json::from_str::<Data>(d.get()).ok());
-        Ok(match data {
+        let read = |data: &Json| {
+            let mut read = data.to::<Data>().ok()?;
+            if let Error::Conflict { current } = &mut read.error {
+                *current = data.to::<Current>().ok()?.current;
+            }
+            Some(read)
+        };
+        Ok(match object.data.as_ref().and_then(read) {
             Some(Data { error, index, error_id }) => Self { code: object.code, error, index, error_id },
             // A kind of a newer daemon, or an error object of somebody else: keep what people can read.
             None => Self { code: object.code, ..Error::Unsupported { what: object.message }.into() },
         })
     }
+}
+
+/// The one member that may hold what users wrote, in its own text.
+#[derive(Deserialize)]
+struct Current {
+    current: Option<Json>,
 }
 
 #[derive(Deserialize)]
@@ -230,14 +251,15 @@ struct LenientObject {
 mod tests {
     use super::*;
 
+    /// Digits and order that a double and a sorted map would lose.
+    const CURRENT: &str = r#"{"z":1.10,"a":18446744073709551616}"#;
+
     fn every_error() -> Vec<Error> {
         // Exhaustive on purpose: a new kind does not compile until it is listed, and then needs a code.
         let next = |e: &Error| match e {
             Error::Invalid { .. } => Some(Error::not_found("todo", "td_1")),
             Error::NotFound { .. } => Some(Error::already_exists("todo", "td_1")),
-            Error::AlreadyExists { .. } => {
-                Some(Error::Conflict { current: Some(serde_json::json!({"a": 1})) })
-            }
+            Error::AlreadyExists { .. } => Some(Error::Conflict { current: Json::parse(CURRENT).ok() }),
             Error::Conflict { .. } => Some(Error::RequestMismatch),
             Error::RequestMismatch => Some(Error::Compacted { oldest_rev: 7 }),
             Error::Compacted { .. } => Some(Error::TooLarge { limit: 9 }),
@@ -264,7 +286,12 @@ mod tests {
         for error in every_error() {
             let fault = Fault { index: Some(3), error_id: Some("e1".into()), ..error.into() };
             let text = serde_json::to_string(&fault).unwrap();
-            assert_eq!(serde_json::from_str::<Fault>(&text).unwrap(), fault, "{text}");
+            let read: Fault = serde_json::from_str(&text).unwrap();
+            assert_eq!(read, fault, "{text}");
+            if let Error::Conflict { current } = read.error {
+                assert!(text.contains(CURRENT), "{text}");
+                assert_eq!(current.as_ref().map(Json::get), Some(CURRENT));
+            }
             assert!(codes.insert(fault.code), "code {} is used twice", fault.code);
         }
     }

@@ -87,7 +87,7 @@ impl Failure {
                 vec![format!("ask whether it happened with `stinactl result {request_id}`")]
             }
             Self::Call(Error::Rpc(fault)) => match &fault.error {
-                Kind::Conflict { current: Some(current) } => vec![format!("it is now {current}")],
+                Kind::Conflict { current: Some(current) } => vec![format!("it is now {}", current.get())],
                 _ => vec![],
             },
             _ => vec![],
@@ -106,7 +106,7 @@ impl Failure {
             let _ = writeln!(stderr, "  {}", super::text::clean(&hint));
         }
         if let (true, Some(fault)) = (json, self.fault()) {
-            let error = serde_json::json!({ "error": fault });
+            let error = serde_json::to_string(&Said { error: fault }).unwrap_or_default();
             let _ = writeln!(io::stdout(), "{error}");
         }
         ExitCode::from(self.code())
@@ -119,6 +119,12 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// The daemon's error as `--json` prints it.
+#[derive(serde::Serialize)]
+struct Said<'a> {
+    error: &'a stina_protocol::Fault,
 }
 
 /// Who listens at a socket that gave no answer; `None` when nobody does. Never waits: a program that is suspended takes

@@ -3,7 +3,7 @@
 use crate::rpc::{Feed, Initial, Module};
 use crate::store::{LiveChange, ReadTx, Result};
 use serde::Serialize;
-use stina_protocol::{EntityId, Error};
+use stina_protocol::{EntityId, Error, Json};
 use uuid::Uuid;
 
 /// The id that a caller chose, or a new one: `prefix` and a UUIDv7.
@@ -19,7 +19,7 @@ pub fn check_rev<T: Serialize>(current: Option<(&T, u64)>, if_rev: Option<u64>) 
     if if_rev.is_none_or(|rev| rev == current.map_or(0, |(_, rev)| rev)) {
         return Ok(());
     }
-    let current = current.map(|(entity, _)| serde_json::to_value(entity)).transpose()?;
+    let current = current.map(|(entity, _)| Json::of(entity)).transpose()?;
     Err(Error::Conflict { current }.into())
 }
 

@@ -6,8 +6,8 @@ use crate::limits::Limits;
 use crate::store::{Failure, WriteFn, WriteTx};
 use serde_json::value::RawValue;
 use stina_protocol::error::{METHOD_NOT_FOUND, Result as Told};
-use stina_protocol::store::{Step, TransactParams};
-use stina_protocol::{Error, Fault};
+use stina_protocol::store::{Rev, Step, TransactParams};
+use stina_protocol::{Error, Fault, Json};
 
 /// Prepares every step, so that wrong params are told before anything is queued.
 pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits) -> Result<WriteFn, Fault> {
@@ -25,7 +25,7 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
     Ok(Box::new(move |tx| {
         let newest = tx.rev() - 1;
         if if_rev.is_some_and(|rev| rev != newest) {
-            return Err(Error::Conflict { current: Some(serde_json::json!({ "rev": newest })) }.into());
+            return Err(Error::Conflict { current: Some(Json::of(&Rev { rev: newest })?) }.into());
         }
         let mut results = String::from("{\"results\":[");
         for (index, step) in steps.into_iter().enumerate() {
@@ -63,7 +63,7 @@ fn prepare_step(methods: &Methods, step: &Step) -> Result<WriteFn, Fault> {
         let reason = format!("`{}` is no mutating method of a module", step.method);
         return Err(Error::invalid("method", reason).into());
     };
-    let params: Option<&RawValue> = step.params.as_ref().map(stina_protocol::Json::as_raw);
+    let params: Option<&RawValue> = step.params.as_ref().map(Json::as_raw);
     let told: Told<WriteFn> = Fields::read(params).and_then(|fields| prepare(fields));
     Ok(told?)
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use stina_protocol::Json;
 use stina_protocol::event::{Op, Origin};
 
 /// A sort of entity: whose it is, what it is called, where its rows are.
@@ -196,12 +197,10 @@ impl<'c> WriteTx<'c> {
     }
 
     /// What an entity of which this write made `now` was before; `None` when this write has not made it so.
-    pub(crate) fn committed(&self, now: &serde_json::Value) -> Option<Option<serde_json::Value>> {
-        let value = |json: &String| serde_json::from_str::<serde_json::Value>(json).ok();
-        let made =
-            self.changes.iter().rev().find(|c| c.after.as_ref().and_then(value).as_ref() == Some(now))?;
+    pub(crate) fn committed(&self, now: &Json) -> Option<Option<Json>> {
+        let made = self.changes.iter().rev().find(|c| c.after.as_deref() == Some(now.get()))?;
         let first = self.changes.iter().find(|c| c.entity == made.entity && c.id == made.id)?;
-        Some(first.before.as_ref().and_then(value))
+        Some(first.before.clone().and_then(|before| Json::stored(before).ok()))
     }
 
     /// Calls `f` when the fate of this write is known, on the writer thread: with `true` after its commit and

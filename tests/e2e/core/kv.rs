@@ -116,3 +116,30 @@ fn pages_of_a_list_stay_right_while_keys_come_and_go() {
     let expected: Vec<String> = (0..25).map(|i| format!("k{i:02}")).collect();
     assert_eq!(keys, expected);
 }
+
+#[test]
+fn a_value_keeps_its_digits_and_order_wherever_it_is_told() {
+    let daemon = daemon();
+    let value = r#"{"z":18446744073709551616,"a":[1.10,-0,1E5]}"#;
+    let mut peer = daemon.peer();
+    let set = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"kv.set","params":{{"key":"a","value":{value},"ifRev":0}}}}"#
+    );
+    let raw = |message: &str| {
+        String::from_utf8(stina_tests::peer::post(&daemon.socket(), message.as_bytes())).unwrap()
+    };
+    let call = |method: &str, params: Value| {
+        raw(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string())
+    };
+    let told = |answer: String| assert!(answer.contains(value), "{answer}");
+    told(raw(&set));
+    told(call("kv.get", json!({"key": "a"})));
+    told(call("kv.list", json!({})));
+    told(call("store.changes", json!({"since": 0})));
+    let conflict = raw(&set);
+    assert!(conflict.contains(r#""kind":"conflict""#), "{conflict}");
+    told(conflict);
+    let step = |key: &str| json!({"method": "kv.delete", "params": {"key": key, "ifRev": 9}});
+    told(call("store.transact", json!({"ops": [step("a")]})));
+    assert_eq!(peer.call("kv.get", json!({"key": "a"}))["rev"], 1);
+}

@@ -5,6 +5,7 @@ use crate::config::{Config, NoHome};
 use crate::rpc::Module;
 use crate::store::{OpenError, Store};
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,6 +50,7 @@ pub fn main(modules: &[Module]) -> ExitCode {
     if let Err(error) = start_log(&args.log) {
         return fail(2, &error);
     }
+    raise_file_limit();
     let Args { home, db, socket, quiet, .. } = args;
     let config = match Config::resolve(home, db, socket) {
         Ok(config) => config,
@@ -76,6 +78,21 @@ fn exit_code(error: &RunError) -> u8 {
         | RunError::Open(_)
         | RunError::Listen(_)
         | RunError::Lost(_) => 1,
+    }
+}
+
+/// Files that the daemon may have open: more than all its connections, which macOS's 256 would not hold.
+const OPEN_FILES: u64 = 1024;
+
+/// Raises the soft limit of open files, as far as the hard one lets it.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(OPEN_FILES, |hard| hard.min(OPEN_FILES));
+    if limit.current.is_some_and(|soft| soft < wanted) {
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
+        if let Err(error) = raised {
+            tracing::warn!(%error, "can't raise the limit of open files");
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 /// Deepest nesting of arrays and objects in one message, the envelope included.
 ///
-/// The same number at which `serde_json` stops, so that whatever is stored can be read by every client.
+/// Eight less than where `serde_json` stops: what arrives in a call can be told in every reply and event, which nest it
+/// deeper, and be read there.
 pub const MAX_DEPTH: usize = 120;
 
 /// Any JSON value in its own text: numbers keep all their digits and objects the order of their members.

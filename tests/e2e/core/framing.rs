@@ -162,13 +162,30 @@ fn a_frame_over_the_limit_is_answered_too_large() {
 }
 
 #[test]
-fn a_batch_whose_replies_would_be_too_large_says_so_for_the_rest() {
+fn a_batch_whose_replies_are_too_large_is_not_gone_on_with() {
     let daemon = small_frames();
-    let mut peer = daemon.peer();
-    peer.call("kv.set", json!({"key": "big", "value": "x".repeat(6_000)}));
-    let get = |id: u64| json!({"jsonrpc": "2.0", "id": id, "method": "kv.get", "params": {"key": "big"}});
-    let reply = peer.exchange(json!([get(1), get(2), get(3)]).to_string().as_bytes()).unwrap();
-    assert_eq!(outcome(&reply), "[1 ok, 2 -32006, 3 -32006]");
+    for framing in Framing::ALL {
+        let mut peer = daemon.connect(framing);
+        peer.call("kv.set", json!({"key": "big", "value": "x".repeat(6_000)}));
+        peer.call("kv.set", json!({"key": "later", "value": 0}));
+        let call = |id: u64, method: &str, params: Value| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        let get = |id: u64| call(id, "kv.get", json!({"key": "big"}));
+        let batch = json!([get(1), get(2), get(3), call(4, "kv.increment", json!({"key": "later"}))]);
+        let reply = peer.exchange(batch.to_string().as_bytes()).unwrap();
+        assert_eq!(outcome(&reply), "[1 ok, 2 ok, 3 -32006, 4 -32006]");
+        // What was refused was not done; what was done is told, however long.
+        assert_eq!(peer.call("kv.get", json!({"key": "later"}))["value"]["value"], 0);
+        let delete = |id: u64, key: &str| call(id, "kv.delete", json!({ "key": key }));
+        for key in ["a", "b", "c"] {
+            peer.call("kv.set", json!({"key": key, "value": "x".repeat(6_000)}));
+        }
+        let batch = json!([delete(1, "a"), delete(2, "b"), delete(3, "c")]);
+        let reply = peer.exchange(batch.to_string().as_bytes()).unwrap();
+        for (i, key) in ["a", "b", "c"].into_iter().enumerate() {
+            let is_there = !peer.call("kv.get", json!({ "key": key }))["value"].is_null();
+            assert_eq!(reply[i].get("error").is_some(), is_there, "{}", outcome(&reply));
+        }
+    }
 }
 
 #[test]

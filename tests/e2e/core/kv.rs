@@ -143,3 +143,32 @@ fn a_value_keeps_its_digits_and_order_wherever_it_is_told() {
     told(call("store.transact", json!({"ops": [step("a")]})));
     assert_eq!(peer.call("kv.get", json!({"key": "a"}))["rev"], 1);
 }
+
+#[test]
+fn what_is_nested_as_deeply_as_may_be_can_be_read_wherever_it_is_told() {
+    let daemon = daemon();
+    let call = |id: u64, method: &str, params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
+    };
+    let set = |depth: usize| {
+        let value = "[".repeat(depth) + &"]".repeat(depth);
+        call(depth as u64, "kv.set", &format!(r#"{{"key":"a","value":{value}}}"#))
+    };
+    for framing in Framing::LIVE {
+        // The peer reads with serde_json's limit.
+        let mut peer = daemon.connect(framing);
+        peer.call("kv.subscribe", json!({"initial": true}));
+        let batch = format!("[{},{}]", set(118), set(119));
+        let replies = peer.exchange(batch.as_bytes()).unwrap();
+        assert_eq!(replies[0]["result"]["value"]["key"], "a");
+        assert_eq!(
+            (&replies[1]["id"], &replies[1]["error"]["data"]["kind"]),
+            (&json!(119), &json!("invalid"))
+        );
+        let changes = format!("[{}]", call(1, "store.changes", r#"{"since":0}"#));
+        assert!(peer.exchange(changes.as_bytes()).unwrap()[0].get("result").is_some());
+        let conflict = set(118).replace(r#""key":"a","#, r#""key":"a","ifRev":0,"#);
+        assert_eq!(peer.exchange(conflict.as_bytes()).unwrap()["error"]["data"]["kind"], "conflict");
+        assert!(!peer.drain().is_empty());
+    }
+}

@@ -5,6 +5,7 @@ use crate::config::{Config, NoHome};
 use crate::rpc::Module;
 use crate::store::{OpenError, Store};
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Owns Stina's database and serves it to all of Stina's programs.
 ///
-/// Runs in the foreground until SIGTERM, SIGINT or `stinactl stop`. Exit codes: 0 stopped in order, 1 failed,
+/// Runs in the foreground until SIGTERM, SIGINT or `stinactl stop`; SIGHUP does nothing. Exit codes: 0 stopped in order, 1 failed,
 /// 2 wrong arguments, 3 another stinad is there, 4 the database was refused and left untouched.
 #[derive(Debug, Parser)]
 #[command(name = "stinad", version)]
@@ -49,6 +50,7 @@ pub fn main(modules: &[Module]) -> ExitCode {
     if let Err(error) = start_log(&args.log) {
         return fail(2, &error);
     }
+    raise_file_limit();
     let Args { home, db, socket, quiet, .. } = args;
     let config = match Config::resolve(home, db, socket) {
         Ok(config) => config,
@@ -79,6 +81,21 @@ fn exit_code(error: &RunError) -> u8 {
     }
 }
 
+/// Files that the daemon may have open: more than all its connections, which macOS's 256 would not hold.
+const OPEN_FILES: u64 = 1024;
+
+/// Raises the soft limit of open files, as far as the hard one lets it.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(OPEN_FILES, |hard| hard.min(OPEN_FILES));
+    if limit.current.is_some_and(|soft| soft < wanted) {
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
+        if let Err(error) = raised {
+            tracing::warn!(%error, "can't raise the limit of open files");
+        }
+    }
+}
+
 #[expect(clippy::print_stderr, reason = "the program's last word is for the person who started it")]
 fn fail(code: u8, error: &dyn std::error::Error) -> ExitCode {
     eprintln!("stinad: {error}");
@@ -106,6 +123,8 @@ async fn serve(config: Config, modules: &[Module], quiet: bool) -> Result<(), Ru
     let mut interrupt = signal(SignalKind::interrupt())?;
     // A write beyond a file size limit is then an error that a client is told, and not the end of the daemon.
     let _file_size = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
+    // It does not end with the terminal that it was started from.
+    let _hangup = signal(SignalKind::hangup())?;
     let on_signal = stop.clone();
     tokio::spawn(async move {
         tokio::select! {

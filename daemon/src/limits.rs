@@ -33,7 +33,8 @@ limits! {
     refusals / "refusals": usize = 32,
     /// How long a connection that is refused may take to show which framing it speaks, so that it is answered in that.
     refusal_wait / "refusalWaitMs": Duration = Duration::from_millis(500),
-    /// Bytes of one message. A longer one is answered `too_large`.
+    /// Bytes of one message. A longer one is answered `too_large`, and so are the calls of a batch that have not
+    /// begun when its replies are that long.
     frame_bytes / "frameBytes": usize = 32 << 20,
     /// Calls of one JSON-RPC batch.
     batch_calls / "batchCalls": usize = 1000,

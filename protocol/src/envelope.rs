@@ -66,19 +66,19 @@ struct OnlyId<'a> {
 /// Reads a frame.
 ///
 /// # Errors
-/// The fault to answer with a null id: the frame is not UTF-8, not JSON, nested too deeply, an empty batch, or
-/// a batch of more than `max_batch` calls.
+/// The fault to answer with a null id: the frame is not UTF-8, not JSON, an empty batch, or a batch of more than
+/// `max_batch` calls.
 pub fn read(frame: &[u8], max_batch: usize) -> Result<Message<'_>, Fault> {
     let text = std::str::from_utf8(frame)
         .map_err(|e| Fault::frame(PARSE_ERROR, format!("not UTF-8 from byte {}", e.valid_up_to())))?;
-    check_depth(text)?;
     if !text.trim_ascii_start().starts_with('[') {
         return match read_call(text) {
             Err(bad) if bad.fault.code == PARSE_ERROR => Err(bad.fault),
             call => Ok(Message::Single(call)),
         };
     }
-    match elements(text, max_batch)? {
+    let too_deep = || check_depth(text).err().map(Fault::from);
+    match elements(text, max_batch).map_err(|fault| too_deep().unwrap_or(fault))? {
         calls if calls.is_empty() => Err(Fault::frame(INVALID_REQUEST, "empty batch")),
         calls => Ok(Message::Batch(calls.into_iter().map(|c| read_call(c.get())).collect())),
     }
@@ -123,13 +123,23 @@ fn not_json(error: &serde_json::Error) -> Fault {
 }
 
 fn read_call(text: &str) -> Result<Call<'_>, BadCall<'_>> {
-    let parts: Parts<'_> = serde_json::from_str(text).map_err(|error| refused(text, &error))?;
+    if let Err(error) = check_depth(text) {
+        return Err(BadCall { id: given_id(text), fault: error.into() });
+    }
+    // serde would take an array for the members in order.
+    if !is_object(text) {
+        return Err(refused(text, "a request is an object"));
+    }
+    let parts: Parts<'_> = serde_json::from_str(text).map_err(|error| {
+        let text_of_error = error.to_string();
+        refused(text, text_of_error.split(" at line").next().unwrap_or_default())
+    })?;
     let id = match parts.id.map(RawValue::get) {
         None => None,
         Some(id) if is_id(id) => Some(id),
         Some(_) => return Err(bad(None, "id must be a string, a number or null")),
     };
-    if parts.jsonrpc.map(RawValue::get) != Some("\"2.0\"") {
+    if parts.jsonrpc.and_then(|version| deserialize_cow(version.get())).as_deref() != Some("2.0") {
         return Err(bad(id, "jsonrpc must be \"2.0\""));
     }
     let method = parts.method.and_then(|m| deserialize_cow(m.get()));
@@ -157,18 +167,22 @@ fn bad<'a>(id: Option<&'a str>, reason: &str) -> BadCall<'a> {
     BadCall { id: id.unwrap_or("null"), fault: Fault::frame(INVALID_REQUEST, reason) }
 }
 
-/// Why `text` has not the parts of a request: it is no JSON at all, or has the wrong members.
-fn refused<'a>(text: &'a str, error: &serde_json::Error) -> BadCall<'a> {
-    if let Err(error) = serde_json::from_str::<&RawValue>(text) {
-        return BadCall { id: "null", fault: not_json(&error) };
+fn is_object(text: &str) -> bool {
+    text.trim_ascii_start().starts_with('{')
+}
+
+/// The id of what is no call otherwise; `null` where none can be told. Reads without recursion, however deep.
+fn given_id(text: &str) -> &str {
+    let read = || serde_json::from_str::<OnlyId<'_>>(text).ok()?.id.map(RawValue::get);
+    is_object(text).then(read).flatten().filter(|id| is_id(id)).unwrap_or("null")
+}
+
+/// Why `text` has not the parts of a request: it is no JSON at all, or that `reason`.
+fn refused<'a>(text: &'a str, reason: &str) -> BadCall<'a> {
+    match serde_json::from_str::<&RawValue>(text) {
+        Err(error) => BadCall { id: "null", fault: not_json(&error) },
+        Ok(_) => bad(Some(given_id(text)), reason),
     }
-    let id = serde_json::from_str::<OnlyId<'_>>(text).ok().and_then(|o| o.id).map(RawValue::get);
-    let reason = if text.trim_ascii_start().starts_with('{') {
-        error.to_string().split(" at line").next().unwrap_or_default().to_owned()
-    } else {
-        "a request is an object".to_owned()
-    };
-    bad(id.filter(|id| is_id(id)), &reason)
 }
 
 /// The reply to the call `id` (JSON text), `result` being JSON text.
@@ -218,7 +232,10 @@ mod tests {
 
     #[test]
     fn frames_are_told_apart() {
-        let deep = "[".repeat(2000);
+        let unclosed = "[".repeat(200_000);
+        let deep = unclosed.clone() + &"]".repeat(200_000);
+        let deep_params = format!(r#"{{"jsonrpc":"2.0","method":"a","params":{{"v":{deep}}},"id":7}}"#);
+        let deep_in_batch = format!(r#"[{deep_params},{{"jsonrpc":"2.0","method":"a","id":8}}]"#);
         for (frame, expected) in [
             (r#"{"jsonrpc":"2.0","method":"a.b","params":{},"id":1}"#, "a.b/1"),
             (r#" {"id":"x\"y","method":"a\u002eb","jsonrpc":"2.0"}"#, r#"a.b/"x\"y""#),
@@ -243,7 +260,12 @@ mod tests {
             (r#"[{"jsonrpc":"2.0","method":"a"#, "frame -32700"),
             (r#"{"jsonrpc":"2.0","method":"a", "params": "bar", "baz]"#, "frame -32700"),
             (r#"{"zzz":1, "#, "frame -32700"),
-            (&deep, "frame -32602"),
+            (r#"{"jsonrpc":"2\u002e0","method":"a","id":7}"#, "a/7"),
+            (r#"[["2.0",7,"a",{}],["2.0"]]"#, "-32600/null -32600/null"),
+            (&unclosed, "frame -32602"),
+            (&deep, "-32602/null"),
+            (&deep_params, "-32602/7"),
+            (&deep_in_batch, "-32602/7 a/8"),
         ] {
             assert_eq!(outcome(frame.as_bytes()), expected, "{frame:.80}");
         }

@@ -2,12 +2,15 @@
 
 use crate::error::{Error, Result};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::fmt;
 
 /// Deepest nesting of arrays and objects in one message, the envelope included.
 ///
-/// The same number at which `serde_json` stops, so that whatever is stored can be read by every client.
+/// Eight less than where `serde_json` stops: what arrives in a call can be told in every reply and event, which nest it
+/// deeper, and be read there.
 pub const MAX_DEPTH: usize = 120;
 
 /// Any JSON value in its own text: numbers keep all their digits and objects the order of their members.
@@ -27,7 +30,7 @@ impl Json {
         serde_json::from_str::<&RawValue>(text).map_err(|e| Error::invalid("", format!("not JSON: {e}")))?;
         let compact = compact(text);
         // Catches what the grammar allows and readers refuse: numbers like 1e999.
-        serde_json::from_str::<serde_json::Value>(&compact)
+        serde_json::from_str::<Readable>(&compact)
             .map_err(|e| Error::invalid("", format!("not a value every client can read: {e}")))?;
         Self::from_valid(compact)
     }
@@ -73,6 +76,57 @@ impl Json {
     /// What serde says when the value does not have that shape.
     pub fn to<'a, T: Deserialize<'a>>(&'a self) -> serde_json::Result<T> {
         serde_json::from_str(self.get())
+    }
+}
+
+/// A value that was read and not kept: as a `serde_json::Value` it would take some 20 times the room of its text.
+struct Readable;
+
+impl<'de> Deserialize<'de> for Readable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Readable {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> std::result::Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> std::result::Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> std::result::Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> std::result::Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> std::result::Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Self, A::Error> {
+        while seq.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self, A::Error> {
+        while map.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
     }
 }
 

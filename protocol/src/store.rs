@@ -3,7 +3,7 @@
 use crate::Json;
 use crate::event::{Op, Origin};
 use crate::method::Reply;
-use crate::types::{EntityId, Limit, NoParams, RequestId, null_is_default};
+use crate::types::{EntityId, Limit, NoParams, RequestId, null_is_default, object, objects, optional_object};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,9 +33,10 @@ pub struct Versions {
 #[serde(deny_unknown_fields)]
 pub struct HelloParams {
     /// Who is calling.
+    #[serde(deserialize_with = "object")]
     pub client: ClientInfo,
     /// Protocol versions that the client speaks; any when not said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_object", skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Versions>,
 }
 
@@ -258,6 +259,7 @@ pub struct Step {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TransactParams {
     /// The steps, in order; 1 to 1000.
+    #[serde(deserialize_with = "objects")]
     pub ops: Vec<Step>,
     /// Only if the newest revision of the store is this.
     #[serde(default, skip_serializing_if = "Option::is_none")]

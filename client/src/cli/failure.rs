@@ -1,7 +1,10 @@
 //! What went wrong, said on standard error, and the exit code that scripts see.
 
 use crate::Error;
+use rustix::io::{Errno, ioctl_fionbio};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect};
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use stina_protocol::Error as Kind;
 
@@ -74,9 +77,12 @@ impl Failure {
                 hints.push(hint.clone());
                 hints
             }
-            Self::Call(Error::NotReachable { .. }) => {
-                vec!["start it with `stinad`, or with `cargo run --release` in the checkout".to_owned()]
-            }
+            Self::Call(Error::NotReachable { socket, .. }) => vec![match listener(socket) {
+                Some(listener) => {
+                    format!("{listener} listens there: it may be suspended, or have all it can take")
+                }
+                None => "start it with `stinad`, or with `cargo run --release` in the checkout".to_owned(),
+            }],
             Self::Call(Error::OutcomeUnknown { request_id }) => {
                 vec![format!("ask whether it happened with `stinactl result {request_id}`")]
             }
@@ -100,7 +106,7 @@ impl Failure {
             let _ = writeln!(stderr, "  {}", super::text::clean(&hint));
         }
         if let (true, Some(fault)) = (json, self.fault()) {
-            let error = serde_json::json!({ "error": fault });
+            let error = serde_json::to_string(&Said { error: fault }).unwrap_or_default();
             let _ = writeln!(io::stdout(), "{error}");
         }
         ExitCode::from(self.code())
@@ -113,6 +119,29 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// The daemon's error as `--json` prints it.
+#[derive(serde::Serialize)]
+struct Said<'a> {
+    error: &'a stina_protocol::Fault,
+}
+
+/// Who listens at a socket that gave no answer; `None` when nobody does. Never waits: a program that is suspended takes
+/// no connections, and its queue of them may be full.
+fn listener(socket: &Path) -> Option<String> {
+    let address = SocketAddrUnix::new(socket).ok()?;
+    let probe = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).ok()?;
+    ioctl_fionbio(&probe, true).ok()?;
+    match connect(&probe, &address) {
+        Ok(()) | Err(Errno::AGAIN) => {}
+        Err(_) => return None,
+    }
+    // stinad writes there who it is.
+    let mut lock = socket.as_os_str().to_owned();
+    lock.push(".lock");
+    let about = std::fs::read_to_string(lock).unwrap_or_default();
+    Some(if about.is_empty() { "a program".to_owned() } else { format!("stinad ({about})") })
 }
 
 impl From<Error> for Failure {

@@ -130,7 +130,7 @@ fn line(out: &Output, Changes { rev, at, origin, .. }: &Changes, change: &Change
         Op::Delete => ("delete", Look::Bad),
     };
     let parts = [
-        (Look::Faint, moment(*at, "%H:%M:%S%.3f")),
+        (Look::Faint, moment(*at, "%Y-%m-%d %H:%M:%S")),
         (Look::Strong, rev.to_string()),
         (Look::Plain, clean(origin.client.as_deref().unwrap_or("-")).into_owned()),
         (look, op.to_owned()),

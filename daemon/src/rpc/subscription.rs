@@ -112,18 +112,18 @@ impl Subscription {
             head = self.store.read(|tx| Ok(tx.rev())).await?;
             self.state = State::Replay;
         }
-        let epoch = self.start.epoch.take();
+        // Who names an epoch holds something of it, even without saying up to where.
+        let foreign = self.start.epoch.take().is_some_and(|epoch| epoch != self.store.epoch());
+        if foreign || self.start.since.is_some_and(|since| since > head) {
+            self.reset(ResetReason::Epoch, head);
+            return Ok(());
+        }
         let Some(since) = self.start.since else {
             (self.told, self.passed) = (if self.start.initial { 0 } else { head }, head);
             self.begin_with_snapshot();
             return Ok(());
         };
-        let foreign = epoch.is_some_and(|epoch| epoch != self.store.epoch());
-        if foreign || since > head {
-            self.reset(ResetReason::Epoch, head);
-        } else {
-            (self.told, self.passed) = (since, since);
-        }
+        (self.told, self.passed) = (since, since);
         Ok(())
     }
 

@@ -3,8 +3,10 @@
 use super::failure::OpenError;
 use crate::limits::Limits;
 use rusqlite::{Connection, OpenFlags};
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
@@ -108,8 +110,9 @@ pub(super) enum Found {
 pub(super) fn identify(path: &Path) -> Result<Found, OpenError> {
     let not_ours = |found: &str| OpenError::NotOurs { path: path.to_owned(), found: found.to_owned() };
     let mut header = Vec::with_capacity(100);
-    match File::open(path) {
-        Ok(file) if file.metadata()?.is_file() => _ = file.take(100).read_to_end(&mut header)?,
+    // To open a pipe would wait for somebody to write into it.
+    match path.metadata() {
+        Ok(found) if found.is_file() => _ = File::open(path)?.take(100).read_to_end(&mut header)?,
         Ok(_) => return Err(not_ours("it is no regular file")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
@@ -164,6 +167,24 @@ pub(super) fn writable(location: &Location, limits: &Limits) -> rusqlite::Result
 /// Flags of every read-only connection.
 pub(super) fn read_flags() -> OpenFlags {
     OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+/// Opens a database that nobody serves, to look at it. Where no WAL and no journal has to be read with it, not even
+/// the files come to be that SQLite makes beside a database in WAL mode.
+pub(super) fn look_at(path: &Path) -> rusqlite::Result<Connection> {
+    if file_bytes(path, "-wal") > 0 || file_bytes(path, "-journal") > 0 {
+        return Connection::open_with_flags(path, read_flags());
+    }
+    let mut uri = b"file:".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            // Source: <https://www.sqlite.org/uri.html>, section 3.1.
+            b'?' | b'#' | b'%' => uri.extend(format!("%{byte:02X}").bytes()),
+            byte => uri.push(*byte),
+        }
+    }
+    uri.extend(b"?immutable=1");
+    Connection::open_with_flags(Path::new(OsStr::from_bytes(&uri)), read_flags())
 }
 
 /// Settings that every connection has.

@@ -1,5 +1,6 @@
 //! What goes wrong inside, and the one table that says what a client is told of it.
 
+use super::Location;
 use rusqlite::ErrorCode;
 use std::path::PathBuf;
 use stina_protocol::{Error, Fault};
@@ -135,15 +136,36 @@ pub enum OpenError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// SQLite or the file system said no.
+    #[error("cannot open the database {path}: {reason}")]
+    Unusable {
+        /// The database.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// SQLite said no.
-    #[error("cannot open the database: {0}")]
+    #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
     /// The file system said no.
-    #[error("cannot open the database: {0}")]
+    #[error(transparent)]
     Io(#[from] std::io::Error),
     /// The readers could not be opened.
-    #[error("cannot open read connections: {0}")]
+    #[error(transparent)]
     Readers(#[from] r2d2::Error),
+}
+
+impl OpenError {
+    /// The same, with the database that it is about.
+    pub(super) fn of(self, location: &Location) -> Self {
+        let unusable = |reason: String| Self::Unusable { path: location.display(), reason };
+        match self {
+            Self::Sqlite(error) => unusable(error.to_string()),
+            Self::Io(error) => unusable(error.to_string()),
+            Self::Readers(error) => unusable(error.to_string()),
+            named => named,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ fn create(conn: &mut Connection, schemas: &[ModuleSchema], now: i64) -> Result<(
 
 /// Compares the ledger with what this binary knows, on a read-only handle.
 fn look(path: &Path, schemas: &[ModuleSchema], limits: &Limits) -> Result<Vec<Pending>, OpenError> {
-    let conn = Connection::open_with_flags(path, connection::read_flags())?;
+    let conn = connection::look_at(path)?;
     connection::read_settings(&conn, limits)?;
     let applied = ledger(&conn)?;
     for row in &applied {

@@ -83,6 +83,14 @@ impl Store {
         config: StoreConfig,
         schemas: &[ModuleSchema],
     ) -> std::result::Result<(Self, Writer), OpenError> {
+        let location = config.location.clone();
+        Self::start(config, schemas).map_err(|error| error.of(&location))
+    }
+
+    fn start(
+        config: StoreConfig,
+        schemas: &[ModuleSchema],
+    ) -> std::result::Result<(Self, Writer), OpenError> {
         let conn = migrate::open(&config, schemas)?;
         let mut head = change_log::head(&conn)?;
         if config.was_touched {

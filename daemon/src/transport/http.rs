@@ -11,7 +11,7 @@ use super::wire::Sink;
 use crate::rpc::Framing;
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -106,12 +106,13 @@ pub(super) fn unavailable(body: &str) -> String {
 /// body; only a body that is too long to be read has a status of its own.
 async fn post(server: &Arc<Server>, request: Request<Incoming>, pid: Option<i32>) -> Reply {
     let limit = server.limits().frame_bytes;
+    // Told before any of it is sent, to who says how long it is: curl waits for that before it sends much.
+    if request.body().size_hint().lower() > limit as u64 {
+        return too_large(limit);
+    }
     let body = match Limited::new(request.into_body(), limit).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let fault = Error::TooLarge { limit: limit as u64 }.into();
-            return json(StatusCode::PAYLOAD_TOO_LARGE, envelope::failure("null", &fault));
-        }
+        Err(error) if error.is::<LengthLimitError>() => return too_large(limit),
         Err(_) => {
             return plain(StatusCode::BAD_REQUEST, "stinad: the body broke off\n", (CONNECTION, "close"));
         }
@@ -123,6 +124,11 @@ async fn post(server: &Arc<Server>, request: Request<Incoming>, pid: Option<i32>
         body if body.is_empty() => json(StatusCode::NO_CONTENT, body),
         body => json(StatusCode::OK, body),
     }
+}
+
+fn too_large(limit: usize) -> Reply {
+    let fault = Error::TooLarge { limit: limit as u64 }.into();
+    json(StatusCode::PAYLOAD_TOO_LARGE, envelope::failure("null", &fault))
 }
 
 /// The one answer to one message.

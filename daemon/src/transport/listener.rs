@@ -10,7 +10,7 @@ use rustix::net::RecvFlags;
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use stina_protocol::{Error, envelope};
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
@@ -78,6 +78,11 @@ pub(crate) struct Listener {
     refusals: Arc<Semaphore>,
 }
 
+/// How long a listener that could not accept a connection waits before it tries again.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// How often it is logged, at most.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+
 /// What an accepted connection has got.
 enum Place {
     /// Its place among all.
@@ -98,13 +103,18 @@ impl Listener {
 
     /// Accepts connections for ever. Cancel safe.
     pub(crate) async fn accept(&self, server: &Arc<Server>) {
+        let mut said: Option<Instant> = None;
         loop {
             match self.socket.accept().await {
                 Ok((stream, _)) => self.admit(server, stream),
                 Err(error) => {
-                    // Out of file descriptors, most likely: others must close theirs first.
-                    tracing::error!(%error, "can't accept a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    // Out of file descriptors, most likely: others must close theirs first. Not said ten times a
+                    // second until they do.
+                    if said.is_none_or(|at| at.elapsed() >= SAY_AGAIN) {
+                        tracing::error!(%error, "can't accept connections");
+                        said = Some(Instant::now());
+                    }
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
             }
         }

@@ -36,6 +36,7 @@ enum Slot {
 struct Batch {
     replies: Vec<Option<String>>,
     missing: usize,
+    /// Of the replies.
     bytes: usize,
 }
 
@@ -135,7 +136,7 @@ impl<O: Sink> Session<O> {
                 self.begin_sync(Slot::Silent);
             }
             if (is_closing || last_sync) && self.is_idle() {
-                return Ok(if is_closing { Goodbye::Stopping } else { Goodbye::Unreadable });
+                return Ok(if is_closing { Goodbye::Stopping } else { source.goodbye() });
             }
             let room = self.out.pending() < self.limits.output_bytes;
             let reading = !ended && !is_closing && room && self.may_begin();
@@ -244,8 +245,20 @@ impl<O: Sink> Session<O> {
             && !self.has_had_its_turn()
         {
             let Some(Waiting { method, params, slot }) = self.backlog.pop_front() else { return };
-            self.begin(&method, params.as_deref(), slot);
+            if self.has_no_room_for(&slot) {
+                let limit = self.limits.frame_bytes as u64;
+                self.answer(slot, Err(Error::TooLarge { limit }.into()));
+            } else {
+                self.begin(&method, params.as_deref(), slot);
+            }
         }
+    }
+
+    /// Whether the replies of a batch are as many bytes already as one message may have. Asked before a call is begun: of
+    /// a write that was committed nobody may be told that it was refused.
+    fn has_no_room_for(&self, slot: &Slot) -> bool {
+        let Slot::Batch(number, _, Some(_)) = slot else { return false };
+        self.batches.get(number).is_some_and(|batch| batch.bytes >= self.limits.frame_bytes)
     }
 
     fn begin(&mut self, method: &str, params: Option<&RawValue>, slot: Slot) {
@@ -352,11 +365,7 @@ impl<O: Sink> Session<O> {
         let Some(batch) = self.batches.get_mut(&number) else { return };
         batch.missing -= 1;
         if let Some(id) = id {
-            let mut text = render(&id, reply);
-            if batch.bytes + text.len() > self.limits.frame_bytes {
-                let limit = self.limits.frame_bytes as u64;
-                text = envelope::failure(&id, &Error::TooLarge { limit }.into());
-            }
+            let text = render(&id, reply);
             batch.bytes += text.len();
             batch.replies[place] = Some(text);
         }

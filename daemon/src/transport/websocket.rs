@@ -8,42 +8,48 @@ use std::io;
 use stina_protocol::frame::Line;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, error::CapacityError};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 /// Messages from a WebSocket.
 pub(super) struct Messages<S> {
     socket: SplitStream<WebSocketStream<S>>,
     arrived: Option<Arrived>,
     taken: bool,
-    /// A message was over the limit: the stream can't be followed any further.
-    overrun: bool,
+    /// What the peer did after which the stream can't be followed any further.
+    fault: Option<Goodbye>,
 }
 
 enum Arrived {
     Message(Message),
     TooLong,
+    NotText,
 }
 
 impl<S> Messages<S> {
     pub(super) fn new(socket: SplitStream<WebSocketStream<S>>) -> Self {
-        Self { socket, arrived: None, taken: false, overrun: false }
+        Self { socket, arrived: None, taken: false, fault: None }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
     async fn fill(&mut self) -> io::Result<bool> {
-        let message = match self.socket.next().await {
+        let (arrived, fault) = match self.socket.next().await {
+            Some(Ok(Message::Close(_))) | None => return Ok(false),
+            Some(Ok(message)) => (Arrived::Message(message), None),
             Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
-                self.overrun = true;
-                Arrived::TooLong
+                (Arrived::TooLong, Some(Goodbye::TooLong))
             }
-            Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(false),
-            Some(Ok(message)) => Arrived::Message(message),
+            Some(Err(Error::Utf8(_))) => (Arrived::NotText, Some(Goodbye::NotText)),
+            Some(Err(error)) => {
+                let gone = matches!(error, Error::Protocol(ProtocolError::ResetWithoutClosingHandshake));
+                self.fault = (matches!(error, Error::Protocol(_)) && !gone).then_some(Goodbye::Malformed);
+                return Ok(false);
+            }
         };
-        self.arrived = Some(message);
-        self.taken = false;
+        (self.arrived, self.taken, self.fault) = (Some(arrived), false, fault);
         Ok(true)
     }
 
@@ -53,6 +59,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
         }
         match self.arrived.as_ref()? {
             Arrived::TooLong => Some(Line::TooLong),
+            // Bytes that are as little UTF-8 as those that the library did not hand out.
+            Arrived::NotText => Some(Line::Whole(&[0xff])),
             Arrived::Message(Message::Text(text)) => Some(Line::Whole(text.as_bytes())),
             Arrived::Message(Message::Binary(bytes)) => Some(Line::Whole(bytes)),
             // Pings are answered by the library.
@@ -64,9 +72,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
         None
     }
 
-    /// After a close no more; after a message over the limit there is still its answer to send.
+    /// After a close no more; after a fault there are still answers to send, and what was wrong.
     fn still_hears(&self) -> bool {
-        self.overrun
+        self.fault.is_some()
+    }
+
+    fn goodbye(&self) -> Goodbye {
+        self.fault.unwrap_or(Goodbye::Ended)
     }
 }
 
@@ -111,7 +123,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sink for MessageSink<S> {
     async fn end(&mut self, goodbye: Goodbye) {
         let code = match goodbye {
             Goodbye::Stopping => Some(CloseCode::Away),
-            Goodbye::Unreadable => Some(CloseCode::Size),
+            Goodbye::TooLong => Some(CloseCode::Size),
+            Goodbye::NotText => Some(CloseCode::Invalid),
+            Goodbye::Malformed => Some(CloseCode::Protocol),
             Goodbye::Ended => None,
         };
         if let Some(code) = code {

@@ -11,8 +11,12 @@ pub(super) trait Source: Send {
     fn take(&mut self) -> Option<Line<'_>>;
     /// What is left at the end.
     fn take_rest(&mut self) -> Option<Line<'_>>;
-    /// Whether a peer that has ended its side still hears.
+    /// Whether a peer from which no more will come still hears.
     fn still_hears(&self) -> bool;
+    /// Why no more will come.
+    fn goodbye(&self) -> Goodbye {
+        Goodbye::Ended
+    }
 }
 
 /// Where messages go.
@@ -37,6 +41,10 @@ pub(super) enum Goodbye {
     Stopping,
     /// The peer has ended it.
     Ended,
-    /// Nothing more can be read from the peer, and what was read is answered.
-    Unreadable,
+    /// The peer sent a message that is too long to be passed over.
+    TooLong,
+    /// The peer sent text that is none.
+    NotText,
+    /// The peer broke the rules of the framing.
+    Malformed,
 }

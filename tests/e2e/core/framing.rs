@@ -111,6 +111,9 @@ fn bad_input_gets_its_error_and_the_connection_lives_on() {
         (br#"{"jsonrpc":"2.0","id":1,"method":"store.subscribe","params":{"modules":["nothing"]}}"#, -32602, "invalid"),
         (br#"{"jsonrpc":"2.0","id":1,"method":"store.changes","params":{"since":0,"modules":["nothing"]}}"#, -32602, "invalid"),
         (br#"{"jsonrpc":"2.0","id":1,"method":"store.hello","params":{"client":{"name":"t","version":"1"},"protocol":{"min":2,"max":9}}}"#, -32013, "unsupported"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"store.hello","params":{"client":["t","1"]}}"#, -32602, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"store.hello","params":{"client":{"name":"t","version":"1"},"protocol":[1,1]}}"#, -32602, "invalid"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"store.transact","params":{"ops":[["kv.set",{"key":"a","value":1}]]}}"#, -32602, "invalid"),
         (deep.as_bytes(), -32602, "invalid"),
         (deep_value.as_bytes(), -32602, "invalid"),
     ];
@@ -159,13 +162,30 @@ fn a_frame_over_the_limit_is_answered_too_large() {
 }
 
 #[test]
-fn a_batch_whose_replies_would_be_too_large_says_so_for_the_rest() {
+fn a_batch_whose_replies_are_too_large_is_not_gone_on_with() {
     let daemon = small_frames();
-    let mut peer = daemon.peer();
-    peer.call("kv.set", json!({"key": "big", "value": "x".repeat(6_000)}));
-    let get = |id: u64| json!({"jsonrpc": "2.0", "id": id, "method": "kv.get", "params": {"key": "big"}});
-    let reply = peer.exchange(json!([get(1), get(2), get(3)]).to_string().as_bytes()).unwrap();
-    assert_eq!(outcome(&reply), "[1 ok, 2 -32006, 3 -32006]");
+    for framing in Framing::ALL {
+        let mut peer = daemon.connect(framing);
+        peer.call("kv.set", json!({"key": "big", "value": "x".repeat(6_000)}));
+        peer.call("kv.set", json!({"key": "later", "value": 0}));
+        let call = |id: u64, method: &str, params: Value| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        let get = |id: u64| call(id, "kv.get", json!({"key": "big"}));
+        let batch = json!([get(1), get(2), get(3), call(4, "kv.increment", json!({"key": "later"}))]);
+        let reply = peer.exchange(batch.to_string().as_bytes()).unwrap();
+        assert_eq!(outcome(&reply), "[1 ok, 2 ok, 3 -32006, 4 -32006]");
+        // What was refused was not done; what was done is told, however long.
+        assert_eq!(peer.call("kv.get", json!({"key": "later"}))["value"]["value"], 0);
+        let delete = |id: u64, key: &str| call(id, "kv.delete", json!({ "key": key }));
+        for key in ["a", "b", "c"] {
+            peer.call("kv.set", json!({"key": key, "value": "x".repeat(6_000)}));
+        }
+        let batch = json!([delete(1, "a"), delete(2, "b"), delete(3, "c")]);
+        let reply = peer.exchange(batch.to_string().as_bytes()).unwrap();
+        for (i, key) in ["a", "b", "c"].into_iter().enumerate() {
+            let is_there = !peer.call("kv.get", json!({ "key": key }))["value"].is_null();
+            assert_eq!(reply[i].get("error").is_some(), is_there, "{}", outcome(&reply));
+        }
+    }
 }
 
 #[test]
@@ -252,6 +272,8 @@ fn http_refuses_what_it_can_not_do() {
     assert_eq!(get("GET / HTTP/1.1"), "426");
     assert_eq!(get("DELETE / HTTP/1.1"), "405");
     assert_eq!(get("NONSENSE"), "400");
+    // Told at once, and not when all of it has come.
+    assert_eq!(get("POST / HTTP/1.1\r\nContent-Length: 99999999999"), "413");
 }
 
 #[test]
@@ -274,4 +296,39 @@ fn a_websocket_ends_with_a_closing_handshake() {
     staying.send(Message::text(r#"{"jsonrpc":"2.0","id":1,"method":"store.stop"}"#)).unwrap();
     assert!(staying.read().unwrap().is_text());
     assert_eq!(code(staying.read()), Some(1001));
+}
+
+#[test]
+fn a_websocket_that_breaks_the_rules_is_told_before_it_is_closed() {
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+    use tokio_tungstenite::tungstenite::{self, Message, protocol::frame::Frame};
+    let daemon = daemon();
+    let connect = || {
+        let stream = std::os::unix::net::UnixStream::connect(daemon.socket()).unwrap();
+        stream.set_read_timeout(Some(stina_tests::DEADLINE)).unwrap();
+        tungstenite::client("ws://stina/", stream).unwrap().0
+    };
+    let ping = r#"{"jsonrpc":"2.0","id":1,"method":"store.ping"}"#;
+    let not_text = Frame::message(vec![0xff_u8], OpCode::Data(Data::Text), true);
+    let unasked = Frame::message(ping.as_bytes().to_vec(), OpCode::Data(Data::Continue), true);
+    for (frame, error, code) in [(not_text, Some(-32700), 1007), (unasked, None, 1002)] {
+        let mut socket = connect();
+        // What was asked before is answered all the same.
+        socket.write(Message::text(ping)).unwrap();
+        socket.send(Message::Frame(frame)).unwrap();
+        let mut replies = Vec::new();
+        let closed = loop {
+            match socket.read().unwrap() {
+                Message::Text(text) => replies.push(serde_json::from_str::<Value>(&text).unwrap()),
+                Message::Close(frame) => break frame.map(|frame| u16::from(frame.code)),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(closed, Some(code));
+        // In whatever order: replies may overtake one another.
+        let (answers, errors): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply["id"] == 1);
+        assert!(answers.len() == 1 && answers[0]["result"].is_object(), "{answers:?}");
+        let codes: Vec<_> = errors.iter().map(|reply| reply["error"]["code"].clone()).collect();
+        assert_eq!(codes, error.map(|code| json!(code)).into_iter().collect::<Vec<_>>());
+    }
 }

@@ -130,6 +130,9 @@ fn a_signal_stops_it_in_order_within_three_seconds_whoever_listens() {
             writer.call("kv.set", json!({"key": "big", "value": "x".repeat(50_000)}));
         }
         let acknowledged = writer.call("kv.set", json!({"key": "last", "value": "word"}))["rev"].clone();
+        // A closed terminal is no reason to end.
+        daemon.signal(Signal::HUP);
+        writer.call("store.ping", json!({}));
         let asked = Instant::now();
         daemon.signal(signal);
         assert!(daemon.wait().success());
@@ -230,4 +233,41 @@ fn a_log_that_nobody_reads_any_more_is_no_reason_to_end() {
     // It logs this.
     home.peer().call("store.stop", json!({}));
     assert!(daemon.wait().unwrap().success());
+}
+
+/// Starts the daemon with these limits of open files (words of the shell's `ulimit`).
+fn with_open_files(limits: &str) -> Daemon {
+    let script = tempfile::Builder::new().prefix("stinad").tempdir().unwrap().keep().join("stinad");
+    std::fs::write(&script, format!("#!/bin/sh\nulimit {limits}\nexec {STINAD} \"$@\"\n")).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let daemon = Daemon::start(&script.display().to_string());
+    std::fs::remove_dir_all(script.parent().unwrap()).unwrap();
+    daemon
+}
+
+#[test]
+fn every_connection_gets_a_file_though_the_shell_gives_few() {
+    let daemon = with_open_files("-Sn 64");
+    let mut peers: Vec<Peer> = (0..120).map(|_| daemon.peer()).collect();
+    for peer in &mut peers {
+        peer.call("store.ping", json!({}));
+    }
+    assert!(!daemon.log().contains("can't accept"), "{}", daemon.log());
+}
+
+#[test]
+fn running_out_of_files_is_logged_once_and_passes() {
+    let daemon = with_open_files("-n 40");
+    let mut peers: Vec<Peer> = (0..36).map(|_| daemon.peer()).collect();
+    let served = peers.iter_mut().position(|peer| {
+        peer.send("store.ping", json!({}));
+        // Long enough for several attempts.
+        peer.receive_within(Duration::from_millis(500)).is_none()
+    });
+    assert!(served.is_some_and(|served| (5..26).contains(&served)), "{served:?}");
+    peers.drain(..26);
+    for peer in &mut peers {
+        peer.call("store.ping", json!({}));
+    }
+    assert_eq!(daemon.log().matches("can't accept").count(), 1, "{}", daemon.log());
 }

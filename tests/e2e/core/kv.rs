@@ -58,6 +58,16 @@ fn kv_answers_and_tells_the_same_over_every_framing() {
             err("kv.increment", json!({"key": "a"}), json!({"kind": "invalid", "field": "key"})),
             err(
                 "kv.increment",
+                json!({"key": "a", "ifRev": 1}),
+                json!({"kind": "conflict", "current": {"rev": 3}}),
+            ),
+            err(
+                "kv.increment",
+                json!({"key": "none", "ifRev": 1}),
+                json!({"kind": "conflict", "current": null}),
+            ),
+            err(
+                "kv.increment",
                 json!({"key": "n", "by": 9_007_199_254_740_995_i64}),
                 json!({"kind": "invalid", "field": "by"}),
             ),
@@ -105,4 +115,60 @@ fn pages_of_a_list_stay_right_while_keys_come_and_go() {
     }
     let expected: Vec<String> = (0..25).map(|i| format!("k{i:02}")).collect();
     assert_eq!(keys, expected);
+}
+
+#[test]
+fn a_value_keeps_its_digits_and_order_wherever_it_is_told() {
+    let daemon = daemon();
+    let value = r#"{"z":18446744073709551616,"a":[1.10,-0,1E5]}"#;
+    let mut peer = daemon.peer();
+    let set = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"kv.set","params":{{"key":"a","value":{value},"ifRev":0}}}}"#
+    );
+    let raw = |message: &str| {
+        String::from_utf8(stina_tests::peer::post(&daemon.socket(), message.as_bytes())).unwrap()
+    };
+    let call = |method: &str, params: Value| {
+        raw(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string())
+    };
+    let told = |answer: String| assert!(answer.contains(value), "{answer}");
+    told(raw(&set));
+    told(call("kv.get", json!({"key": "a"})));
+    told(call("kv.list", json!({})));
+    told(call("store.changes", json!({"since": 0})));
+    let conflict = raw(&set);
+    assert!(conflict.contains(r#""kind":"conflict""#), "{conflict}");
+    told(conflict);
+    let step = |key: &str| json!({"method": "kv.delete", "params": {"key": key, "ifRev": 9}});
+    told(call("store.transact", json!({"ops": [step("a")]})));
+    assert_eq!(peer.call("kv.get", json!({"key": "a"}))["rev"], 1);
+}
+
+#[test]
+fn what_is_nested_as_deeply_as_may_be_can_be_read_wherever_it_is_told() {
+    let daemon = daemon();
+    let call = |id: u64, method: &str, params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
+    };
+    let set = |depth: usize| {
+        let value = "[".repeat(depth) + &"]".repeat(depth);
+        call(depth as u64, "kv.set", &format!(r#"{{"key":"a","value":{value}}}"#))
+    };
+    for framing in Framing::LIVE {
+        // The peer reads with serde_json's limit.
+        let mut peer = daemon.connect(framing);
+        peer.call("kv.subscribe", json!({"initial": true}));
+        let batch = format!("[{},{}]", set(118), set(119));
+        let replies = peer.exchange(batch.as_bytes()).unwrap();
+        assert_eq!(replies[0]["result"]["value"]["key"], "a");
+        assert_eq!(
+            (&replies[1]["id"], &replies[1]["error"]["data"]["kind"]),
+            (&json!(119), &json!("invalid"))
+        );
+        let changes = format!("[{}]", call(1, "store.changes", r#"{"since":0}"#));
+        assert!(peer.exchange(changes.as_bytes()).unwrap()[0].get("result").is_some());
+        let conflict = set(118).replace(r#""key":"a","#, r#""key":"a","ifRev":0,"#);
+        assert_eq!(peer.exchange(conflict.as_bytes()).unwrap()["error"]["data"]["kind"], "conflict");
+        assert!(!peer.drain().is_empty());
+    }
 }

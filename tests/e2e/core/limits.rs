@@ -259,3 +259,24 @@ fn info_shows_every_limit() {
     assert_eq!(info["limits"]["queueWaitMs"], 5000);
     assert!(info["limits"].as_object().unwrap().values().all(Value::is_u64));
 }
+
+#[test]
+fn a_value_of_very_many_members_costs_a_few_times_its_text() {
+    let daemon = crate::daemon();
+    // The most that the daemon ever held, in KiB; Linux knows.
+    let peak = || -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok())
+    };
+    let value = format!("[{}0]", "0,".repeat(2 << 20));
+    let set =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"kv.set","params":{{"key":"a","value":{value}}}}}"#);
+    let before = peak();
+    let mut peer = daemon.peer();
+    peer.send_raw(set.as_bytes());
+    assert!(peer.reply().is_some_and(|reply| reply.get("result").is_some()));
+    if let (Some(before), Some(after)) = (before, peak()) {
+        let times = (after - before) * 1024 / value.len() as u64;
+        assert!(times < 12, "{times} times its text");
+    }
+}

@@ -98,6 +98,52 @@ fn a_file_that_is_not_ours_is_refused_untouched() {
 }
 
 #[test]
+fn a_database_of_a_newer_or_another_schema_is_refused_untouched() {
+    let spoil = |sql: &'static str| {
+        move |path: &Path| {
+            let mut made = daemon();
+            made.stop();
+            // In WAL mode, as it was left; SQLite makes files beside such a one even to read it.
+            std::fs::copy(made.database(), path).unwrap();
+            rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
+            assert!(!path.with_extension("db-wal").exists());
+        }
+    };
+    let said = refused(spoil(
+        "INSERT INTO core_migrations SELECT module, 99, 'future', checksum, '7.0.0', applied_at FROM core_migrations WHERE module = 'kv'",
+    ));
+    assert!(said.contains("needs stinad 7.0.0 or newer") && said.contains("kv/0099 future"), "{said}");
+    let said = refused(spoil("UPDATE core_migrations SET checksum = 'x' WHERE module = 'kv'"));
+    assert!(said.contains("another text of migration kv/0001"), "{said}");
+}
+
+#[test]
+fn a_pipe_and_a_damaged_database_are_told_by_name() {
+    let mut daemon = daemon();
+    daemon.stop();
+    let start = |database: &Path, code: i32| {
+        let mut command = daemon.command(STINAD);
+        let mut child = command.arg("--db").arg(database).stderr(Stdio::piped()).spawn().unwrap();
+        let mut status = None;
+        stina_tests::eventually("it ends", || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        });
+        assert_eq!(status.unwrap().code(), Some(code));
+        let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+        assert!(said.contains(&database.display().to_string()), "{said}");
+    };
+    let pipe = daemon.home().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    start(&pipe, 4);
+    let mut image = std::fs::read(daemon.database()).unwrap();
+    image[4096..20_000].fill(0xff);
+    let damaged = daemon.home().join("damaged.db");
+    std::fs::write(&damaged, image).unwrap();
+    start(&damaged, 1);
+}
+
+#[test]
 fn variables_and_arguments_say_where_things_are() {
     let mut elsewhere = Daemon::prepare(STINAD, &[], &[("STINA_HOME", "other")]);
     elsewhere.restart();

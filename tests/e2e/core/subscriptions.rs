@@ -50,6 +50,8 @@ fn a_subscription_begins_where_it_is_asked_to() {
         assert_eq!(begin(json!({"initial": true, "since": 2})), ["3:2:c", "synced 3"]);
         // A cursor of another history, or of a future that never was.
         assert_eq!(begin(json!({"since": 1, "epoch": "other"})), ["reset 3", "synced 3"]);
+        assert_eq!(begin(json!({"epoch": "other"})), ["reset 3", "synced 3"]);
+        assert_eq!(begin(json!({"epoch": "other", "initial": true})), ["reset 3", "3:3:a+b+c", "synced 3"]);
         assert_eq!(begin(json!({"since": 99})), ["reset 3", "synced 3"]);
         assert_eq!(begin(json!({"since": 99, "initial": true})), ["reset 3", "3:3:a+b+c", "synced 3"]);
     }

@@ -2,6 +2,7 @@
 
 use super::{ctl, ok};
 use crate::daemon;
+use rustix::process::Signal;
 use serde_json::json;
 
 #[test]
@@ -41,4 +42,23 @@ fn stop_returns_once_the_daemon_has_ended() {
     daemon.restart();
     assert_eq!(ok(&daemon, &["kv", "get", "a"]), "1");
     assert_eq!(ctl(&daemon, &["stop", "--json"]).json(), [json!({"rev": 1})]);
+}
+
+#[test]
+fn a_daemon_that_does_not_answer_is_told_from_one_that_is_not_there() {
+    let mut daemon = daemon();
+    let status = |daemon: &stina_tests::Daemon| {
+        let ran = ctl(daemon, &["status", "--timeout", "0.3"]);
+        assert_eq!(ran.code, 3, "{ran:?}");
+        ran.err
+    };
+    daemon.signal(Signal::STOP);
+    let said = status(&daemon);
+    assert!(said.contains(&format!("(pid {}, ", daemon.pid())), "{said}");
+    assert!(said.contains("suspended") && !said.contains("start it"), "{said}");
+    daemon.signal(Signal::CONT);
+    ok(&daemon, &["status"]);
+    daemon.kill();
+    let said = status(&daemon);
+    assert!(said.contains("start it with `stinad`") && !said.contains("listens"), "{said}");
 }

@@ -1,6 +1,7 @@
 //! The methods `kv.*`.
 
 use super::{ENTRY, repository};
+use crate::modules::entity::check_rev;
 use crate::modules::page::{self, PageBuilder};
 use crate::rpc::{Feed, Initial, Registry};
 use crate::store::{LiveChange, ReadTx, Result, WriteTx};
@@ -36,8 +37,10 @@ fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Entry>> {
 fn increment(tx: &mut WriteTx<'_>, params: IncrementParams) -> Result<Entry> {
     let key = params.key.as_str();
     let by = params.by.unwrap_or(1);
-    let value = repository::get(tx, key)?.map(|entry| entry.value);
-    let sum = add(value.as_ref(), by)?;
+    let entry = repository::get(tx, key)?;
+    // Before the sum, which may be impossible: a conflict says that there is another value by now.
+    check_rev(entry.as_ref().map(|entry| (entry, entry.rev)), params.if_rev)?;
+    let sum = add(entry.as_ref().map(|entry| &entry.value), by)?;
     repository::set(tx, key, sum, params.if_rev)
 }
 

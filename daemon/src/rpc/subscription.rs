@@ -127,10 +127,11 @@ impl Subscription {
         self.state = State::TakeSnapshot;
         let feed = Arc::clone(&self.feed);
         let memory = self.store.config().limits.snapshot_bytes;
+        let directory = self.store.config().location.directory();
         let (rev, chunks) = self
             .store
             .scan(move |tx| {
-                let mut spool = Spool::new(memory);
+                let mut spool = Spool::new(memory, &directory);
                 feed.initial(tx, &mut Initial { spool: &mut spool })?;
                 Ok((tx.rev(), spool.chunks()?))
             })

@@ -1,7 +1,9 @@
 //! Present entities on their way to one subscriber: a consistent snapshot that pins no reader while the
-//! subscriber is slow. Small ones stay in memory, large ones go to an unnamed temporary file.
+//! subscriber is slow. Small ones stay in memory, large ones go to an unnamed temporary file beside the database: there
+//! is room for about as much, it is private, and it is a disk, which `/tmp` often is not.
 
 use std::io::{self, BufRead, BufReader, Seek, Write};
+use std::path::Path;
 use tempfile::SpooledTempFile;
 
 /// Bytes of changes that are sent as one notification, one change over.
@@ -15,9 +17,9 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// A spool that holds up to `memory` bytes in memory.
-    pub(super) fn new(memory: usize) -> Self {
-        Self { file: SpooledTempFile::new(memory), in_line: 0 }
+    /// A spool that holds up to `memory` bytes in memory, and what is more in `directory`.
+    pub(super) fn new(memory: usize, directory: &Path) -> Self {
+        Self { file: SpooledTempFile::new_in(memory, directory), in_line: 0 }
     }
 
     /// Adds a change. Its JSON is compact: it has no line break.
@@ -70,7 +72,7 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out_in_chunks_also_from_disk() {
         for memory in [0, 1 << 30] {
-            let mut spool = Spool::new(memory);
+            let mut spool = Spool::new(memory, &std::env::temp_dir());
             for i in 0..1000 {
                 spool.push(&format!("{{\"i\":{i},\"pad\":\"{}\"}}", "x".repeat(200))).unwrap();
             }
@@ -83,6 +85,6 @@ mod tests {
             }
             assert_eq!((seen, parts > 2), (1000, true));
         }
-        assert!(Spool::new(10).chunks().unwrap().next().unwrap().is_none());
+        assert!(Spool::new(10, Path::new("")).chunks().unwrap().next().unwrap().is_none());
     }
 }

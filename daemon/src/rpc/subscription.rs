@@ -142,10 +142,11 @@ impl Subscription {
         self.state = State::TakeSnapshot;
         let feed = Arc::clone(&self.feed);
         let memory = self.store.config().limits.snapshot_bytes;
+        let directory = self.store.config().location.directory();
         let (rev, chunks) = self
             .store
             .scan(move |tx| {
-                let mut spool = Spool::new(memory);
+                let mut spool = Spool::new(memory, &directory);
                 feed.initial(tx, &mut Initial { spool: &mut spool })?;
                 Ok((tx.rev(), spool.chunks()?))
             })
@@ -214,8 +215,9 @@ impl Subscription {
             State::Live(from.next)
         } else {
             // Whoever does not read must not hold all that is being written.
+            let directory = self.store.config().location.directory();
             let chunks = self.store.scan(move |_| {
-                let mut spool = Spool::new(memory);
+                let mut spool = Spool::new(memory, &directory);
                 events.iter().try_for_each(|event| spool.push_alone(event))?;
                 Ok(spool.chunks()?)
             });

@@ -49,6 +49,12 @@ impl Location {
         }
     }
 
+    /// Where there is room for what goes with it: beside the file, or where the system keeps what is temporary.
+    pub fn directory(&self) -> PathBuf {
+        let beside = self.file().and_then(Path::parent).filter(|path| !path.as_os_str().is_empty());
+        beside.map_or_else(std::env::temp_dir, Path::to_owned)
+    }
+
     /// What SQLite is to open.
     pub(super) fn name(&self) -> &Path {
         match self {

@@ -1,11 +1,11 @@
 //! A gap is told: subscriptions begin, resume, filter, lag and are reset as promised.
 
-use crate::daemon;
+use crate::{STINAD, daemon};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use stina_tests::in_process::Setup;
-use stina_tests::{DEADLINE, Framing, InProcess, Peer};
+use stina_tests::{DEADLINE, Daemon, Framing, InProcess, Peer};
 use stinad::limits::Limits;
 
 fn set(peer: &mut Peer, key: &str, value: impl serde::Serialize) -> u64 {
@@ -306,4 +306,14 @@ fn changes_of_the_log_have_before_and_after() {
         .collect();
     assert_eq!(json!(values), json!([[1, "put", null, 1], [2, "put", 1, 2], [3, "delete", 2, null]]));
     assert_eq!(peer.fail("store.changes", json!({"since": 9}))["field"], "since");
+}
+
+#[test]
+fn a_large_initial_set_needs_no_directory_but_the_databases() {
+    let daemon = Daemon::start_with(STINAD, &[], &[("TMPDIR", "/nonexistent")]);
+    let mut peer = daemon.peer();
+    set(&mut peer, "large", "x".repeat(400_000));
+    peer.call("kv.subscribe", json!({"initial": true}));
+    let events = peer.drain();
+    assert_eq!(events[0]["initial"], true, "{}", daemon.log());
 }

@@ -35,8 +35,14 @@ impl Store {
                 self.prune(&limits).await;
                 pruned = (tokio::time::Instant::now(), head);
             }
-            if is_quiet {
-                self.queue.chore(|conn| checkpoint(conn)).await;
+            let mut pause = limits.checkpoint_after;
+            while is_quiet && self.queue.chore(|conn| checkpoint(conn)).await == Some(false) {
+                // A reader was in the way. Without a further write nothing else would lead back here.
+                if tokio::time::timeout(pause, bell.changed()).await.is_ok() {
+                    bell.mark_changed();
+                    break;
+                }
+                pause = BUSY_FOR.min(pause * 2);
             }
         }
     }
@@ -68,14 +74,17 @@ struct Pruned {
 }
 
 /// Moves the WAL into the database, as far as that goes at once: to wait for a reader or for another process
-/// would hold up every write. What is left over is done at the next quiet time.
-pub(super) fn checkpoint(conn: &Connection) {
-    let done = conn
+/// would hold up every write. Answers whether nothing is left over that could be done later.
+pub(super) fn checkpoint(conn: &Connection) -> bool {
+    let is_busy = conn
         .busy_timeout(Duration::ZERO)
-        .and_then(|()| conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
-        .and(conn.busy_timeout(LOCK_LOOK));
-    if let Err(error) = done {
-        tracing::warn!(%error, "checkpoint failed");
+        .and_then(|()| conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)));
+    match conn.busy_timeout(LOCK_LOOK).and(is_busy) {
+        Ok(is_busy) => !is_busy,
+        Err(error) => {
+            tracing::warn!(%error, "checkpoint failed");
+            true
+        }
     }
 }
 

@@ -189,13 +189,33 @@ fn a_database_in_memory_does_everything_and_leaves_nothing() {
     assert!(!daemon.database().exists());
 }
 
-#[test]
-fn the_wal_is_cut_when_it_is_quiet_and_when_it_ends() {
+fn checkpointing_soon() -> InProcess {
     let limits = stinad::limits::Limits {
         checkpoint_after: std::time::Duration::from_millis(1),
         ..stinad::limits::Limits::default()
     };
-    let daemon = InProcess::start(Setup { limits, ..Setup::default() });
+    InProcess::start(Setup { limits, ..Setup::default() })
+}
+
+#[test]
+fn the_wal_is_cut_once_a_reader_is_out_of_the_way() {
+    let daemon = checkpointing_soon();
+    let mut peer = daemon.peer();
+    let info: Value = peer.call("store.info", json!({}));
+    let reader = rusqlite::Connection::open(info["dbPath"].as_str().unwrap()).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM kv_entries").unwrap();
+    peer.call("kv.set", json!({"key": "a", "value": "x".repeat(10_000)}));
+    // Time for the first attempt.
+    for _ in 0..100 {
+        assert_ne!(peer.call("store.info", json!({}))["walBytes"], 0);
+    }
+    reader.execute_batch("COMMIT").unwrap();
+    stina_tests::eventually("the WAL is cut", || peer.call("store.info", json!({}))["walBytes"] == 0);
+}
+
+#[test]
+fn the_wal_is_cut_when_it_is_quiet_and_when_it_ends() {
+    let daemon = checkpointing_soon();
     let mut peer = daemon.peer();
     for i in 0..50 {
         peer.call("kv.set", json!({"key": format!("k{i}"), "value": "x".repeat(10_000)}));

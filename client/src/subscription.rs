@@ -2,6 +2,7 @@
 //! restarts of the daemon and stalls of either side, or [`Event::Reset`] is.
 
 use crate::connection::{Connection, Failure, Feed};
+use crate::inbox::End;
 use crate::link::backoff;
 use crate::retry::deadline;
 use crate::{Client, Error, Result, State};
@@ -23,8 +24,9 @@ use tokio::time::{sleep, timeout_at};
 /// daemon, this client says it (`compacted`) when a connection broke while the present entities were being sent,
 /// and they are sent anew.
 ///
-/// It ends after an error, which only a daemon that no longer takes the subscription causes, and when the client
-/// is closed. Dropping it ends the subscription. Whoever does not read costs what [`Limits`](crate::Limits) say.
+/// It ends after an error, which a daemon that no longer takes the subscription causes, or an event that is longer than
+/// [`Limits::message_bytes`](crate::Limits::message_bytes) where no present entities can make up for it; and when the
+/// client is closed. Dropping it ends the subscription. Whoever does not read costs what [`Limits`](crate::Limits) say.
 #[derive(Debug)]
 pub struct Subscription {
     events: mpsc::Receiver<Result<Event>>,
@@ -71,6 +73,10 @@ impl Stream for Subscription {
     }
 }
 
+/// Times that a subscription is taken up again in the same place, when the connection ends at a message that is too
+/// long.
+const TRIES: u32 = 3;
+
 /// A place in the history of a store, and the subscription that goes on from there.
 #[derive(Debug)]
 pub(crate) struct Cursor<S: Subscribe> {
@@ -88,6 +94,8 @@ pub(crate) struct Cursor<S: Subscribe> {
     epoch: String,
     /// Times in a row that the stream had to be opened again because it had a hole.
     holes: u32,
+    /// Times in a row that the connection ended at a message that is too long for this client.
+    too_long: u32,
     /// Whether the epoch of the connection may have changed.
     is_restored: bool,
     ready: VecDeque<Event>,
@@ -112,6 +120,7 @@ where
             feed: None,
             epoch: String::new(),
             holes: 0,
+            too_long: 0,
             is_restored: false,
             ready: VecDeque::new(),
             kind: PhantomData,
@@ -154,12 +163,31 @@ where
                 self.reopen().await?;
                 continue;
             };
-            // Why a feed ended makes no difference: its inbox had no hole, so the place is known.
+            // Why a feed ended makes no difference: its inbox had no hole, so the place is known. But what was too
+            // long once will be so again.
             match feed.next().await {
                 Ok(event) => self.take(&event)?,
+                Err(End::Lost) if feed.connection().met_too_long() => self.pass_too_long()?,
                 Err(_) => self.feed = None,
             }
         }
+    }
+
+    /// Takes the subscription up again where it was, since the message may have been of another one or an answer. If
+    /// that does not help, begins anew, where it can.
+    fn pass_too_long(&mut self) -> Result<()> {
+        self.feed = None;
+        self.too_long += 1;
+        let can_begin_anew = self.start.initial && self.too_long < 2 * TRIES;
+        if self.too_long >= TRIES && !can_begin_anew {
+            let limit = self.client.options().limits.message_bytes;
+            return Err(Error::Protocol(format!("an event of more than {limit} bytes")));
+        }
+        if self.too_long == TRIES {
+            self.start = Start { initial: true, ..Start::default() };
+            (self.resume, self.partial) = (None, true);
+        }
+        Ok(())
     }
 
     /// A restored database has another epoch than the one that the connection began with.
@@ -228,7 +256,7 @@ where
             Event::Reset { rev, reason } => self.reset(*rev, *reason),
             Event::Delta(_) | Event::Cancel { .. } => {}
         }
-        self.holes = 0;
+        (self.holes, self.too_long) = (0, 0);
         self.ready.push_back(event);
         Ok(())
     }

@@ -309,3 +309,34 @@ async fn a_history_that_is_replaced_while_its_entities_arrive_is_waited_for_no_l
     soon("the wait ends", waiting).await.unwrap();
     assert_eq!((mirror.rev(), keys(&mirror.snapshot().items)), (2, vec!["b"]));
 }
+
+#[tokio::test]
+async fn an_event_too_long_for_the_client_is_made_up_for_by_the_present_or_ends_the_subscription() {
+    let daemon = daemon();
+    let mut limits = limits();
+    limits.message_bytes = 200 << 10;
+    let client = builder(&daemon.socket()).limits(limits).connect().await.unwrap();
+    let mut with_present = client.subscribe::<Subscribe>(with_initial()).await.unwrap();
+    assert!(matches!(event(&mut with_present).await, Event::Synced { rev: 0 }));
+    let mirror = client.kv().mirror("").await.unwrap();
+    let mut without = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
+    assert!(matches!(event(&mut without).await, Event::Synced { rev: 0 }));
+    // A transaction is always one notification, however long.
+    let step = |n: usize| json!({"method": "kv.set", "params": {"key": format!("k{n:03}"), "value": "x".repeat(1000)}});
+    let ops: Vec<Value> = (0..300).map(step).collect();
+    let rev = daemon.peer().call("store.transact", json!({"ops": ops}))["rev"].as_u64().unwrap();
+    assert!(matches!(event(&mut with_present).await, Event::Reset { reason: ResetReason::Compacted, .. }));
+    let mut seen = 0;
+    while seen < 300 {
+        seen += present(&mut with_present).await.len();
+    }
+    assert!(matches!(event(&mut with_present).await, Event::Synced { .. }));
+    soon("the mirror heals", mirror.wait(rev)).await.unwrap();
+    assert_eq!(mirror.snapshot().items.len(), 300);
+    let ended = soon("an end", without.next()).await.unwrap();
+    assert!(ended.unwrap_err().to_string().contains("more than 204800 bytes"));
+    assert!(soon("nothing more", without.next()).await.is_none());
+    // The others go on.
+    let rev = daemon.peer().call("kv.set", json!({"key": "k000", "value": 1}))["rev"].as_u64().unwrap();
+    assert_eq!(change(&mut with_present).await.rev, rev);
+}

@@ -66,7 +66,7 @@ impl MessageStream {
     /// Adds words. Dropping the future loses none: they are sent before the next ones, or before the end.
     ///
     /// # Errors
-    /// As [`Client::call`]; `invalid` when the message has ended, or its connection. After an error nothing but
+    /// As [`Client::call`](crate::Client::call); `invalid` when the message has ended, or its connection. After an error nothing but
     /// [`Self::abort`] is of use.
     pub async fn push(&mut self, words: &str) -> Result<()> {
         self.untaken.push_str(words);
@@ -121,7 +121,7 @@ impl MessageStream {
     /// Ends the message as aborted, with the words so far. One that was aborted already stays as it is.
     ///
     /// # Errors
-    /// As [`Client::call`].
+    /// As [`Client::call`](crate::Client::call).
     pub async fn abort(mut self) -> Result<Reply<Message>> {
         let reply = self.chat.abort_message(self.open.id.as_str()).await?;
         self.open.is_over = true;

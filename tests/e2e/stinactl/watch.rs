@@ -79,17 +79,21 @@ fn watch_catches_up_after_a_suspension() {
         let pid = Pid::from_raw(watch.child.id().cast_signed()).unwrap();
         kill_process(pid, signal).unwrap();
     };
+    let mut peer = daemon.peer();
+    peer.call("kv.set", json!({"key": "k", "value": 0}));
+    let next = |rev: u64| {
+        let event: Value = serde_json::from_str(&watch.line()).unwrap();
+        assert_eq!((&event["type"], &event["rev"]), (&json!("change"), &json!(rev)));
+    };
+    // Only now has it heard that it is subscribed, for which it does not wait for ever.
+    next(1);
     signal(Signal::STOP);
     // More than the daemon holds in memory for those who keep up.
-    let mut peer = daemon.peer();
     for i in 0..2500 {
         peer.call("kv.set", json!({"key": "k", "value": format!("{i} {}", "x".repeat(1000))}));
     }
     signal(Signal::CONT);
-    for rev in 1..=2500 {
-        let event: Value = serde_json::from_str(&watch.line()).unwrap();
-        assert_eq!((&event["type"], &event["rev"]), (&json!("change"), &json!(rev)));
-    }
+    (2..=2501).for_each(next);
 }
 
 #[test]

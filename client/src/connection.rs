@@ -105,11 +105,6 @@ impl Connection {
         self.welcome().clone()
     }
 
-    /// Whether it ended at a message that is too long for this client.
-    pub(crate) fn met_too_long(&self) -> bool {
-        self.pulse.has_ended() && matches!(self.pulse.why(), Broken::TooLong(_))
-    }
-
     /// A call that speaks of this connection.
     pub(crate) async fn ask<M: Method<Output: DeserializeOwned>>(
         &self,

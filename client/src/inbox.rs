@@ -19,6 +19,8 @@ use tokio::time::Instant;
 pub(crate) enum End {
     /// It was full for too long.
     Full,
+    /// An event was longer than this client takes.
+    TooLong,
     /// The connection ended.
     Lost,
     /// Nobody wants them.
@@ -186,6 +188,12 @@ impl Inboxes {
             inbox.end(End::Full);
             let _ = self.given_up.try_send(id);
         }
+    }
+
+    /// An event of this subscription was too long to be taken.
+    pub(crate) fn overflow(&self, id: u64) {
+        self.inbox(id).end(End::TooLong);
+        let _ = self.given_up.try_send(id);
     }
 
     /// No more events come for a subscription. The method to unsubscribe with, unless somebody does so already;

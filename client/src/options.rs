@@ -11,8 +11,8 @@ use stina_protocol::paths;
 pub struct Limits {
     /// Bytes of one request. A longer one is `too_large` without being sent; the daemon takes as much.
     pub request_bytes: usize,
-    /// Bytes of one message from the daemon. A longer one ends the connection; a subscription for which it was begins
-    /// anew with the present entities, or ends where it has none.
+    /// Bytes of one message from the daemon. A longer answer ends the connection; at a longer event its subscription
+    /// begins anew with the present entities, or ends where it was not to begin with them.
     pub message_bytes: usize,
     /// Calls in flight, at least one; one more waits for its turn. The daemon reads no more than these from one connection.
     pub calls: usize,

@@ -73,10 +73,6 @@ impl Stream for Subscription {
     }
 }
 
-/// Times that a subscription is taken up again in the same place, when the connection ends at a message that is too
-/// long.
-const TRIES: u32 = 3;
-
 /// A place in the history of a store, and the subscription that goes on from there.
 #[derive(Debug)]
 pub(crate) struct Cursor<S: Subscribe> {
@@ -94,8 +90,8 @@ pub(crate) struct Cursor<S: Subscribe> {
     epoch: String,
     /// Times in a row that the stream had to be opened again because it had a hole.
     holes: u32,
-    /// Times in a row that the connection ended at a message that is too long for this client.
-    too_long: u32,
+    /// Whether it begins anew because of an event that is too long for this client.
+    has_passed: bool,
     /// Whether the epoch of the connection may have changed.
     is_restored: bool,
     ready: VecDeque<Event>,
@@ -120,7 +116,7 @@ where
             feed: None,
             epoch: String::new(),
             holes: 0,
-            too_long: 0,
+            has_passed: false,
             is_restored: false,
             ready: VecDeque::new(),
             kind: PhantomData,
@@ -163,30 +159,24 @@ where
                 self.reopen().await?;
                 continue;
             };
-            // Why a feed ended makes no difference: its inbox had no hole, so the place is known. But what was too
-            // long once will be so again.
+            // Why else a feed ended makes no difference: its inbox had no hole, so the place is known.
             match feed.next().await {
                 Ok(event) => self.take(&event)?,
-                Err(End::Lost) if feed.connection().met_too_long() => self.pass_too_long()?,
-                Err(_) => self.feed = None,
+                Err(End::TooLong) => self.pass_too_long()?,
+                Err(End::Full | End::Lost | End::Retired) => self.feed = None,
             }
         }
     }
 
-    /// Takes the subscription up again where it was, since the message may have been of another one or an answer. If
-    /// that does not help, begins anew, where it can.
+    /// What was too long once will be so again: begins anew with the present entities, where that may help.
     fn pass_too_long(&mut self) -> Result<()> {
         self.feed = None;
-        self.too_long += 1;
-        let can_begin_anew = self.start.initial && self.too_long < 2 * TRIES;
-        if self.too_long >= TRIES && !can_begin_anew {
+        if !self.start.initial || std::mem::replace(&mut self.has_passed, true) {
             let limit = self.client.options().limits.message_bytes;
             return Err(Error::Protocol(format!("an event of more than {limit} bytes")));
         }
-        if self.too_long == TRIES {
-            self.start = Start { initial: true, ..Start::default() };
-            (self.resume, self.partial) = (None, true);
-        }
+        self.start = Start { initial: true, ..Start::default() };
+        (self.resume, self.partial) = (None, true);
         Ok(())
     }
 
@@ -256,14 +246,14 @@ where
             Event::Reset { rev, reason } => self.reset(*rev, *reason),
             Event::Delta(_) | Event::Cancel { .. } => {}
         }
-        (self.holes, self.too_long) = (0, 0);
+        self.holes = 0;
         self.ready.push_back(event);
         Ok(())
     }
 
     /// Everything up to `rev` was delivered.
     fn arrive(&mut self, rev: u64) {
-        (self.told, self.partial) = (Some(rev), false);
+        (self.told, self.partial, self.has_passed) = (Some(rev), false, false);
         self.expect_present(false);
         self.resume = Some((self.epoch.clone(), rev));
     }

@@ -147,7 +147,13 @@ impl Receiver {
             while let Some(line) = self.splitter.take() {
                 let line = match line {
                     Line::Whole(line) => line,
-                    Line::TooLong => return Err(Broken::TooLong(self.limit)),
+                    Line::TooLong(beginning) => match subscription_of(beginning) {
+                        Some(subscription) => {
+                            self.inboxes.overflow(subscription);
+                            continue;
+                        }
+                        None => return Err(Broken::TooLong(self.limit)),
+                    },
                 };
                 match sort(line)? {
                     Sorted::Reply => return Ok(line.to_vec()),
@@ -212,6 +218,14 @@ struct Head {
     error: Option<Fault>,
 }
 
+/// Whose notification begins so, in the daemon's own way of writing them.
+fn subscription_of(beginning: &[u8]) -> Option<u64> {
+    let beginning = String::from_utf8_lossy(beginning);
+    let method = beginning.strip_prefix(r#"{"jsonrpc":"2.0","method":""#)?;
+    let (_, id) = method.split_once(r#"","params":{"subscription":"#)?;
+    id.split(',').next()?.parse().ok()
+}
+
 /// Tells replies from notifications. The daemon's own way of writing them is recognised without parsing.
 fn sort(line: &[u8]) -> Result<Sorted, Broken> {
     let unreadable = |error: serde_json::Error| Broken::Unreadable(error.into());
@@ -236,6 +250,17 @@ fn sort(line: &[u8]) -> Result<Sorted, Broken> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_beginning_of_a_notification_tells_whose_it_is() {
+        let event = br#"{"jsonrpc":"2.0","method":"kv.event","params":{"subscription":12,"result":{"type":"#;
+        assert_eq!(subscription_of(event), Some(12));
+        assert_eq!(
+            subscription_of(br#"{"jsonrpc":"2.0","id":1,"result":{"a":",","params":{"subscription":7,"#),
+            None
+        );
+        assert_eq!(subscription_of(&event[..55]), None);
+    }
 
     #[test]
     fn messages_are_told_apart_however_their_members_are_ordered() {

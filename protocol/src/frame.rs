@@ -13,6 +13,8 @@ pub struct LineSplitter {
     /// Bytes from `start` known to hold no line break.
     scanned: usize,
     discarding: bool,
+    /// How the last line over the limit began.
+    beginning: Vec<u8>,
 }
 
 /// What [`LineSplitter::take`] found.
@@ -20,9 +22,12 @@ pub struct LineSplitter {
 pub enum Line<'a> {
     /// A line, without its line break.
     Whole(&'a [u8]),
-    /// A line of more bytes than the limit.
-    TooLong,
+    /// A line of more bytes than the limit, of which these are the first.
+    TooLong(&'a [u8]),
 }
+
+/// Bytes of a line over the limit that are kept, to tell what it would have been.
+const BEGINNING: usize = 256;
 
 /// A buffer that grew past this for one large line is given back once it is empty.
 const KEEP_CAPACITY: usize = 64 * 1024;
@@ -30,7 +35,7 @@ const KEEP_CAPACITY: usize = 64 * 1024;
 impl LineSplitter {
     /// A splitter for lines of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { limit, buffer: Vec::new(), start: 0, scanned: 0, discarding: false }
+        Self { limit, buffer: Vec::new(), start: 0, scanned: 0, discarding: false, beginning: Vec::new() }
     }
 
     /// The buffer that arriving bytes are to be appended to.
@@ -60,7 +65,7 @@ impl LineSplitter {
                 continue;
             }
             if end - start > self.limit {
-                return Some(Line::TooLong);
+                return Some(self.too_long(start, end));
             }
             if !self.buffer[start..end].trim_ascii().is_empty() {
                 return Some(Line::Whole(&self.buffer[start..end]));
@@ -79,11 +84,23 @@ impl LineSplitter {
 
     fn overflow(&mut self) -> Option<Line<'_>> {
         if self.discarding || self.scanned > self.limit {
-            self.buffer.truncate(self.start);
+            let (start, end) = (self.start, self.buffer.len());
             self.scanned = 0;
-            return (!std::mem::replace(&mut self.discarding, true)).then_some(Line::TooLong);
+            if std::mem::replace(&mut self.discarding, true) {
+                self.buffer.truncate(start);
+                return None;
+            }
+            self.too_long(start, end);
+            self.buffer.truncate(start);
+            return Some(Line::TooLong(&self.beginning));
         }
         None
+    }
+
+    fn too_long(&mut self, start: usize, end: usize) -> Line<'_> {
+        self.beginning.clear();
+        self.beginning.extend_from_slice(&self.buffer[start..end.min(start + BEGINNING)]);
+        Line::TooLong(&self.beginning)
     }
 }
 
@@ -96,7 +113,10 @@ mod tests {
         let mut seen = Vec::new();
         let text = |line: Line<'_>| match line {
             Line::Whole(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            Line::TooLong => "<too long>".to_owned(),
+            Line::TooLong(beginning) => {
+                assert!(beginning.starts_with(b"0123456789AB"), "{beginning:?}");
+                "<too long>".to_owned()
+            }
         };
         for piece in input.chunks(chunk) {
             splitter.buffer().extend_from_slice(piece);
@@ -127,7 +147,7 @@ mod tests {
         for _ in 0..1000 {
             splitter.buffer().extend_from_slice(&[b'x'; 999]);
             while let Some(line) = splitter.take() {
-                assert_eq!(line, Line::TooLong);
+                assert_eq!(line, Line::TooLong(&[b'x'; BEGINNING]));
                 reports += 1;
             }
             assert!(splitter.buffer().len() <= 2000);

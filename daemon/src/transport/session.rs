@@ -199,7 +199,7 @@ impl<O: Sink> Session<O> {
     fn receive(&mut self, line: Line<'_>) {
         let frame = match line {
             Line::Whole(frame) => frame,
-            Line::TooLong => {
+            Line::TooLong(_) => {
                 let fault = Error::TooLarge { limit: self.limits.frame_bytes as u64 }.into();
                 return self.out.push(envelope::failure("null", &fault));
             }

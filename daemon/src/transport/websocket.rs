@@ -58,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
             self.arrived = None;
         }
         match self.arrived.as_ref()? {
-            Arrived::TooLong => Some(Line::TooLong),
+            Arrived::TooLong => Some(Line::TooLong(&[])),
             // Bytes that are as little UTF-8 as those that the library did not hand out.
             Arrived::NotText => Some(Line::Whole(&[0xff])),
             Arrived::Message(Message::Text(text)) => Some(Line::Whole(text.as_bytes())),

@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::limits::Limits;
 use crate::store::Location;
+pub(crate) use crate::store::beside;
 use std::path::{Path, PathBuf};
 use stina_protocol::paths;
 

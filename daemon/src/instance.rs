@@ -1,6 +1,6 @@
 //! One daemon per database and per socket: locks, directories, stale sockets.
 
-use crate::config::Config;
+use crate::config::{Config, beside};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -156,11 +156,19 @@ fn prepare_directory(path: &Path, home: Option<&Path>) -> Result<(), InstanceErr
 /// How a lock file begins that says how the database was left.
 const AT_REST: &str = "at rest: ";
 
-/// What tells a database that nobody has touched from another; `None` where there is none.
+/// What tells a database that nobody has touched from another; `None` where there is none. The WAL counts too: whoever
+/// has not closed the database yet has written there only.
 fn at_rest(path: &Path) -> Option<String> {
+    let file = print_of(path)?;
+    let wal = print_of(&beside(path, "-wal")).unwrap_or_default();
+    Some(format!("{AT_REST}{file} {wal}"))
+}
+
+/// What a file that holds something is known by again.
+fn print_of(path: &Path) -> Option<String> {
     let found = path.metadata().ok().filter(|found| found.len() > 0)?;
     let (device, inode, bytes) = (found.dev(), found.ino(), found.len());
-    Some(format!("{AT_REST}{device} {inode} {bytes} {}.{:09}", found.mtime(), found.mtime_nsec()))
+    Some(format!("{device} {inode} {bytes} {}.{:09}", found.mtime(), found.mtime_nsec()))
 }
 
 fn say(mut lock: &File, text: &str) -> io::Result<()> {
@@ -174,9 +182,7 @@ fn say(mut lock: &File, text: &str) -> io::Result<()> {
 fn lock(path: &Path, about: &str) -> Result<(File, String), InstanceError> {
     // Two paths to one file are one file.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let mut name = path.clone().into_os_string();
-    name.push(".lock");
-    let name = PathBuf::from(name);
+    let name = beside(&path, ".lock");
     let unusable = |error: io::Error| InstanceError::unusable(&name, error);
     let file = OpenOptions::new()
         .read(true)

@@ -17,8 +17,8 @@ mod readers;
 mod tx;
 mod writer;
 
-pub(crate) use connection::file_bytes;
 pub use connection::{APPLICATION_ID, Location};
+pub(crate) use connection::{beside, file_bytes};
 pub use failure::{Failure, OpenError, Result};
 pub use hub::{LiveChange, Place, Revision, Transient};
 pub use migrate::{Migration, ModuleSchema};

@@ -99,6 +99,22 @@ fn what_was_written_while_no_daemon_ran_is_told_to_who_resumes() {
 }
 
 #[test]
+fn what_was_written_by_somebody_who_stays_while_no_daemon_ran_is_told_too() {
+    let mut daemon = daemon();
+    daemon.peer().call("kv.set", json!({"key": "a", "value": 1}));
+    // Its connection keeps the last one of the daemon from moving the WAL into the file, and so does its own write.
+    let shell = rusqlite::Connection::open(daemon.database()).unwrap();
+    shell.query_row("SELECT count(*) FROM kv_entries", [], |_| Ok(())).unwrap();
+    daemon.stop();
+    shell.execute("UPDATE kv_entries SET value = '2'", []).unwrap();
+    daemon.restart();
+    let mut peer = daemon.peer();
+    peer.call("kv.subscribe", json!({"since": 1}));
+    assert_eq!(peer.event(), json!({"type": "reset", "reason": "external", "rev": 2}));
+    drop(shell);
+}
+
+#[test]
 fn own_writes_are_not_taken_for_foreign_ones() {
     let daemon = daemon();
     let mut watcher = daemon.peer();

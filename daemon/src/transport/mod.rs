@@ -1,5 +1,6 @@
 //! Where bytes arrive. NDJSON and WebSocket run the same [`session`]; HTTP runs it for one message.
 
+mod batches;
 mod http;
 mod listener;
 mod ndjson;

@@ -4,6 +4,7 @@
 //! wait to be sent. A subscription does no work while it is not polled, so a client that does not read costs
 //! what is in its output buffer and no more.
 
+use super::batches::Batches;
 use super::wire::{Goodbye, Sink, Source};
 use crate::limits::Limits;
 use crate::rpc::{self, Call, PeerGuard, Reply, Started, Subscription};
@@ -32,14 +33,6 @@ enum Slot {
     Batch(u64, usize, Option<String>),
 }
 
-/// A batch whose replies are being collected.
-struct Batch {
-    replies: Vec<Option<String>>,
-    missing: usize,
-    /// Of the replies.
-    bytes: usize,
-}
-
 /// A call of a batch, which may have to wait for those before it.
 struct Waiting {
     method: String,
@@ -63,8 +56,7 @@ pub(super) struct Session<O> {
     events: BTreeMap<u64, &'static str>,
     /// `store.sync` calls: the place in the ring that must have been seen, its revision, the slot.
     syncs: VecDeque<(u64, u64, Slot)>,
-    batches: BTreeMap<u64, Batch>,
-    next_batch: u64,
+    batches: Batches,
     /// Bytes of answers since the other events had their turn.
     answered: usize,
     /// Whether this framing can carry notifications.
@@ -94,8 +86,7 @@ impl<O: Sink> Session<O> {
             subscriptions: StreamMap::new(),
             events: BTreeMap::new(),
             syncs: VecDeque::new(),
-            batches: BTreeMap::new(),
-            next_batch: 0,
+            batches: Batches::default(),
             answered: 0,
             notifies,
         }
@@ -216,10 +207,7 @@ impl<O: Sink> Session<O> {
     }
 
     fn receive_batch(&mut self, calls: Vec<Result<envelope::Call<'_>, BadCall<'_>>>) {
-        let number = self.next_batch;
-        self.next_batch += 1;
-        let count = calls.len();
-        self.batches.insert(number, Batch { replies: vec![None; count], missing: count, bytes: 0 });
+        let number = self.batches.begin(calls.len());
         for (place, call) in calls.into_iter().enumerate() {
             match call {
                 Ok(call) => {
@@ -258,7 +246,7 @@ impl<O: Sink> Session<O> {
     /// a write that was committed nobody may be told that it was refused.
     fn has_no_room_for(&self, slot: &Slot) -> bool {
         let Slot::Batch(number, _, Some(_)) = slot else { return false };
-        self.batches.get(number).is_some_and(|batch| batch.bytes >= self.limits.frame_bytes)
+        self.batches.bytes(*number) >= self.limits.frame_bytes
     }
 
     fn begin(&mut self, method: &str, params: Option<&RawValue>, slot: Slot) {
@@ -357,24 +345,15 @@ impl<O: Sink> Session<O> {
             Ok(result) => envelope::success(id, &result),
             Err(fault) => envelope::failure(id, &fault),
         };
-        let (number, place, id) = match slot {
-            Slot::Silent => return,
-            Slot::Single(id) => return self.out.push(render(&id, reply)),
-            Slot::Batch(number, place, id) => (number, place, id),
-        };
-        let Some(batch) = self.batches.get_mut(&number) else { return };
-        batch.missing -= 1;
-        if let Some(id) = id {
-            let text = render(&id, reply);
-            batch.bytes += text.len();
-            batch.replies[place] = Some(text);
-        }
-        if batch.missing == 0 {
-            let replies: Vec<String> =
-                self.batches.remove(&number).into_iter().flat_map(|b| b.replies).flatten().collect();
-            if !replies.is_empty() {
-                self.out.push(format!("[{}]", replies.join(",")));
+        let message = match slot {
+            Slot::Silent => None,
+            Slot::Single(id) => Some(render(&id, reply)),
+            Slot::Batch(number, place, id) => {
+                self.batches.put(number, place, id.map(|id| render(&id, reply)))
             }
+        };
+        if let Some(message) = message {
+            self.out.push(message);
         }
     }
 }

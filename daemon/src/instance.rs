@@ -74,8 +74,10 @@ impl Instance {
             let was_touched = left.starts_with(AT_REST) && now.is_some_and(|now| now != left);
             Ok(DatabaseLock { path: path.to_owned(), file, was_touched })
         });
+        // First: who serves the database is told, and no lock of the socket is left.
+        let database = database.transpose()?;
         let (socket_lock, _) = lock(&config.socket, &about)?;
-        Ok(Self { socket: config.socket.clone(), database: database.transpose()?, _socket_lock: socket_lock })
+        Ok(Self { socket: config.socket.clone(), database, _socket_lock: socket_lock })
     }
 
     /// Whether another program wrote to the database, or replaced it, after the last daemon had left it in order. Of

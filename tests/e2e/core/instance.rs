@@ -24,6 +24,7 @@ fn the_second_daemon_says_who_holds_the_database_and_exits_with_3() {
     // By another name of the same file.
     std::os::unix::fs::symlink(daemon.database(), daemon.home().join("alias.db")).unwrap();
     held(&["--db", "alias.db", "--socket", "other.sock"]);
+    assert!(!daemon.home().join("other.sock.lock").exists(), "it stops at the database");
     daemon.peer().call("kv.set", json!({"key": "a", "value": 1}));
 }
 

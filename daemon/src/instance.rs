@@ -179,8 +179,8 @@ fn say(mut lock: &File, text: &str) -> io::Result<()> {
     lock.write_all(text.as_bytes())
 }
 
-/// Locks `<path>.lock`, and writes `about` into it; answers what was in it before. The file stays when the lock ends: removing it would let two daemons lock two files of
-/// one name.
+/// Locks `<path>.lock`, and writes `about` into it; answers what was in it before. The file stays when the lock ends:
+/// removing it would let two daemons lock two files of one name.
 fn lock(path: &Path, about: &str) -> Result<(File, String), InstanceError> {
     // Two paths to one file are one file.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());

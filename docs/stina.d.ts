@@ -496,7 +496,7 @@ export type ServerInfo = {
   version: string;
 };
 
-/** How far a todo has come. Read in any case, with `-` and spaces for `_`, and by some other names: see `Status::read`. */
+/** How far a todo has come. Callers may give it in any case, with `-` and spaces for `_`, and by some other names: see `Status::read`. */
 export type Status = "not_started" | "in_progress" | "completed" | "cancelled";
 
 /** One step of `Transact`. */
@@ -587,9 +587,9 @@ export interface Methods {
   /** Marks an interaction and its messages as aborted; messages still being written are asked to end. */
   "chat.abortInteraction": {
     params: {
-      /** The interaction. */
+      /** Its id. */
       id: EntityId;
-      /** Only if the interaction's `rev` is this. */
+      /** Only if its `rev` is this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
@@ -639,7 +639,7 @@ export interface Methods {
       interactionId?: EntityId | null;
       /** Any JSON value. */
       metadata?: unknown;
-      /** Who answered. */
+      /** Who answers. */
       provider?: string | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
@@ -651,7 +651,7 @@ export interface Methods {
     params: {
       /** Who speaks. */
       role: Role;
-      /** The first words; the first delta's `offset` is their length in bytes. */
+      /** The beginning of the text; the first delta's `offset` is its length in bytes. */
       content?: string;
       /** Its conversation; when not said that of the interaction, else the current one, made if there is none. */
       conversationId?: EntityId | null;
@@ -697,9 +697,9 @@ export interface Methods {
   /** Deletes a conversation with all that is in it; answers it. If it was current, the newest other becomes so. */
   "chat.deleteConversation": {
     params: {
-      /** The conversation. */
+      /** Its id. */
       id: EntityId;
-      /** Only if the conversation's `rev` is this. */
+      /** Only if its `rev` is this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
@@ -709,9 +709,9 @@ export interface Methods {
   /** Deletes an interaction with its messages; answers it. */
   "chat.deleteInteraction": {
     params: {
-      /** The interaction. */
+      /** Its id. */
       id: EntityId;
-      /** Only if the interaction's `rev` is this. */
+      /** Only if its `rev` is this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
@@ -745,7 +745,7 @@ export interface Methods {
   /** A conversation. */
   "chat.getConversation": {
     params: {
-      /** The conversation. */
+      /** Its id. */
       id: EntityId;
     };
     result: Reply<Conversation>;
@@ -753,7 +753,7 @@ export interface Methods {
   /** An interaction with its messages; `too_large` when those are more than the limit `frameBytes`. */
   "chat.getInteraction": {
     params: {
-      /** The interaction. */
+      /** Its id. */
       id: EntityId;
     };
     result: Reply<Interaction>;
@@ -761,9 +761,9 @@ export interface Methods {
   /** Conversations, newest first by `createdAt`. */
   "chat.listConversations": {
     params: {
-      /** Where the last page ended. */
+      /** `next` of the page before. */
       cursor?: string | null;
-      /** Most conversations of one page. */
+      /** Most items of one page. A page also ends once it is large. */
       limit?: Limit;
     };
     result: Reply<Page<Conversation>>;
@@ -771,13 +771,13 @@ export interface Methods {
   /** Interactions of a conversation with their messages, oldest first: the newest, or those next to a cursor. */
   "chat.listInteractions": {
     params: {
-      /** Only interactions newer than this place. */
+      /** Only what is newer than this. */
       after?: string | null;
-      /** Only interactions older than this place. */
+      /** Only what is older than this. */
       before?: string | null;
       /** The conversation; the current one when not said. */
       conversationId?: EntityId | null;
-      /** Most interactions of one page. */
+      /** Most items of one page. */
       limit?: Limit;
     };
     result: Reply<Page<Interaction>>;
@@ -785,13 +785,13 @@ export interface Methods {
   /** Messages of a conversation, oldest first: the newest, or those next to a cursor. */
   "chat.listMessages": {
     params: {
-      /** Only messages newer than this place. */
+      /** Only what is newer than this. */
       after?: string | null;
-      /** Only messages older than this place. */
+      /** Only what is older than this. */
       before?: string | null;
       /** The conversation; the current one when not said. */
       conversationId?: EntityId | null;
-      /** Most messages of one page. */
+      /** Most items of one page. */
       limit?: Limit;
     };
     result: Reply<Page<Message>>;
@@ -839,15 +839,15 @@ export interface Methods {
   /** Changes of conversations, interactions, messages and the current conversation, and words as they come. */
   "chat.subscribe": {
     params: {
-      /** Only this conversation and what is in it. Which one is current is told all the same, as an entity `kv`. */
+      /** Only this conversation and what is in it. Which one is current comes all the same, as an entity `kv`. */
       conversationId?: EntityId | null;
-      /** Whether to be told the words of messages that are being written. */
+      /** Whether deltas of streaming messages come too. */
       deltas?: boolean;
       /** Epoch that `since` belongs to. */
       epoch?: string | null;
-      /** Begin with the conversations, the current one, and the last messages of the asked or current one with their interactions; with `since`, only when the log can't serve it. */
+      /** Begin with a snapshot of the entities; with `since`, only when the log can't serve it. */
       initial?: boolean;
-      /** How many messages that is. */
+      /** How many messages `initial` sends: the last ones of the conversation asked for, else of the current one, with their interactions. */
       initialMessages?: InitialMessages;
       /** Replay every revision after this one, then go on live. */
       since?: number | null;
@@ -865,11 +865,11 @@ export interface Methods {
   /** Changes a conversation's title, provider or model. */
   "chat.updateConversation": {
     params: {
-      /** The conversation. */
+      /** Its id. */
       id: EntityId;
       /** Which model answers in it. */
       aiModel?: string | null;
-      /** Only if the conversation's `rev` is this. */
+      /** Only if its `rev` is this. */
       ifRev?: number | null;
       /** Who answers in it. */
       provider?: string | null;
@@ -917,9 +917,9 @@ export interface Methods {
   /** Entries by key, in byte order. */
   "kv.list": {
     params: {
-      /** Where the last page ended. */
+      /** `next` of the page before. */
       cursor?: string | null;
-      /** Most entries of one page. */
+      /** Most items of one page. A page also ends once it is large. */
       limit?: Limit;
       /** Only keys that begin with this. */
       prefix?: string | null;
@@ -945,7 +945,7 @@ export interface Methods {
     params: {
       /** Epoch that `since` belongs to. */
       epoch?: string | null;
-      /** Begin with the present entries; with `since`, only when the log can't serve it. */
+      /** Begin with a snapshot of the entities; with `since`, only when the log can't serve it. */
       initial?: boolean;
       /** Only keys that begin with this. */
       prefix?: string | null;
@@ -971,11 +971,11 @@ export interface Methods {
       title: string;
       /** Its id; a new one when not said. */
       id?: EntityId | null;
-      /** Any JSON object. */
+      /** Any JSON object; an update replaces it as a whole. */
       metadata?: Record<string, unknown> | null;
       /** Where it came from. */
       source?: string | null;
-      /** Its tags. */
+      /** Its tags, all of them. */
       tags?: Tags | null;
       /** Last moment at which it holds. */
       validUntil?: Millis | null;
@@ -987,9 +987,9 @@ export interface Methods {
   /** Removes a memory; answers it. */
   "memory.delete": {
     params: {
-      /** The memory. */
+      /** Its id. */
       id: EntityId;
-      /** Only if the memory's `rev` is this. */
+      /** Only if its `rev` is this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
@@ -1009,7 +1009,7 @@ export interface Methods {
   /** One memory, expired or not. */
   "memory.get": {
     params: {
-      /** The memory. */
+      /** Its id. */
       id: EntityId;
     };
     result: Reply<Memory>;
@@ -1027,13 +1027,13 @@ export interface Methods {
   /** Memories, newest first (by `createdAt` and id). */
   "memory.list": {
     params: {
-      /** Where the last page ended. */
+      /** `next` of the page before. */
       cursor?: string | null;
       /** Expired ones too: whose `validUntil` has passed. */
       includeExpired?: boolean;
-      /** Most memories of one page. A page also ends once it is large. */
+      /** Most items of one page. A page also ends once it is large. */
       limit?: Limit;
-      /** Only memories with this tag, letter for letter. */
+      /** Only memories with this tag, exactly. */
       tag?: string | null;
     };
     result: Reply<Page<Memory>>;
@@ -1055,7 +1055,7 @@ export interface Methods {
     params: {
       /** Epoch that `since` belongs to. */
       epoch?: string | null;
-      /** Begin with the present entities; with `since`, only when the log can't serve it. */
+      /** Begin with a snapshot of the entities; with `since`, only when the log can't serve it. */
       initial?: boolean;
       /** Replay every revision after this one, then go on live. */
       since?: number | null;
@@ -1073,17 +1073,17 @@ export interface Methods {
   /** Changes a memory. */
   "memory.update": {
     params: {
-      /** The memory. */
+      /** Its id. */
       id: EntityId;
       /** What is to be remembered. */
       content?: string;
-      /** Only if the memory's `rev` is this. */
+      /** Only if its `rev` is this. */
       ifRev?: number | null;
-      /** Any JSON object; it takes the place of the old one as a whole. */
+      /** Any JSON object; an update replaces it as a whole. */
       metadata?: Record<string, unknown> | null;
       /** Where it came from. */
       source?: string | null;
-      /** Its tags, all of them; null for none. */
+      /** Its tags, all of them. */
       tags?: Tags | null;
       /** What it is about. */
       title?: string;
@@ -1159,7 +1159,7 @@ export interface Methods {
     params: {
       /** Epoch that `since` belongs to. */
       epoch?: string | null;
-      /** Begin with the present entities; with `since`, only when the log can't serve it. */
+      /** Begin with a snapshot of the entities; with `since`, only when the log can't serve it. */
       initial?: boolean;
       /** Only changes of these modules. */
       modules?: string[] | null;
@@ -1219,7 +1219,7 @@ export interface Methods {
       dueAt?: Millis | null;
       /** Its id; a new one when not said. */
       id?: EntityId | null;
-      /** Any JSON object. */
+      /** Any JSON object; an update replaces it as a whole. */
       metadata?: Record<string, unknown> | null;
       /** Where it came from. */
       source?: string | null;
@@ -1233,9 +1233,9 @@ export interface Methods {
   /** Removes a todo and its comments; answers the todo. */
   "todo.delete": {
     params: {
-      /** The todo. */
+      /** Its id. */
       id: EntityId;
-      /** Only if the todo's `rev` is this. */
+      /** Only if its `rev` is this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
@@ -1245,9 +1245,9 @@ export interface Methods {
   /** Removes a comment; answers it. */
   "todo.deleteComment": {
     params: {
-      /** The comment. */
+      /** Its id. */
       id: EntityId;
-      /** Only if the comment's `rev` is this. */
+      /** Only if its `rev` is this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
@@ -1265,7 +1265,7 @@ export interface Methods {
   /** One todo. */
   "todo.get": {
     params: {
-      /** The todo. */
+      /** Its id. */
       id: EntityId;
     };
     result: Reply<Todo>;
@@ -1273,7 +1273,7 @@ export interface Methods {
   /** Todos by due date, those without one last; then by `createdAt` and id. */
   "todo.list": {
     params: {
-      /** Where the last page ended. */
+      /** `next` of the page before. */
       cursor?: string | null;
       /** Only todos that are due later than this. */
       dueAfter?: Millis | null;
@@ -1281,7 +1281,7 @@ export interface Methods {
       dueBefore?: Millis | null;
       /** Archived ones too: completed or cancelled, and last updated before the daemon's local midnight. */
       includeArchived?: boolean;
-      /** Most todos of one page. A page also ends once it is large. */
+      /** Most items of one page. A page also ends once it is large. */
       limit?: Limit;
       /** Only todos with one of these. */
       status?: Status[] | null;
@@ -1293,9 +1293,9 @@ export interface Methods {
     params: {
       /** The todos; one that does not exist has no comments. */
       todoIds: Ids;
-      /** Where the last page ended. */
+      /** `next` of the page before. */
       cursor?: string | null;
-      /** Most comments of one page. A page also ends once it is large. */
+      /** Most items of one page. A page also ends once it is large. */
       limit?: Limit;
     };
     result: Reply<Page<Comment>>;
@@ -1305,7 +1305,7 @@ export interface Methods {
     params: {
       /** Epoch that `since` belongs to. */
       epoch?: string | null;
-      /** Begin with the present entities; with `since`, only when the log can't serve it. */
+      /** Begin with a snapshot of the entities; with `since`, only when the log can't serve it. */
       initial?: boolean;
       /** Replay every revision after this one, then go on live. */
       since?: number | null;
@@ -1323,15 +1323,15 @@ export interface Methods {
   /** Changes a todo. */
   "todo.update": {
     params: {
-      /** The todo. */
+      /** Its id. */
       id: EntityId;
       /** More about it. */
       description?: string | null;
       /** When it is due. */
       dueAt?: Millis | null;
-      /** Only if the todo's `rev` is this. */
+      /** Only if its `rev` is this. */
       ifRev?: number | null;
-      /** Any JSON object; it takes the place of the old one as a whole. */
+      /** Any JSON object; an update replaces it as a whole. */
       metadata?: Record<string, unknown> | null;
       /** Where it came from. */
       source?: string | null;

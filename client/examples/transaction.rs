@@ -15,11 +15,14 @@ async fn main() -> Result<(), stina_client::Error> {
 
     let mut transaction = client.transact();
     let title = Title::new("Buy tea").map_err(invalid)?;
-    let todo = todo::CreateParams { id: Some(id.clone()), ..todo::CreateParams::of(title) };
+    let new = todo::New { id: Some(id.clone()), ..todo::New::new(title) };
+    let todo = todo::CreateParams { head: new, fields: todo::Fields::default() };
     let todo = transaction.add::<todo::Create>(&todo)?;
     let why = Content::new(format!("Åsa likes green tea, see {id}")).map_err(invalid)?;
     let title = Line::new("Tea").map_err(invalid)?;
-    transaction.add::<memory::Create>(&memory::CreateParams::of(title, why))?;
+    let new = memory::New::new(title, why);
+    transaction
+        .add::<memory::Create>(&memory::CreateParams { head: new, fields: memory::Fields::default() })?;
     let key = kv::Key::new("example.teas").map_err(invalid)?;
     let count = transaction.add::<kv::Increment>(&kv::IncrementParams { key, by: None, if_rev: None })?;
     let committed = transaction.commit().await?;

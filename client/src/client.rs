@@ -222,10 +222,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::call`].
-    pub async fn subscribe<S: Subscribe>(&self, params: S::Params) -> Result<Subscription>
-    where
-        S::Params: Clone + Sync,
-    {
+    pub async fn subscribe<S: Subscribe>(&self, params: S::Params) -> Result<Subscription> {
         Subscription::open::<S>(self, params).await
     }
 

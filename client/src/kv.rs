@@ -4,8 +4,8 @@ use crate::mirror::Collection;
 use crate::{Client, Mirror, Result};
 use serde::Serialize;
 use stina_protocol::kv::{
-    Delete, DeleteParams, Entry, Get, GetParams, Increment, IncrementParams, Key, List, ListParams, Set,
-    SetParams, Subscribe, SubscribeParams,
+    Delete, DeleteParams, Entry, Filter, Get, GetParams, Increment, IncrementParams, Key, List, ListParams,
+    Set, SetParams, Subscribe,
 };
 use stina_protocol::{Error as Kind, Json, Page, Reply};
 
@@ -116,12 +116,12 @@ pub struct Entries {
 impl Collection for Entries {
     type Subscription = Subscribe;
     type Item = Entry;
-    // The id of an entry is its key, and ids decide where places are equal.
+    // The id of an entry is its key, and ids decide where sort keys are equal.
     type Order = ();
     const ENTITY: &'static str = "kv";
 
-    fn params(&self) -> SubscribeParams {
-        SubscribeParams { prefix: Some(self.prefix.clone()), ..SubscribeParams::default() }
+    fn filter(&self) -> Filter {
+        Filter { prefix: Some(self.prefix.clone()) }
     }
 
     fn order(&self, _: &Entry) {}

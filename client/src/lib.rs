@@ -54,6 +54,7 @@ mod link;
 mod transport;
 
 mod chat;
+mod entities;
 mod kv;
 mod memories;
 mod store;
@@ -64,6 +65,7 @@ pub mod cli;
 
 pub use chat::{Chat, Interaction, MessageStream, Stopped};
 pub use client::{CallOptions, Callable, Client, MethodInfo, Methods};
+pub use entities::Entities;
 pub use error::{Error, Result};
 pub use kv::{Entries, Kv};
 pub use memories::Memories;

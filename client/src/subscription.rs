@@ -33,10 +33,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    pub(crate) async fn open<S: Subscribe>(client: &Client, params: S::Params) -> Result<Self>
-    where
-        S::Params: Clone + Sync,
-    {
+    pub(crate) async fn open<S: Subscribe>(client: &Client, params: S::Params) -> Result<Self> {
         let mut cursor = Cursor::<S>::open(client, params).await?;
         let (to, events) = mpsc::channel(client.options().limits.read_ahead.max(1));
         tokio::spawn(async move {
@@ -77,7 +74,7 @@ impl Stream for Subscription {
 #[derive(Debug)]
 pub(crate) struct Cursor<S: Subscribe> {
     client: Client,
-    params: S::Params,
+    filter: S::Filter,
     /// Where to begin as long as there is no `resume`.
     start: Start,
     /// Where to go on: everything up to this revision of this epoch was delivered.
@@ -98,17 +95,14 @@ pub(crate) struct Cursor<S: Subscribe> {
     kind: PhantomData<fn() -> S>,
 }
 
-impl<S: Subscribe> Cursor<S>
-where
-    S::Params: Clone + Sync,
-{
+impl<S: Subscribe> Cursor<S> {
     /// Opens a subscription, and makes sure that it can be taken up again from where it begins.
     pub(crate) async fn open(client: &Client, params: S::Params) -> Result<Self> {
-        let start = S::start(&params);
+        let (start, filter) = S::parts(params);
         let has_place = start.since.is_some() || start.initial;
         let mut cursor = Self {
             client: client.clone(),
-            params,
+            filter,
             start,
             resume: None,
             told: None,
@@ -214,7 +208,7 @@ where
         };
         let begins_with_present = start.initial && start.since.is_none();
         let told = start.since.or(start.initial.then_some(0));
-        let params = S::restart(&self.params, start);
+        let params = S::params(start, self.filter.clone());
         let params = to_raw_value(&params)
             .map_err(|e| Failure::Fault(Box::new(Kind::invalid("", e.to_string()).into())))?;
         let feed = connection.subscribe(S::NAME, S::UNSUBSCRIBE, params).await?;

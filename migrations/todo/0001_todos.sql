@@ -7,7 +7,7 @@ CREATE TABLE todos (
     due_at        INTEGER,
     metadata      TEXT,             -- JSON object
     source        TEXT,
-    comment_count INTEGER NOT NULL,
+    comment_count INTEGER NOT NULL DEFAULT 0, -- kept by the triggers below
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
     rev           INTEGER NOT NULL,
@@ -26,3 +26,10 @@ CREATE TABLE todo_comments (
     rev        INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX todo_comments_todo ON todo_comments (todo_id, created_at, id);
+
+CREATE TRIGGER todo_comments_counted AFTER INSERT ON todo_comments BEGIN
+    UPDATE todos SET comment_count = comment_count + 1 WHERE id = new.todo_id;
+END;
+CREATE TRIGGER todo_comments_uncounted AFTER DELETE ON todo_comments BEGIN
+    UPDATE todos SET comment_count = comment_count - 1 WHERE id = old.todo_id;
+END;

@@ -2,7 +2,7 @@
 
 use crate::method::Subscribe;
 use crate::types::null_is_default;
-use crate::{Json, Kind};
+use crate::{Json, Kind, Params};
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -170,8 +170,7 @@ struct Cancel {
     message_id: String,
 }
 
-/// Where a subscription begins: part of the params of every `subscribe`, and all of them where a module has no
-/// filters.
+/// Where a subscription begins: part of the params of every `subscribe`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
@@ -181,54 +180,62 @@ pub struct Start {
     /// Epoch that `since` belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<String>,
-    /// Begin with the present entities; with `since`, only when the log can't serve it.
+    /// Begin with a snapshot of the entities; with `since`, only when the log can't serve it.
     #[serde(default, deserialize_with = "null_is_default")]
     pub initial: bool,
 }
 
-/// A `subscribe` method.
+impl Start {
+    /// With a snapshot.
+    pub fn initial() -> Self {
+        Self { initial: true, ..Self::default() }
+    }
+
+    /// With what follows on a revision.
+    pub fn after(rev: u64) -> Self {
+        Self { since: Some(rev), ..Self::default() }
+    }
+}
+
+/// A `subscribe` method: its params are a [`Start`] and a filter.
 pub trait Subscription: crate::Method<Kind = Subscribe, Output = u64> {
+    /// Which changes it is about; [`NoParams`](crate::types::NoParams) for all of the module's.
+    type Filter: Params + Clone + Sync;
     /// Name of the notifications, `module.event`.
     const EVENT: &'static str;
     /// Name of the method that ends it, `module.unsubscribe`.
     const UNSUBSCRIBE: &'static str;
-    /// Where it begins.
-    fn start(params: &Self::Params) -> Start;
-    /// The same subscription beginning elsewhere.
-    fn restart(params: &Self::Params, start: Start) -> Self::Params;
+    /// The params of a subscription to that which begins there.
+    fn params(start: Start, filter: Self::Filter) -> Self::Params;
+    /// Where it begins, and to what it is.
+    fn parts(params: Self::Params) -> (Start, Self::Filter);
 }
 
 const _: () = assert!(!Subscribe::MUTATES);
 
-/// Defines `subscribe` methods whose params have the fields `since`, `epoch` and `initial`:
-/// `/// summary`, then `Type = "module" (Params);`.
+/// Defines `subscribe` methods: `/// summary`, then `Type = "module" (Filter);`.
 #[macro_export]
 macro_rules! subscriptions {
-    ($($(#[doc = $doc:literal])+ $ty:ident = $module:literal ($params:ty);)+) => {$(
+    ($($(#[doc = $doc:literal])+ $ty:ident = $module:literal ($filter:ty);)+) => {$(
         $(#[doc = $doc])+
         #[derive(Debug)]
         pub enum $ty {}
         impl $crate::method::Method for $ty {
             const NAME: &'static str = concat!($module, ".subscribe");
             const SUMMARY: &'static str = concat!($($doc),+).trim_ascii();
-            type Params = $params;
+            type Params = $crate::With<$crate::event::Start, $filter>;
             type Output = u64;
             type Kind = $crate::method::Subscribe;
         }
         impl $crate::event::Subscription for $ty {
+            type Filter = $filter;
             const EVENT: &'static str = concat!($module, ".event");
             const UNSUBSCRIBE: &'static str = concat!($module, ".unsubscribe");
-            fn start(params: &$params) -> $crate::event::Start {
-                $crate::event::Start {
-                    since: params.since,
-                    epoch: params.epoch.clone(),
-                    initial: params.initial,
-                }
+            fn params(head: $crate::event::Start, fields: $filter) -> Self::Params {
+                $crate::With { head, fields }
             }
-            fn restart(params: &$params, start: $crate::event::Start) -> $params {
-                let mut params = params.clone();
-                (params.since, params.epoch, params.initial) = (start.since, start.epoch, start.initial);
-                params
+            fn parts(params: Self::Params) -> ($crate::event::Start, $filter) {
+                (params.head, params.fields)
             }
         }
     )+};

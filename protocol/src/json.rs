@@ -141,14 +141,21 @@ impl PartialEq for Json {
     }
 }
 
+/// In JSON the value itself; in a format that is no text for people, such as a row of a table, its JSON text.
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        match serializer.is_human_readable() {
+            true => self.0.serialize(serializer),
+            false => serializer.serialize_str(self.get()),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return Self::stored(String::deserialize(deserializer)?).map_err(serde::de::Error::custom);
+        }
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         Self::parse(raw.get()).map_err(serde::de::Error::custom)
     }

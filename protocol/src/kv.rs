@@ -1,7 +1,8 @@
 //! `kv.*`: small state under a key.
 
-use crate::types::{Limit, null_is_default};
-use crate::{Json, Page};
+use crate::event::Start;
+use crate::types::Paging;
+use crate::{Json, Page, With};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -99,38 +100,19 @@ pub struct IncrementParams {
     pub if_rev: Option<u64>,
 }
 
-/// Params of [`List`].
+/// Which entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ListParams {
+pub struct Filter {
     /// Only keys that begin with this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// Most entries of one page.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub limit: Limit,
-    /// Where the last page ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
 }
 
+/// Params of [`List`].
+pub type ListParams = With<Paging, Filter>;
 /// Params of [`Subscribe`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SubscribeParams {
-    /// Only keys that begin with this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<String>,
-    /// Replay every revision after this one, then go on live.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<u64>,
-    /// Epoch that `since` belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub epoch: Option<String>,
-    /// Begin with the present entries; with `since`, only when the log can't serve it.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub initial: bool,
-}
+pub type SubscribeParams = With<Start, Filter>;
 
 crate::methods! {
     /// The entry under a key, or null.
@@ -147,5 +129,5 @@ crate::methods! {
 
 crate::subscriptions! {
     /// Changes of entries.
-    Subscribe = "kv" (SubscribeParams);
+    Subscribe = "kv" (Filter);
 }

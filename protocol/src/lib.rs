@@ -1,8 +1,8 @@
 //! The protocol between `stinad` and its clients: JSON-RPC 2.0 over a Unix socket.
 //!
 //! Everything both sides must agree on lives here once, in reading order: how bytes become messages
-//! ([`frame`], [`envelope`]), what can go wrong ([`error`]), what a method is ([`method`]), the common types
-//! ([`types`], [`text`], [`json`]), what subscribers are told ([`event`]), and the methods of each module.
+//! ([`frame`], [`envelope`]), what can go wrong ([`error`]), what a method is ([`method`]) and takes ([`params`], [`resource`]), the
+//! common types ([`types`], [`text`], [`json`]), what subscribers are told ([`event`]), and the methods of each module.
 //!
 //! There is no I/O and no SQL in this crate.
 
@@ -12,7 +12,9 @@ pub mod event;
 pub mod frame;
 pub mod json;
 pub mod method;
+pub mod params;
 pub mod paths;
+pub mod resource;
 pub mod text;
 pub mod types;
 
@@ -25,6 +27,8 @@ pub mod todo;
 pub use error::{Error, Fault};
 pub use json::{Json, JsonObject};
 pub use method::{Kind, Method, Reply};
+pub use params::{Params, With};
+pub use resource::Resource;
 pub use types::{EntityId, Page, RequestId};
 
 /// The version of this protocol. `store.hello` refuses clients that do not speak it.

@@ -1,9 +1,8 @@
 //! `memory.*`: what the assistant remembers.
 
-use crate::event::Start;
 use crate::text::{Content, Line, Trimmed};
-use crate::types::{Ids, Limit, Millis, given, null_is_default};
-use crate::{EntityId, JsonObject, Page};
+use crate::types::{ById, Ids, Limit, Millis, NoParams, Paging, Target, given, null_is_default};
+use crate::{EntityId, JsonObject, Page, With};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -49,7 +48,7 @@ impl<'de> Deserialize<'de> for Tags {
 }
 
 /// Something to remember.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Memory {
     /// Its id.
@@ -63,6 +62,7 @@ pub struct Memory {
     /// Where it came from.
     pub source: Option<String>,
     /// Its tags, in the order given.
+    #[serde(deserialize_with = "null_is_default")]
     pub tags: Vec<String>,
     /// Last moment at which it holds, in milliseconds since the Unix epoch. 7 days later the daemon deletes it.
     pub valid_until: Option<i64>,
@@ -99,10 +99,28 @@ impl<'de> Deserialize<'de> for Hit {
     }
 }
 
-/// Params of [`Create`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// What may be said of a memory besides its title and content. Null is none.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct CreateParams {
+pub struct Fields {
+    /// Any JSON object; an update replaces it as a whole.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Option<JsonObject>>,
+    /// Where it came from.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub source: Option<Option<Line>>,
+    /// Its tags, all of them.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Option<Tags>>,
+    /// Last moment at which it holds.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Option<Millis>>,
+}
+
+/// A memory that is to be made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct New {
     /// Its id; a new one when not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<EntityId>,
@@ -110,33 +128,36 @@ pub struct CreateParams {
     pub title: Line,
     /// What is to be remembered.
     pub content: Content,
-    /// Any JSON object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<JsonObject>,
-    /// Where it came from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<Line>,
-    /// Its tags.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tags: Option<Tags>,
-    /// Last moment at which it holds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid_until: Option<Millis>,
 }
 
-impl CreateParams {
-    /// A memory with a title, a content and nothing else.
-    pub fn of(title: Line, content: Content) -> Self {
-        Self { id: None, title, content, metadata: None, source: None, tags: None, valid_until: None }
-    }
-}
-
-/// Params of [`Get`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A memory that is to be changed. What is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct GetParams {
-    /// The memory.
-    pub id: EntityId,
+pub struct Edit {
+    /// What it is about.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Line")]
+    pub title: Option<Line>,
+    /// What is to be remembered.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Content")]
+    pub content: Option<Content>,
+}
+
+/// Params of [`Create`].
+pub type CreateParams = With<New, Fields>;
+/// What [`Update`] changes.
+pub type Changes = With<Edit, Fields>;
+/// Params of [`Update`]. What is absent stays as it is; `null` clears what may be absent.
+pub type UpdateParams = With<Target, Changes>;
+/// Params of [`List`].
+pub type ListParams = With<Paging, Filter>;
+
+impl New {
+    /// A memory with a title and a content.
+    pub fn new(title: Line, content: Content) -> Self {
+        Self { id: None, title, content }
+    }
 }
 
 /// Params of [`GetMany`].
@@ -150,80 +171,16 @@ pub struct GetManyParams {
     pub cursor: Option<String>,
 }
 
-/// Params of [`Update`]. What is absent stays as it is; `null` clears what may be absent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct UpdateParams {
-    /// The memory.
-    pub id: EntityId,
-    /// What it is about.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Line")]
-    pub title: Option<Line>,
-    /// What is to be remembered.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Content")]
-    pub content: Option<Content>,
-    /// Any JSON object; it takes the place of the old one as a whole.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<Option<JsonObject>>,
-    /// Where it came from.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub source: Option<Option<Line>>,
-    /// Its tags, all of them; null for none.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub tags: Option<Option<Tags>>,
-    /// Last moment at which it holds.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub valid_until: Option<Option<Millis>>,
-    /// Only if the memory's `rev` is this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub if_rev: Option<u64>,
-}
-
-impl UpdateParams {
-    /// An update that changes nothing yet.
-    pub fn of(id: EntityId) -> Self {
-        Self {
-            id,
-            title: None,
-            content: None,
-            metadata: None,
-            source: None,
-            tags: None,
-            valid_until: None,
-            if_rev: None,
-        }
-    }
-}
-
-/// Params of [`Delete`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DeleteParams {
-    /// The memory.
-    pub id: EntityId,
-    /// Only if the memory's `rev` is this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub if_rev: Option<u64>,
-}
-
-/// Params of [`List`]. The filters combine.
+/// Which memories. The filters combine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ListParams {
+pub struct Filter {
     /// Expired ones too: whose `validUntil` has passed.
     #[serde(default, deserialize_with = "null_is_default")]
     pub include_expired: bool,
-    /// Only memories with this tag, letter for letter.
+    /// Only memories with this tag, exactly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<Tag>,
-    /// Most memories of one page. A page also ends once it is large.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub limit: Limit,
-    /// Where the last page ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
 }
 
 /// Params of [`Find`].
@@ -251,17 +208,36 @@ pub struct SearchParams {
     pub include_expired: bool,
 }
 
+impl crate::Resource for Memory {
+    const ENTITY: &'static str = "memory";
+    type Filter = Filter;
+    type Changes = Changes;
+    type Create = Create;
+    type Get = Get;
+    type List = List;
+    type Update = Update;
+    type Delete = Delete;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+}
+
 crate::methods! {
     /// Makes a memory.
     Create = "memory.create": Write(CreateParams) -> Memory;
     /// One memory, expired or not.
-    Get = "memory.get": Read(GetParams) -> Memory;
+    Get = "memory.get": Read(ById) -> Memory;
     /// Those of some memories that exist, expired or not, each once, in the order asked for.
     GetMany = "memory.getMany": Read(GetManyParams) -> Page<Memory>;
     /// Changes a memory.
     Update = "memory.update": Write(UpdateParams) -> Memory;
     /// Removes a memory; answers it.
-    Delete = "memory.delete": Write(DeleteParams) -> Memory;
+    Delete = "memory.delete": Write(Target) -> Memory;
     /// Memories, newest first (by `createdAt` and id).
     List = "memory.list": Read(ListParams) -> Page<Memory>;
     /// The newest memory with that content, else the newest whose content contains it in any case, else null.
@@ -273,7 +249,7 @@ crate::methods! {
 
 crate::subscriptions! {
     /// Changes of memories.
-    Subscribe = "memory" (Start);
+    Subscribe = "memory" (NoParams);
 }
 
 #[cfg(test)]

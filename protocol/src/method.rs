@@ -3,6 +3,7 @@
 //! The daemon registers a plain function for a [`Method`], the client calls it with types, `rpc.discover`
 //! describes it; none of them repeats the name or the shapes.
 
+use crate::Params;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -13,7 +14,7 @@ pub trait Method: 'static {
     /// One sentence for people, shown by `rpc.discover`.
     const SUMMARY: &'static str;
     /// Named params: an object, unknown fields refused.
-    type Params: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
+    type Params: Params;
     /// What a success yields.
     type Output: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
     /// What sort of method it is, which decides the envelope of the result.

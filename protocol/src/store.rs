@@ -1,9 +1,9 @@
 //! `store.*`: the store and the daemon itself.
 
-use crate::Json;
-use crate::event::{Op, Origin};
+use crate::event::{Op, Origin, Start};
 use crate::method::Reply;
 use crate::types::{EntityId, Limit, NoParams, RequestId, null_is_default, object, objects, optional_object};
+use crate::{Json, With};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -217,23 +217,17 @@ pub struct ChangePage {
     pub next: Option<u64>,
 }
 
-/// Params of [`Subscribe`].
+/// Whose changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SubscribeParams {
+pub struct Filter {
     /// Only changes of these modules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modules: Option<Vec<String>>,
-    /// Replay every revision after this one, then go on live.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<u64>,
-    /// Epoch that `since` belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub epoch: Option<String>,
-    /// Begin with the present entities; with `since`, only when the log can't serve it.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub initial: bool,
 }
+
+/// Params of [`Subscribe`].
+pub type SubscribeParams = With<Start, Filter>;
 
 /// Params of [`GetResult`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -301,5 +295,5 @@ crate::methods! {
 
 crate::subscriptions! {
     /// Changes of all modules, or of some.
-    Subscribe = "store" (SubscribeParams);
+    Subscribe = "store" (Filter);
 }

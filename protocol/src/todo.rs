@@ -1,16 +1,15 @@
 //! `todo.*`: things to do, and comments on them.
 
-use crate::event::Start;
 use crate::text::{Content, Line, Note, Title};
-use crate::types::{Ids, Limit, Millis, given, null_is_default};
-use crate::{EntityId, JsonObject, Page};
+use crate::types::{ById, Ids, Millis, NoParams, Paging, Target, given, null_is_default};
+use crate::{EntityId, JsonObject, Page, With};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// How far a todo has come.
 ///
-/// Read in any case, with `-` and spaces for `_`, and by some other names: see [`Status::read`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+/// Callers may give it in any case, with `-` and spaces for `_`, and by some other names: see [`Status::read`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Nobody has begun it.
@@ -57,16 +56,32 @@ impl Status {
     }
 }
 
-impl<'de> Deserialize<'de> for Status {
+/// Reads a status that a caller gives: see [`Status::read`].
+struct Given(Status);
+
+impl<'de> Deserialize<'de> for Given {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let names = "must be not_started, in_progress, completed or cancelled";
-        Self::read(&text).ok_or_else(|| serde::de::Error::custom(names))
+        Status::read(&text).map(Self).ok_or_else(|| serde::de::Error::custom(names))
     }
 }
 
+fn status<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Status>, D::Error> {
+    Given::deserialize(d).map(|Given(status)| Some(status))
+}
+
+fn status_or_null<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Status>, D::Error> {
+    Ok(Option::<Given>::deserialize(d)?.map(|Given(status)| status))
+}
+
+fn statuses<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<Status>>, D::Error> {
+    let statuses = Option::<Vec<Given>>::deserialize(d)?;
+    Ok(statuses.map(|statuses| statuses.into_iter().map(|Given(status)| status).collect()))
+}
+
 /// Something to do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Todo {
     /// Its id.
@@ -109,45 +124,68 @@ pub struct Comment {
     pub rev: u64,
 }
 
-/// Params of [`Create`].
+/// What may be said of a todo besides its title and status. Null is none.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fields {
+    /// More about it.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub description: Option<Option<Content>>,
+    /// When it is due.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Option<Millis>>,
+    /// Any JSON object; an update replaces it as a whole.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Option<JsonObject>>,
+    /// Where it came from.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub source: Option<Option<Line>>,
+}
+
+/// A todo that is to be made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct CreateParams {
+pub struct New {
     /// Its id; a new one when not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<EntityId>,
     /// What is to be done. White space around it is taken off.
     pub title: Title,
-    /// More about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<Content>,
     /// How far it has come; `not_started` when not said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "status_or_null", skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// When it is due.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub due_at: Option<Millis>,
-    /// Any JSON object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<JsonObject>,
-    /// Where it came from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<Line>,
 }
 
-impl CreateParams {
-    /// A todo with a title and nothing else.
-    pub fn of(title: Title) -> Self {
-        Self { id: None, title, description: None, status: None, due_at: None, metadata: None, source: None }
+/// A todo that is to be changed. What is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Edit {
+    /// What is to be done. White space around it is taken off.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Title")]
+    pub title: Option<Title>,
+    /// How far it has come.
+    #[serde(default, deserialize_with = "status", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Status")]
+    pub status: Option<Status>,
+}
+
+/// Params of [`Create`].
+pub type CreateParams = With<New, Fields>;
+/// What [`Update`] changes.
+pub type Changes = With<Edit, Fields>;
+/// Params of [`Update`]. What is absent stays as it is; `null` clears what may be absent.
+pub type UpdateParams = With<Target, Changes>;
+/// Params of [`List`].
+pub type ListParams = With<Paging, Filter>;
+/// Params of [`ListComments`].
+pub type ListCommentsParams = With<Paging, CommentFilter>;
+
+impl New {
+    /// A todo with a title.
+    pub fn new(title: Title) -> Self {
+        Self { id: None, title, status: None }
     }
-}
-
-/// Params of [`Get`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct GetParams {
-    /// The todo.
-    pub id: EntityId,
 }
 
 /// Params of [`Find`].
@@ -158,12 +196,12 @@ pub struct FindParams {
     pub identifier: Title,
 }
 
-/// Params of [`List`]. The filters combine.
+/// Which todos. The filters combine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ListParams {
+pub struct Filter {
     /// Only todos with one of these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "statuses", skip_serializing_if = "Option::is_none")]
     pub status: Option<Vec<Status>>,
     /// Archived ones too: completed or cancelled, and last updated before the daemon's local midnight.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -174,76 +212,12 @@ pub struct ListParams {
     /// Only todos that are due later than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_after: Option<Millis>,
-    /// Most todos of one page. A page also ends once it is large.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub limit: Limit,
-    /// Where the last page ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
 }
 
-/// Params of [`Update`]. What is absent stays as it is; `null` clears what may be absent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct UpdateParams {
-    /// The todo.
-    pub id: EntityId,
-    /// What is to be done. White space around it is taken off.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Title")]
-    pub title: Option<Title>,
-    /// More about it.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub description: Option<Option<Content>>,
-    /// How far it has come.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Status")]
-    pub status: Option<Status>,
-    /// When it is due.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub due_at: Option<Option<Millis>>,
-    /// Any JSON object; it takes the place of the old one as a whole.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<Option<JsonObject>>,
-    /// Where it came from.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub source: Option<Option<Line>>,
-    /// Only if the todo's `rev` is this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub if_rev: Option<u64>,
-}
-
-impl UpdateParams {
-    /// An update that changes nothing yet.
-    pub fn of(id: EntityId) -> Self {
-        Self {
-            id,
-            title: None,
-            description: None,
-            status: None,
-            due_at: None,
-            metadata: None,
-            source: None,
-            if_rev: None,
-        }
-    }
-}
-
-/// Params of [`Delete`].
+/// A comment that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DeleteParams {
-    /// The todo.
-    pub id: EntityId,
-    /// Only if the todo's `rev` is this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub if_rev: Option<u64>,
-}
-
-/// Params of [`AddComment`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AddCommentParams {
+pub struct NewComment {
     /// The todo.
     pub todo_id: EntityId,
     /// What to say. White space around it is taken off.
@@ -253,36 +227,38 @@ pub struct AddCommentParams {
     pub id: Option<EntityId>,
 }
 
-/// Params of [`ListComments`].
+/// Which comments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ListCommentsParams {
+pub struct CommentFilter {
     /// The todos; one that does not exist has no comments.
     pub todo_ids: Ids,
-    /// Most comments of one page. A page also ends once it is large.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub limit: Limit,
-    /// Where the last page ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
 }
 
-/// Params of [`DeleteComment`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DeleteCommentParams {
-    /// The comment.
-    pub id: EntityId,
-    /// Only if the comment's `rev` is this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub if_rev: Option<u64>,
+impl crate::Resource for Todo {
+    const ENTITY: &'static str = "todo";
+    type Filter = Filter;
+    type Changes = Changes;
+    type Create = Create;
+    type Get = Get;
+    type List = List;
+    type Update = Update;
+    type Delete = Delete;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
 }
 
 crate::methods! {
     /// Makes a todo.
     Create = "todo.create": Write(CreateParams) -> Todo;
     /// One todo.
-    Get = "todo.get": Read(GetParams) -> Todo;
+    Get = "todo.get": Read(ById) -> Todo;
     /// The todo with that id, else the newest with that title, whatever its case.
     Find = "todo.find": Read(FindParams) -> Todo;
     /// Todos by due date, those without one last; then by `createdAt` and id.
@@ -290,23 +266,24 @@ crate::methods! {
     /// Changes a todo.
     Update = "todo.update": Write(UpdateParams) -> Todo;
     /// Removes a todo and its comments; answers the todo.
-    Delete = "todo.delete": Write(DeleteParams) -> Todo;
+    Delete = "todo.delete": Write(Target) -> Todo;
     /// Puts a comment on a todo.
-    AddComment = "todo.addComment": Write(AddCommentParams) -> Comment;
+    AddComment = "todo.addComment": Write(NewComment) -> Comment;
     /// The comments of some todos, oldest first (by `createdAt` and id).
     ListComments = "todo.listComments": Read(ListCommentsParams) -> Page<Comment>;
     /// Removes a comment; answers it.
-    DeleteComment = "todo.deleteComment": Write(DeleteCommentParams) -> Comment;
+    DeleteComment = "todo.deleteComment": Write(Target) -> Comment;
 }
 
 crate::subscriptions! {
     /// Changes of todos and comments.
-    Subscribe = "todo" (Start);
+    Subscribe = "todo" (NoParams);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Params;
 
     #[test]
     fn a_status_is_read_by_its_names_and_written_by_one() {
@@ -319,7 +296,10 @@ mod tests {
             for name in names {
                 assert_eq!(Status::read(name), Some(status), "{name}");
             }
+            // What the daemon answers and keeps has one name only.
             assert_eq!(serde_json::to_value(status).unwrap(), status.name());
+            assert_eq!(serde_json::from_value::<Status>(status.name().into()).unwrap(), status);
+            assert!(serde_json::from_value::<Status>(names[2].into()).is_err());
         }
         for name in ["", "not", "in__progress", "notstarted", "0"] {
             assert_eq!(Status::read(name), None, "{name}");
@@ -328,25 +308,32 @@ mod tests {
 
     #[test]
     fn absent_keeps_and_null_clears_what_may_be_absent() {
-        let read = serde_json::from_str::<UpdateParams>;
-        let id = || EntityId::new("td_1").unwrap();
-        assert_eq!(read(r#"{"id":"td_1"}"#).unwrap(), UpdateParams::of(id()));
-        let cleared = UpdateParams { due_at: Some(None), ..UpdateParams::of(id()) };
+        let read = |text: &str| UpdateParams::read(Some(serde_json::from_str(text).unwrap()));
+        let cleared = UpdateParams {
+            head: Target::any(EntityId::new("td_1").unwrap()),
+            fields: With { fields: Fields { due_at: Some(None), ..Fields::default() }, ..Changes::default() },
+        };
+        assert_eq!(read(r#"{"id":"td_1"}"#).unwrap().fields, Changes::default());
         assert_eq!(read(r#"{"id":"td_1","dueAt":null}"#).unwrap(), cleared);
         assert_eq!(serde_json::to_string(&cleared).unwrap(), r#"{"id":"td_1","dueAt":null}"#);
-        assert!(read(r#"{"id":"td_1","title":null}"#).is_err());
-        assert!(read(r#"{"id":"td_1","status":null}"#).is_err());
-        assert!(read(r#"{"id":"td_1","metadata":[1]}"#).is_err());
+        for wrong in [
+            r#"{"id":"td_1","title":null}"#,
+            r#"{"id":"td_1","status":null}"#,
+            r#"{"id":"td_1","metadata":[1]}"#,
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
     fn a_time_is_refused_in_words_of_the_protocol() {
+        let read =
+            |text: &str| ListParams::read(Some(serde_json::from_str(text).unwrap())).unwrap_err().to_string();
         for due_at in ["8640000000000001", "1.5", "1e3", "\"2026-01-01\"", "true", "[]"] {
-            let read = serde_json::from_str::<ListParams>(&format!(r#"{{"dueBefore":{due_at}}}"#));
-            let reason = read.unwrap_err().to_string();
-            assert!(reason.starts_with("must be whole milliseconds"), "{due_at}: {reason}");
+            let reason = read(&format!(r#"{{"dueBefore":{due_at}}}"#));
+            assert!(reason.starts_with("dueBefore: must be whole milliseconds"), "{due_at}: {reason}");
         }
-        let reason = serde_json::from_str::<ListParams>(r#"{"limit":-1}"#).unwrap_err().to_string();
-        assert!(reason.starts_with("must be a whole number from 1 to 1000"), "{reason}");
+        let reason = read(r#"{"limit":-1}"#);
+        assert!(reason.starts_with("limit: must be a whole number from 1 to 1000"), "{reason}");
     }
 }

@@ -166,6 +166,44 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+/// Names one entity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ById {
+    /// Its id.
+    pub id: EntityId,
+}
+
+/// Names one entity that is to be changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Target {
+    /// Its id.
+    pub id: EntityId,
+    /// Only if its `rev` is this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_rev: Option<u64>,
+}
+
+impl Target {
+    /// The entity, whatever its `rev`.
+    pub fn any(id: EntityId) -> Self {
+        Self { id, if_rev: None }
+    }
+}
+
+/// Which page of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Paging {
+    /// Most items of one page. A page also ends once it is large.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub limit: Limit,
+    /// `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
 /// Params of a method that takes none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

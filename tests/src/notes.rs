@@ -1,19 +1,18 @@
 //! A module that the daemon does not have: what a developer would write, through the public contract alone.
 
 use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
+use stina_protocol::Json;
 use stina_protocol::event::Subscription;
 use stina_protocol::method::Method;
-use stina_protocol::{Error, Json};
-use stinad::modules::kv;
-use stinad::rpc::{Feed, Initial, Module, Registry};
-use stinad::store::{Entity, LiveChange, Migration, ReadTx, Result, WriteTx};
-
-/// The entity.
-pub const NOTE: Entity = Entity { module: "notes", name: "note", table: "notes" };
+use stina_protocol::types::NoParams;
+use stinad::modules::{everything::Everything, kv};
+use stinad::rpc::{Module, Registry};
+use stinad::store::{Entity, EntityKind, Migration, Result, Table, WriteTx, entity};
 
 /// The module.
 pub const MODULE: Module =
-    Module { name: "notes", migrations: &[MIGRATION], entities: &[NOTE], present, register };
+    Module { name: "notes", migrations: &[MIGRATION], entities: &[Note::KIND], register };
 
 /// Its first migration.
 pub const MIGRATION: Migration = Migration {
@@ -27,11 +26,33 @@ pub const MIGRATION: Migration = Migration {
 };
 
 /// A note.
-#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Note {
     id: String,
     text: String,
+    parent: Option<String>,
     rev: u64,
+}
+
+impl Entity for Note {
+    const KIND: EntityKind = EntityKind::of::<Self>("notes", "note", "notes");
+
+    fn table() -> &'static Table {
+        static TABLE: LazyLock<Table> = LazyLock::new(Table::of::<Note>);
+        &TABLE
+    }
+
+    fn key(&self) -> &str {
+        &self.id
+    }
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+
+    fn set_rev(&mut self, rev: u64) {
+        self.rev = rev;
+    }
 }
 
 /// Params of `notes.add`.
@@ -52,30 +73,20 @@ pub struct GetParams {
     id: String,
 }
 
-/// Params of `notes.subscribe`.
-#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SubscribeParams {
-    since: Option<u64>,
-    epoch: Option<String>,
-    #[serde(default)]
-    initial: bool,
-}
-
 stina_protocol::methods! {
     /// Adds a note.
     Add = "notes.add": Write(AddParams) -> Note;
     /// Panics, as a defect would.
-    Panic = "notes.panic": Write(stina_protocol::types::NoParams) -> Note;
+    Panic = "notes.panic": Write(NoParams) -> Note;
     /// A note.
     Get = "notes.get": Read(GetParams) -> Option<Note>;
     /// Panics, as a defect would.
-    PanicRead = "notes.panicRead": Read(stina_protocol::types::NoParams) -> Note;
+    PanicRead = "notes.panicRead": Read(NoParams) -> Note;
 }
 
 stina_protocol::subscriptions! {
     /// Changes of notes.
-    Subscribe = "notes" (SubscribeParams);
+    Subscribe = "notes" (NoParams);
 }
 
 const _: fn() = || {
@@ -88,51 +99,17 @@ const _: fn() = || {
 fn register(registry: &mut Registry) {
     registry.write::<Add>(add);
     registry.write::<Panic>(|_, _| panic!("a defect"));
-    registry.read::<Get>(|tx, params| get(tx, &params.id));
+    registry.read::<Get>(|tx, params| entity::find(tx, &params.id));
     registry.scan::<PanicRead>(|_, _| panic!("a defect"));
-    registry.feed::<Subscribe, _>(|_| Ok(Notes));
-}
-
-fn get(tx: &ReadTx<'_>, id: &str) -> Result<Option<Note>> {
-    tx.first("SELECT id, text, rev FROM notes WHERE id = ?", [id], |row| {
-        Ok(Note { id: row.get(0)?, text: row.get(1)?, rev: row.get(2)? })
-    })
+    registry.feed::<Subscribe, _>(|_| Ok(Everything(&MODULE)));
 }
 
 fn add(tx: &mut WriteTx<'_>, params: AddParams) -> Result<Note> {
     let AddParams { id, text, parent, count } = params;
-    if get(tx, &id)?.is_some() {
-        return Err(Error::already_exists("note", id).into());
-    }
-    let note = Note { id, text, rev: tx.rev() };
-    tx.execute(
-        "INSERT INTO notes (id, text, rev, parent) VALUES (?, ?, ?, ?)",
-        (&note.id, &note.text, note.rev, parent),
-    )?;
-    tx.put(NOTE, &note.id, None, &note)?;
+    let note = entity::create(tx, Note { id, text, parent, rev: tx.rev() })?;
     if let Some(key) = count {
         let notes = tx.first("SELECT count(*) FROM notes", [], |row| row.get::<_, u64>(0))?;
         kv::repository::set(tx, &key, Json::of(&notes)?, None)?;
     }
     Ok(note)
-}
-
-struct Notes;
-
-impl Feed for Notes {
-    fn wants(&self, change: &LiveChange) -> bool {
-        change.module == NOTE.module
-    }
-
-    fn initial(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
-        present(tx, out)
-    }
-}
-
-fn present(tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
-    let read = |row: &rusqlite::Row<'_>| Ok(Note { id: row.get(0)?, text: row.get(1)?, rev: row.get(2)? });
-    for note in tx.all("SELECT id, text, rev FROM notes ORDER BY id", [], read)? {
-        out.entity(NOTE.name, &note.id, &note)?;
-    }
-    Ok(())
 }

@@ -2,8 +2,9 @@
 
 use super::{Chat, MessageStream};
 use crate::Result;
+use crate::entities::id;
 use serde::Serialize;
-use stina_protocol::chat::{AppendParams, BeginParams, Interaction as Told, Message, Role};
+use stina_protocol::chat::{AppendParams, BeginParams, Interaction as Told, Message, MessageFields, Role};
 use stina_protocol::text::Line;
 use stina_protocol::{EntityId, Error as Kind, Json, Reply};
 use uuid::Uuid;
@@ -37,7 +38,7 @@ pub struct Interaction {
 
 impl Interaction {
     pub(super) fn new(chat: Chat, conversation: Option<EntityId>) -> Result<Self> {
-        let id = super::id("interactionId", format!("ia_{}", Uuid::now_v7()))?;
+        let id = id("interactionId", format!("ia_{}", Uuid::now_v7()))?;
         Ok(Self { chat, id, conversation, provider: None })
     }
 
@@ -61,13 +62,18 @@ impl Interaction {
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
     pub async fn append(&self, message: AppendParams) -> Result<Reply<Message>> {
-        let message = AppendParams {
+        let AppendParams { head, fields } = message;
+        self.chat.append(AppendParams { head, fields: self.scoped(fields) }).await
+    }
+
+    /// The fields of a message that belongs here.
+    fn scoped(&self, fields: MessageFields) -> MessageFields {
+        MessageFields {
             interaction_id: Some(self.id.clone()),
             conversation_id: self.conversation.clone(),
-            provider: message.provider.or_else(|| self.provider.clone()),
-            ..message
-        };
-        self.chat.append(message).await
+            provider: fields.provider.or_else(|| self.provider.clone()),
+            ..fields
+        }
     }
 
     async fn say(&self, role: Role, text: impl Into<String>) -> Result<Reply<Message>> {
@@ -111,8 +117,9 @@ impl Interaction {
     /// # Errors
     /// As [`Client::call`](crate::Client::call); `invalid` when the metadata can't be written as JSON.
     pub async fn tool(&self, text: impl Into<String>, metadata: impl Serialize) -> Result<Reply<Message>> {
-        let message = AppendParams::new(Role::Tool, text);
-        self.append(AppendParams { metadata: Some(json(&metadata)?), ..message }).await
+        let mut message = AppendParams::new(Role::Tool, text);
+        message.fields.metadata = Some(json(&metadata)?);
+        self.append(message).await
     }
 
     /// Something went wrong. The interaction is not aborted by that.
@@ -129,8 +136,9 @@ impl Interaction {
     /// As [`Client::call`](crate::Client::call).
     pub async fn automation(&self, name: &str, text: impl Into<String>) -> Result<Reply<Message>> {
         let metadata = json(&serde_json::json!({ "automation": name }))?;
-        let message = AppendParams::new(Role::Info, text);
-        self.append(AppendParams { metadata: Some(metadata), ..message }).await
+        let mut message = AppendParams::new(Role::Info, text);
+        message.fields.metadata = Some(metadata);
+        self.append(message).await
     }
 
     /// Begins a message whose words follow.
@@ -138,13 +146,8 @@ impl Interaction {
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
     pub async fn stream(&self, role: Role) -> Result<MessageStream> {
-        let message = BeginParams {
-            interaction_id: Some(self.id.clone()),
-            conversation_id: self.conversation.clone(),
-            provider: self.provider.clone(),
-            ..BeginParams::new(role)
-        };
-        self.chat.stream(message).await
+        let BeginParams { head, fields } = BeginParams::new(role);
+        self.chat.stream(BeginParams { head, fields: self.scoped(fields) }).await
     }
 
     /// Marks it and its messages as aborted; messages still being written are asked to end.

@@ -5,7 +5,7 @@ use crate::{Client, Result, Subscription};
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use stina_protocol::chat::{Message, MessageState, SubscribeParams};
+use stina_protocol::chat::{Filter, Message, MessageState, SubscribeParams};
 use stina_protocol::event::{Change, Event, Op};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -61,7 +61,8 @@ impl SharedListener {
 
 impl Listener {
     async fn start(client: &Client) -> Result<Self> {
-        let params = SubscribeParams { deltas: false, ..SubscribeParams::default() };
+        let fields = Filter { deltas: false, ..Filter::default() };
+        let params = SubscribeParams { fields, ..SubscribeParams::default() };
         let events = Chat::new(client.clone()).subscribe(params).await?;
         let messages = Arc::<Messages>::default();
         let task = tokio::spawn(hear(events, Arc::clone(&messages)));

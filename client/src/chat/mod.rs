@@ -12,18 +12,18 @@ pub(crate) use listener::SharedListener;
 pub use listener::Stopped;
 pub use stream::MessageStream;
 
+use crate::entities::id;
 use crate::{Client, Mirror, Result, Subscription, mirror};
 use stina_protocol::chat::{
     AbortInteraction, AbortMessage, AbortMessageParams, AppendMessage, AppendParams, BeginParams,
-    CURRENT_KEY, CancelMessage, CancelParams, ChangeInteractionParams, ClearHistory, Cleared, Conversation,
-    CountMessages, CountParams, DeleteConversation, DeleteInteraction, DeleteParams, EnsureCurrent,
-    GetConversation, GetInteraction, GetInteractionParams, GetParams, Hit, Interaction as Told,
-    ListConversations, ListInteractions, ListInteractionsParams, ListMessages, ListMessagesParams,
-    ListParams, Message, Search, SearchParams, SetCurrent, SetCurrentParams, StartConversation, StartParams,
-    Subscribe, SubscribeParams, UpdateConversation, UpdateParams,
+    CURRENT_KEY, CancelMessage, CancelParams, ClearHistory, Cleared, Conversation, CountMessages,
+    CountParams, DeleteConversation, DeleteInteraction, EnsureCurrent, GetConversation, GetInteraction, Hit,
+    Interaction as Told, ListConversations, ListInteractions, ListMessages, Message, Search, SearchParams,
+    SetCurrent, SetCurrentParams, StartConversation, StartParams, Subscribe, SubscribeParams,
+    UpdateConversation, UpdateParams, WindowParams,
 };
-use stina_protocol::types::NoParams;
-use stina_protocol::{EntityId, Error as Kind, Page, Reply};
+use stina_protocol::types::{ById, NoParams, Paging, Target};
+use stina_protocol::{Error, Page, Reply};
 
 /// The methods `chat.*`. Their errors are those of [`Client::call`].
 ///
@@ -32,10 +32,6 @@ use stina_protocol::{EntityId, Error as Kind, Page, Reply};
 #[derive(Debug, Clone)]
 pub struct Chat {
     client: Client,
-}
-
-fn id(field: &str, text: impl Into<String>) -> Result<EntityId> {
-    Ok(EntityId::new(text).map_err(|reason| Kind::invalid(field, reason))?)
 }
 
 impl Chat {
@@ -85,7 +81,7 @@ impl Chat {
         // The entry can be anything, and the conversation be gone since.
         match self.get_conversation(current).await {
             Ok(reply) => Ok(Some(reply.value)),
-            Err(error) if matches!(error.kind(), Some(Kind::NotFound { .. } | Kind::Invalid { .. })) => {
+            Err(error) if matches!(error.kind(), Some(Error::NotFound { .. } | Error::Invalid { .. })) => {
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -97,14 +93,14 @@ impl Chat {
     /// # Errors
     /// As [`Client::call`].
     pub async fn get_conversation(&self, conversation: impl Into<String>) -> Result<Reply<Conversation>> {
-        self.client.call::<GetConversation>(GetParams { id: id("id", conversation)? }).await
+        self.client.call::<GetConversation>(ById { id: id("id", conversation)? }).await
     }
 
     /// One page of conversations, newest first.
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn list_conversations(&self, params: ListParams) -> Result<Reply<Page<Conversation>>> {
+    pub async fn list_conversations(&self, params: Paging) -> Result<Reply<Page<Conversation>>> {
         self.client.call::<ListConversations>(params).await
     }
 
@@ -130,8 +126,7 @@ impl Chat {
     /// # Errors
     /// As [`Client::call`].
     pub async fn delete_conversation(&self, conversation: impl Into<String>) -> Result<Reply<Conversation>> {
-        let params = DeleteParams { id: id("id", conversation)?, if_rev: None };
-        self.client.call::<DeleteConversation>(params).await
+        self.client.call::<DeleteConversation>(Target::any(id("id", conversation)?)).await
     }
 
     /// Deletes every conversation but the current one.
@@ -154,7 +149,7 @@ impl Chat {
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn list_messages(&self, params: ListMessagesParams) -> Result<Reply<Page<Message>>> {
+    pub async fn list_messages(&self, params: WindowParams) -> Result<Reply<Page<Message>>> {
         self.client.call::<ListMessages>(params).await
     }
 
@@ -189,7 +184,7 @@ impl Chat {
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn list_interactions(&self, params: ListInteractionsParams) -> Result<Reply<Page<Told>>> {
+    pub async fn list_interactions(&self, params: WindowParams) -> Result<Reply<Page<Told>>> {
         self.client.call::<ListInteractions>(params).await
     }
 
@@ -198,7 +193,7 @@ impl Chat {
     /// # Errors
     /// As [`Client::call`].
     pub async fn get_interaction(&self, interaction: impl Into<String>) -> Result<Reply<Told>> {
-        self.client.call::<GetInteraction>(GetInteractionParams { id: id("id", interaction)? }).await
+        self.client.call::<GetInteraction>(ById { id: id("id", interaction)? }).await
     }
 
     /// Marks an interaction and its messages as aborted; messages still being written are asked to end.
@@ -206,8 +201,7 @@ impl Chat {
     /// # Errors
     /// As [`Client::call`].
     pub async fn abort_interaction(&self, interaction: impl Into<String>) -> Result<Reply<Told>> {
-        let params = ChangeInteractionParams { id: id("id", interaction)?, if_rev: None };
-        self.client.call::<AbortInteraction>(params).await
+        self.client.call::<AbortInteraction>(Target::any(id("id", interaction)?)).await
     }
 
     /// Deletes an interaction with its messages; answers it.
@@ -215,8 +209,7 @@ impl Chat {
     /// # Errors
     /// As [`Client::call`].
     pub async fn delete_interaction(&self, interaction: impl Into<String>) -> Result<Reply<Told>> {
-        let params = ChangeInteractionParams { id: id("id", interaction)?, if_rev: None };
-        self.client.call::<DeleteInteraction>(params).await
+        self.client.call::<DeleteInteraction>(Target::any(id("id", interaction)?)).await
     }
 
     /// Begins a message whose words follow. Dropping the future aborts the message, should it begin all the same;

@@ -2,11 +2,11 @@
 
 use super::Chat;
 use super::listener::{Hearing, Stopped};
-use crate::{Error, Result};
+use crate::{Error, Result, entities};
 use stina_protocol::chat::{
-    AppendDelta, BeginMessage, BeginParams, DeltaParams, FinishMessage, FinishParams, Message,
+    AppendDelta, BeginMessage, BeginParams, DeltaParams, FinishMessage, FinishParams, Message, MessageFields,
 };
-use stina_protocol::{EntityId, Json, Reply};
+use stina_protocol::{EntityId, Json, Reply, With};
 use uuid::Uuid;
 
 /// Writes a message, which everybody sees grow. Dropped before it is finished, it aborts the message.
@@ -41,18 +41,20 @@ struct Open {
 impl MessageStream {
     pub(super) async fn begin(chat: Chat, params: BeginParams) -> Result<Self> {
         // Its id is chosen here, so that its end is listened for before it has begun.
-        let is_chosen = params.id.is_some();
-        let id = match params.id {
-            Some(id) => id,
-            None => super::id("messageId", format!("m_{}", Uuid::now_v7()))?,
+        let BeginParams { head, fields } = params;
+        let is_chosen = fields.id.is_some();
+        let id = match &fields.id {
+            Some(id) => id.clone(),
+            None => entities::id("messageId", format!("m_{}", Uuid::now_v7()))?,
         };
         let client = &chat.client;
         let hearing = client.listener().listen(client, id.as_str()).await?;
         let runtime = tokio::runtime::Handle::current();
         // If this future is dropped the message may begin all the same. Only with an id of ours nobody else can have it.
         let mut open = Open { chat: chat.clone(), id: id.clone(), is_over: is_chosen, runtime };
-        let Reply { value: message, .. } =
-            client.call::<BeginMessage>(BeginParams { id: Some(id), ..params }).await?;
+        let Reply { value: message, .. } = client
+            .call::<BeginMessage>(With { head, fields: MessageFields { id: Some(id), ..fields } })
+            .await?;
         open.is_over = false;
         let taken = message.content.len() as u64;
         Ok(Self { chat, message, taken, untaken: String::new(), hearing, open })

@@ -59,11 +59,6 @@ impl<T: Named> Candidates<T> {
     }
 }
 
-/// The id of an entity that the daemon gave.
-pub(super) fn id_of(entity: &impl Named) -> std::result::Result<EntityId, Kind> {
-    EntityId::new(entity.id()).map_err(|reason| Kind::invalid("id", reason))
-}
-
 /// The entity that `typed` means. A whole id goes before a title, a title before the beginning of an id; of those
 /// with the same title those that are `likely` are meant, where there are any.
 pub(super) async fn identify<T: Named>(

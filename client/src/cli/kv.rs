@@ -4,7 +4,8 @@ use super::failure::Failure;
 use super::output::{Look, Output};
 use super::table::Table;
 use super::{Context, pages, text, text_or_stdin};
-use stina_protocol::kv::{Delete, DeleteParams, Entry, Key, ListParams, Set, SetParams};
+use stina_protocol::kv::{Delete, DeleteParams, Entry, Filter, Key, ListParams, Set, SetParams};
+use stina_protocol::types::Paging;
 use stina_protocol::{Error as Kind, Json, Reply};
 
 /// Small state under a key
@@ -133,8 +134,10 @@ fn value(out: &Output, value: &Json) -> std::io::Result<()> {
 async fn list(context: &mut Context, prefix: Option<String>, limit: Option<u64>) -> Result<(), Failure> {
     let Context { client, out, .. } = context;
     let mut table = Table::new(&["KEY", "VALUE", "REV", "UPDATED"], &[1]);
-    let page =
-        async |limit, cursor| client.kv().list(ListParams { prefix: prefix.clone(), limit, cursor }).await;
+    let page = async |limit, cursor| {
+        let (head, fields) = (Paging { limit, cursor }, Filter { prefix: prefix.clone() });
+        client.kv().list(ListParams { head, fields }).await
+    };
     let more = pages::walk(limit, page, |entry: Entry| {
         if out.json {
             return Ok(out.json(&entry)?);

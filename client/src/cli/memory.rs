@@ -4,14 +4,15 @@ mod edit;
 mod view;
 
 use super::failure::Failure;
-use super::identify::{Named, id_of, identify};
+use super::identify::{Named, identify};
 use super::metadata::Metadata;
 use super::output::Output;
-use super::{Context, read_stdin, text, when};
+use super::{Context, or_none, read_stdin, text, when};
 use crate::Client;
-use stina_protocol::memory::{CreateParams, Delete, DeleteParams, ListParams, Memory as Entity, Tag, Tags};
+use stina_protocol::memory::{Fields, Filter, Memory as Entity, New, Tag, Tags};
 use stina_protocol::text::{Content, Line};
-use stina_protocol::{EntityId, Error as Kind, Reply};
+use stina_protocol::types::Paging;
+use stina_protocol::{EntityId, Error as Kind, Reply, With};
 use when::When;
 
 /// What the assistant remembers
@@ -51,18 +52,42 @@ pub(super) struct Add {
     /// A tag; may be given several times
     #[arg(short, long = "tag", value_name = "TAG", value_parser = tag)]
     tags: Vec<Tag>,
-    /// Until when it holds: see below. The daemon deletes it 7 days later
-    #[arg(long, value_name = "WHEN", allow_hyphen_values = true, value_parser = When::read)]
-    until: Option<When>,
-    /// Any JSON object
-    #[arg(long, value_name = "JSON", value_parser = Metadata::read)]
-    metadata: Option<Metadata>,
-    /// Where it came from
-    #[arg(long, value_name = "TEXT")]
-    source: Option<String>,
+    #[command(flatten)]
+    details: Details,
     /// Its id, instead of a new one
     #[arg(long)]
     id: Option<String>,
+}
+
+/// What can be said of a memory when it is added and when it is changed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Details {
+    /// Expiry: see below; `none` removes it. The daemon deletes the memory 7 days later
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true, value_parser = When::read)]
+    until: Option<When>,
+    /// Any JSON object; `none` removes it
+    #[arg(long, value_name = "JSON", value_parser = Metadata::read)]
+    metadata: Option<Metadata>,
+    /// Where it came from; an empty text removes it
+    #[arg(long, value_name = "TEXT")]
+    source: Option<String>,
+}
+
+impl Details {
+    /// Whether nothing is said.
+    fn is_empty(&self) -> bool {
+        let Self { until, metadata, source } = self;
+        until.is_none() && metadata.is_none() && source.is_none()
+    }
+
+    fn fields(self) -> Result<Fields, Kind> {
+        Ok(Fields {
+            metadata: self.metadata.map(|metadata| metadata.0),
+            source: or_none("source", self.source, Line::new)?,
+            tags: None,
+            valid_until: self.until.map(|until| until.0),
+        })
+    }
 }
 
 fn tag(text: &str) -> Result<Tag, String> {
@@ -99,7 +124,8 @@ impl Which {
     async fn find(&self, client: &Client) -> Result<Entity, Failure> {
         let memories = client.memories();
         let list = async |limit, cursor| {
-            memories.list(ListParams { include_expired: true, limit, cursor, ..ListParams::default() }).await
+            let fields = Filter { include_expired: true, tag: None };
+            memories.list(With { head: Paging { limit, cursor }, fields }).await
         };
         identify(&self.memory, async |id| memories.get(id).await, list, |_| true).await
     }
@@ -124,8 +150,7 @@ impl Memory {
             Self::Rm { which, if_rev } => {
                 // What has changed since it was found stays.
                 let memory = which.find(client).await?;
-                let params = DeleteParams { id: id_of(&memory)?, if_rev: if_rev.or(Some(memory.rev)) };
-                let reply = client.call::<Delete>(params).await?;
+                let reply = client.memories().delete_if(&memory.id, if_rev.unwrap_or(memory.rev)).await?;
                 if out.json {
                     return Ok(out.json(&reply)?);
                 }
@@ -139,16 +164,14 @@ impl Memory {
 impl Add {
     async fn run(self, client: &Client, out: &Output) -> Result<(), Failure> {
         let field = |name: &'static str| move |reason: String| Kind::invalid(name, reason);
-        let params = CreateParams {
+        let head = New {
             id: self.id.map(EntityId::new).transpose().map_err(field("id"))?,
             title: Line::new(self.title).map_err(field("title"))?,
             content: Content::new(self.content).map_err(field("content"))?,
-            metadata: self.metadata.and_then(|metadata| metadata.0),
-            source: self.source.map(Line::new).transpose().map_err(field("source"))?,
-            tags: if self.tags.is_empty() { None } else { Some(tags(self.tags)?) },
-            valid_until: self.until.and_then(|until| until.0),
         };
-        let reply = client.memories().create(params).await?;
+        let given = (!self.tags.is_empty()).then(|| tags(self.tags)).transpose()?;
+        let fields = Fields { tags: given.map(Some), ..self.details.fields()? };
+        let reply = client.memories().create(With { head, fields }).await?;
         if out.json { Ok(out.json(&reply)?) } else { Ok(said(out, "added", &reply)?) }
     }
 }

@@ -152,6 +152,16 @@ impl Command {
     }
 }
 
+/// An argument that may be given as an empty text, which removes what it stands for.
+fn or_none<T>(
+    field: &str,
+    argument: Option<String>,
+    read: impl FnOnce(String) -> Result<T, String>,
+) -> Result<Option<Option<T>>, stina_protocol::Error> {
+    let text = argument.map(|text| Some(text).filter(|text| !text.is_empty()).map(read).transpose());
+    text.transpose().map_err(|reason| stina_protocol::Error::invalid(field, reason))
+}
+
 /// Most bytes that are read from standard input: what is longer fits into no message.
 const MAX_STDIN: u64 = 32 << 20;
 

@@ -4,16 +4,15 @@ mod edit;
 mod view;
 
 use super::failure::Failure;
-use super::identify::{Named, id_of, identify};
+use super::identify::{Named, identify};
 use super::metadata::Metadata;
 use super::output::Output;
-use super::{Context, read_stdin, text, when};
+use super::{Context, or_none, read_stdin, text, when};
 use crate::Client;
 use stina_protocol::text::{Content, Line, Title};
-use stina_protocol::todo::{
-    CreateParams, Delete, DeleteParams, ListParams, Status, Todo as Entity, UpdateParams,
-};
-use stina_protocol::{EntityId, Error as Kind, Reply};
+use stina_protocol::todo::{Changes, Edit as TodoEdit, Fields, Filter, New, Status, Todo as Entity};
+use stina_protocol::types::Paging;
+use stina_protocol::{EntityId, Error as Kind, Reply, With};
 use when::When;
 
 /// Things to do
@@ -71,24 +70,48 @@ pub(super) struct Add {
     /// What is to be done, or `-` to read it from standard input
     #[arg(required = true)]
     title: Vec<String>,
-    /// More about it, or `-` to read it from standard input
-    #[arg(short, long, value_name = "TEXT")]
-    description: Option<String>,
-    /// When it is due: see below
-    #[arg(long, value_name = "WHEN", allow_hyphen_values = true, value_parser = When::read)]
-    due: Option<When>,
-    /// How far it has come: not_started, in_progress, completed or cancelled
+    /// Status: not_started, in_progress, completed or cancelled
     #[arg(long, value_parser = status)]
     status: Option<Status>,
-    /// Any JSON object
-    #[arg(long, value_name = "JSON", value_parser = Metadata::read)]
-    metadata: Option<Metadata>,
-    /// Where it came from
-    #[arg(long, value_name = "TEXT")]
-    source: Option<String>,
+    #[command(flatten)]
+    details: Details,
     /// Its id, instead of a new one
     #[arg(long)]
     id: Option<String>,
+}
+
+/// What can be said of a todo when it is added and when it is changed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Details {
+    /// More about it, or `-` to read it from standard input; an empty text removes it
+    #[arg(short, long, value_name = "TEXT")]
+    description: Option<String>,
+    /// Due time: see below; `none` removes it
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true, value_parser = When::read)]
+    due: Option<When>,
+    /// Any JSON object; `none` removes it
+    #[arg(long, value_name = "JSON", value_parser = Metadata::read)]
+    metadata: Option<Metadata>,
+    /// Where it came from; an empty text removes it
+    #[arg(long, value_name = "TEXT")]
+    source: Option<String>,
+}
+
+impl Details {
+    /// Whether nothing is said.
+    fn is_empty(&self) -> bool {
+        let Self { description, due, metadata, source } = self;
+        description.is_none() && due.is_none() && metadata.is_none() && source.is_none()
+    }
+
+    fn fields(self) -> Result<Fields, Kind> {
+        Ok(Fields {
+            description: or_none("description", self.description, Content::new)?,
+            due_at: self.due.map(|due| due.0),
+            metadata: self.metadata.map(|metadata| metadata.0),
+            source: or_none("source", self.source, Line::new)?,
+        })
+    }
 }
 
 impl Named for Entity {
@@ -117,7 +140,8 @@ impl Which {
     async fn find(&self, client: &Client, likely: impl Fn(&Entity) -> bool) -> Result<Entity, Failure> {
         let todos = client.todos();
         let list = async |limit, cursor| {
-            todos.list(ListParams { include_archived: true, limit, cursor, ..ListParams::default() }).await
+            let fields = Filter { include_archived: true, ..Filter::default() };
+            todos.list(With { head: Paging { limit, cursor }, fields }).await
         };
         identify(&self.todo, async |id| todos.get(id).await, list, likely).await
     }
@@ -130,9 +154,9 @@ fn is_open(todo: &Entity) -> bool {
 impl Todo {
     pub(super) fn resolve(&mut self) -> Result<(), Failure> {
         match self {
-            Self::Add(Add { title, description, .. }) => {
+            Self::Add(Add { title, details, .. }) => {
                 *title = vec![title.join(" ")];
-                read_stdin(title.iter_mut().chain(description))
+                read_stdin(title.iter_mut().chain(&mut details.description))
             }
             Self::Comment { text, .. } => {
                 *text = vec![text.join(" ")];
@@ -180,16 +204,12 @@ impl Todo {
 impl Add {
     async fn run(self, client: &Client, out: &Output) -> Result<(), Failure> {
         let field = |name: &'static str| move |reason: String| Kind::invalid(name, reason);
-        let params = CreateParams {
+        let head = New {
             id: self.id.map(EntityId::new).transpose().map_err(field("id"))?,
             title: Title::new(self.title.concat()).map_err(field("title"))?,
-            description: self.description.map(Content::new).transpose().map_err(field("description"))?,
             status: self.status,
-            due_at: self.due.and_then(|due| due.0),
-            metadata: self.metadata.and_then(|metadata| metadata.0),
-            source: self.source.map(Line::new).transpose().map_err(field("source"))?,
         };
-        let reply = client.todos().create(params).await?;
+        let reply = client.todos().create(With { head, fields: self.details.fields()? }).await?;
         if out.json { Ok(out.json(&reply)?) } else { Ok(said(out, "added", &reply)?) }
     }
 }
@@ -211,8 +231,8 @@ impl Which {
             let text = format!("{} is already {word}", text::clean(&todo.title));
             return if out.json { Ok(out.json(&reply)?) } else { Ok(out.line(&text)?) };
         }
-        let update = UpdateParams { status: Some(status), ..UpdateParams::of(id_of(&todo)?) };
-        let reply = client.todos().update(update).await?;
+        let head = TodoEdit { status: Some(status), ..TodoEdit::default() };
+        let reply = client.todos().update(&todo.id, Changes { head, ..Changes::default() }).await?;
         if out.json {
             return Ok(out.json(&reply)?);
         }
@@ -228,8 +248,7 @@ impl Which {
     async fn remove(self, client: &Client, out: &Output, if_rev: Option<u64>) -> Result<(), Failure> {
         // Which of several with that title is to go is not guessed, and what has changed meanwhile stays.
         let todo = self.find(client, |_| true).await?;
-        let params = DeleteParams { id: id_of(&todo)?, if_rev: if_rev.or(Some(todo.rev)) };
-        let reply = client.call::<Delete>(params).await?;
+        let reply = client.todos().delete_if(&todo.id, if_rev.unwrap_or(todo.rev)).await?;
         if out.json {
             return Ok(out.json(&reply)?);
         }

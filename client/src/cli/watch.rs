@@ -14,8 +14,8 @@ use std::io::Write;
 use std::pin::pin;
 use std::time::Duration;
 use stina_protocol::Json;
-use stina_protocol::event::{Change, Changes, Event, Op};
-use stina_protocol::store::{Subscribe, SubscribeParams};
+use stina_protocol::event::{Change, Changes, Event, Op, Start};
+use stina_protocol::store::{Filter, Subscribe, SubscribeParams};
 
 /// Print changes as they happen: time, revision, client, what happened, entity, id, value
 ///
@@ -41,7 +41,8 @@ impl Watch {
         let Context { client, out, timeout } = context;
         let Self { since, modules, count } = self;
         let modules = (!modules.is_empty()).then_some(modules);
-        let params = SubscribeParams { modules, since, ..SubscribeParams::default() };
+        let params =
+            SubscribeParams { head: Start { since, ..Start::default() }, fields: Filter { modules } };
         let mut events = client.subscribe::<Subscribe>(params).await?;
         let mut left = count.unwrap_or(u64::MAX);
         let printing = async {

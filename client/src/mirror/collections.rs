@@ -6,9 +6,10 @@ use jiff::{Timestamp, Zoned};
 use std::cmp::Reverse;
 use stina_protocol::EntityId;
 use stina_protocol::chat::{self, Conversation, InitialMessages, Message};
-use stina_protocol::event::{Delta, Start};
+use stina_protocol::event::Delta;
 use stina_protocol::memory::{self, Memory};
 use stina_protocol::todo::{self, Status, Todo};
+use stina_protocol::types::NoParams;
 
 /// Todos, those and in the order that `todo.list` lists: no due date last, then due date, then age.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +41,8 @@ impl Collection for Todos {
     type Order = (bool, Option<i64>, i64);
     const ENTITY: &'static str = "todo";
 
-    fn params(&self) -> Start {
-        Start::default()
+    fn filter(&self) -> NoParams {
+        NoParams {}
     }
 
     fn order(&self, todo: &Todo) -> Self::Order {
@@ -74,8 +75,8 @@ impl Collection for Memories {
     type Order = (Reverse<i64>, Reverse<String>);
     const ENTITY: &'static str = "memory";
 
-    fn params(&self) -> Start {
-        Start::default()
+    fn filter(&self) -> NoParams {
+        NoParams {}
     }
 
     fn order(&self, memory: &Memory) -> Self::Order {
@@ -102,9 +103,9 @@ impl Collection for Conversations {
     type Order = Reverse<(i64, u64)>;
     const ENTITY: &'static str = "conversation";
 
-    fn params(&self) -> chat::SubscribeParams {
+    fn filter(&self) -> chat::Filter {
         let initial_messages = InitialMessages::new(0).unwrap_or_default();
-        chat::SubscribeParams { deltas: false, initial_messages, ..chat::SubscribeParams::default() }
+        chat::Filter { deltas: false, initial_messages, ..chat::Filter::default() }
     }
 
     fn order(&self, conversation: &Conversation) -> Self::Order {
@@ -135,11 +136,11 @@ impl Collection for Messages {
     type Order = (i64, u64);
     const ENTITY: &'static str = "message";
 
-    fn params(&self) -> chat::SubscribeParams {
-        chat::SubscribeParams {
+    fn filter(&self) -> chat::Filter {
+        chat::Filter {
             conversation_id: Some(self.conversation.clone()),
             initial_messages: self.last,
-            ..chat::SubscribeParams::default()
+            ..chat::Filter::default()
         }
     }
 

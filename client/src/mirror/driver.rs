@@ -46,7 +46,7 @@ async fn nearly(due: Option<i64>) {
 impl<C: Collection> Driver<C> {
     pub(super) async fn open(client: &Client, collection: C, shared: Arc<Shared<C>>) -> Result<Self> {
         let start = Start { initial: true, ..Start::default() };
-        let params = <C::Subscription as Subscribe>::restart(&collection.params(), start);
+        let params = <C::Subscription as Subscribe>::params(start, collection.filter());
         let cursor = Cursor::open(client, params).await?;
         let arriving = Some(Vec::new());
         let (epoch, due, first) = (None, None, None);

@@ -25,7 +25,7 @@ pub use shared::Patches;
 /// What a mirror shows: which entities, of which subscription, in which order.
 pub trait Collection: Send + Sync + 'static {
     /// The subscription that tells of them.
-    type Subscription: Subscribe<Params: Clone + Send + Sync>;
+    type Subscription: Subscribe;
     /// An entity, as the API shows it.
     type Item: DeserializeOwned + PartialEq + Send + Sync + 'static;
     /// Its place; entities of equal places are ordered by their ids.
@@ -33,8 +33,8 @@ pub trait Collection: Send + Sync + 'static {
     /// Sort of entity, as changes name it; changes of others are passed over.
     const ENTITY: &'static str;
 
-    /// Params of the subscription; where it begins is the mirror's to say.
-    fn params(&self) -> <Self::Subscription as Method>::Params;
+    /// What the subscription is about.
+    fn filter(&self) -> <Self::Subscription as Subscribe>::Filter;
 
     /// The place of an entity.
     fn order(&self, item: &Self::Item) -> Self::Order;

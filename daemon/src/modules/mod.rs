@@ -1,8 +1,8 @@
 //! The modules. *Blind core*: [`ALL`] is the only place that names them.
 //!
-//! What several of them need is here too, and knows none of them: [`entity`], [`page`], [`text_search`].
+//! What several of them need is here too, and knows none of them: [`everything`], [`page`], [`text_search`].
 
-pub mod entity;
+pub mod everything;
 pub mod page;
 pub mod text_search;
 

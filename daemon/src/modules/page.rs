@@ -1,8 +1,8 @@
-//! Pages of a list: bounded in items and in bytes, with a cursor that names the last item's place in the order.
+//! Pages of a list: bounded in items and in bytes, with a cursor that holds the last item's sort key.
 //!
-//! A place is what the list is ordered by, so a page is right however many rows came or went before it.
+//! The sort key is what the list is ordered by, so a page is right however many rows came or went before it.
 
-use crate::store::Result;
+use crate::store::{Entity, ReadTx, Result, entity};
 use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,20 +11,20 @@ use stina_protocol::{Error, Page};
 /// Bytes of JSON that a page holds, one item over.
 pub const PAGE_BYTES: usize = 4 << 20;
 
-/// The place after which a page begins; `None` for the first page.
+/// The sort key after which a page begins; `None` for the first page.
 ///
 /// # Errors
 /// `invalid` when `list` (the method's name) gave no such cursor.
 pub fn after<P: DeserializeOwned>(list: &str, cursor: Option<&str>) -> Result<Option<P>> {
     let read = |cursor: &str| {
         let json = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
-        let (name, place): (String, P) = serde_json::from_slice(&json).ok()?;
-        (name == list).then_some(place)
+        let (name, sort_key): (String, P) = serde_json::from_slice(&json).ok()?;
+        (name == list).then_some(sort_key)
     };
     let Some(cursor) = cursor else { return Ok(None) };
-    let place =
+    let sort_key =
         read(cursor).ok_or_else(|| Error::invalid("cursor", format!("{list} gave no such cursor")))?;
-    Ok(Some(place))
+    Ok(Some(sort_key))
 }
 
 /// Takes the items of one page.
@@ -40,6 +40,23 @@ impl<T: Serialize> PageBuilder<T> {
     /// A page of at most `limit` items.
     pub fn new(limit: usize) -> Self {
         Self { items: Vec::new(), limit, bytes: 0, more: false }
+    }
+
+    /// The page of the entities with these ids, in that order: as many as there is room for.
+    ///
+    /// # Errors
+    /// Those of the reads.
+    pub fn of(tx: &ReadTx<'_>, ids: Vec<String>, limit: usize) -> Result<Self>
+    where
+        T: Entity,
+    {
+        let mut page = Self::new(limit);
+        for id in ids {
+            if !page.push(entity::get(tx, &id)?)? {
+                break;
+            }
+        }
+        Ok(page)
     }
 
     /// Takes the next item; answers `false`, and does not take it, when the page is full.
@@ -61,13 +78,13 @@ impl<T: Serialize> PageBuilder<T> {
         self.items.len() >= self.limit || self.bytes >= PAGE_BYTES
     }
 
-    /// The page. `place` tells an item's place in the order of `list` (the method's name).
+    /// The page. `sort_key` gives an item's sort key in `list` (the method's name).
     ///
     /// # Errors
-    /// When the place can't be written as JSON.
-    pub fn finish<P: Serialize>(self, list: &str, place: impl FnOnce(&T) -> P) -> Result<Page<T>> {
+    /// When the sort key can't be written as JSON.
+    pub fn finish<P: Serialize>(self, list: &str, sort_key: impl FnOnce(&T) -> P) -> Result<Page<T>> {
         let last = self.items.last().filter(|_| self.more);
-        let cursor = |item| Ok(BASE64URL_NOPAD.encode(&serde_json::to_vec(&(list, place(item)))?));
+        let cursor = |item| Ok(BASE64URL_NOPAD.encode(&serde_json::to_vec(&(list, sort_key(item)))?));
         let next = last.map(cursor).transpose();
         next.map(|next| Page { items: self.items, next })
     }
@@ -119,8 +136,8 @@ mod tests {
         assert!(items == 2 && next.is_some());
         let (items, next) = page(&["a", "b", "c"], 2);
         assert_eq!(items, 2);
-        let place: Option<(usize, String)> = after("a.list", next.as_deref()).unwrap();
-        assert_eq!(place, Some((1, "b".to_owned())));
+        let sort_key: Option<(usize, String)> = after("a.list", next.as_deref()).unwrap();
+        assert_eq!(sort_key, Some((1, "b".to_owned())));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use crate::store::{LiveChange, ReadTx, Result, View, oldest_rev, read_since};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stina_protocol::store::{
-    ChangePage, ChangesParams, ClientList, Clients, Discover, GetChanges, GetInfo, GetResult, Hello,
+    ChangePage, ChangesParams, ClientList, Clients, Discover, Filter, GetChanges, GetInfo, GetResult, Hello,
     HelloParams, Info, LogChange, LogRevision, Ping, ResultParams, Rev, ServerInfo, Stop, StoredReply,
-    Subscribe, SubscribeParams, Sync, Transact, Welcome,
+    Subscribe, Sync, Transact, Welcome,
 };
 use stina_protocol::types::{MAX_ID, NoParams};
 use stina_protocol::{Error, Json, VERSION};
@@ -47,7 +47,7 @@ pub(super) fn register(registry: &mut Registry, modules: &[Module]) {
     registry.add::<Sync>(Run::Sync, None);
     registry.add::<Transact>(Run::Transact, None);
     let modules = modules.to_vec();
-    registry.feed::<Subscribe, _>(move |mut params: SubscribeParams| {
+    registry.feed::<Subscribe, _>(move |mut params: Filter| {
         check_modules(&modules, params.modules.as_deref())?;
         if let Some(names) = &mut params.modules {
             names.sort_unstable();
@@ -192,6 +192,6 @@ impl Feed for AllModules {
     }
 
     fn initial(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
-        self.modules.iter().filter(|m| self.has(m.name)).try_for_each(|m| (m.present)(tx, out))
+        self.modules.iter().filter(|m| self.has(m.name)).try_for_each(|m| m.snapshot(tx, out))
     }
 }

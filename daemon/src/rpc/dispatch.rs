@@ -1,6 +1,5 @@
 //! One call: which method, which params, and where it runs.
 
-use super::params::Fields;
 use super::registry::{Call, Entry, LongRead, Opening, Run, UnsubscribeParams};
 use super::transact;
 use crate::store::{Admission, Author, Done, Failure, Fingerprint, Job, Once, WriteFn};
@@ -9,6 +8,7 @@ use serde_json::value::RawValue;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use stina_protocol::event::Origin;
+use stina_protocol::params::Members;
 use stina_protocol::types::NoParams;
 use stina_protocol::{Error, Fault};
 use tokio::sync::oneshot;
@@ -55,7 +55,7 @@ fn begin(
     if let (Run::Unsubscribe, Some(params)) = (&entry.run, params) {
         return Ok(Started::Unsubscribe(unsubscribe_params(params)?));
     }
-    let mut fields = Fields::read(params)?;
+    let mut fields = Members::read(params)?;
     let started = match &entry.run {
         Run::Read(f) => match call.store.readers.try_reader() {
             Some(reader) => {
@@ -99,7 +99,7 @@ fn unsubscribe_params(params: &RawValue) -> Result<u64, Fault> {
     if let Ok([id]) = serde_json::from_str::<[u64; 1]>(params.get()) {
         return Ok(id);
     }
-    let parsed = Fields::read(Some(params)).and_then(Fields::parse::<UnsubscribeParams>);
+    let parsed = Members::read(Some(params)).and_then(Members::parse::<UnsubscribeParams>);
     let params = parsed
         .map_err(|_| Error::invalid("subscription", "params are [id], the id that subscribe answered"))?;
     Ok(params.subscription)
@@ -114,7 +114,7 @@ fn read_later(call: &Call, method: &str, params: Option<&RawValue>) -> BoxFuture
             let Some(Entry { run: Run::Read(f), .. }) = methods.by_name.get(method.as_str()) else {
                 return Err(Failure::Panic(method));
             };
-            Ok(envelope(tx.rev(), &f(tx, Fields::read(params.as_deref())?)?))
+            Ok(envelope(tx.rev(), &f(tx, Members::read(params.as_deref())?)?))
         });
         read.await.map_err(Failure::into_fault)
     })
@@ -130,7 +130,7 @@ fn scan(call: &Call, run: LongRead) -> BoxFuture<'static, Reply> {
     })
 }
 
-fn once(method: &str, fields: &mut Fields<'_>) -> Result<Option<Once>, Fault> {
+fn once(method: &str, fields: &mut Members<'_>) -> Result<Option<Once>, Fault> {
     let Some(id) = fields.take_request_id()? else { return Ok(None) };
     let canonical = fields.canonical();
     let parts = std::iter::once(method).chain(canonical.iter().map(String::as_str));

@@ -1,7 +1,7 @@
 //! What a module says of its subscriptions.
 
 use super::spool::Spool;
-use crate::store::{LiveChange, Place, ReadTx, Result, Transient};
+use crate::store::{Entity, EntityKind, LiveChange, Place, ReadTx, Result, Transient};
 use stina_protocol::event::Op;
 
 /// The changes that concern one subscription: made from the params of a `subscribe` call.
@@ -41,9 +41,14 @@ impl Initial<'_> {
     ///
     /// # Errors
     /// When it can't be written as JSON, or a temporary file fails.
-    pub fn entity<T: serde::Serialize>(&mut self, entity: &'static str, id: &str, value: &T) -> Result<()> {
-        let value = serde_json::to_string(value)?;
-        let change = LiveChange::new(entity.into(), entity.into(), id.to_owned(), Op::Put, None, Some(value));
+    pub fn entity<T: Entity>(&mut self, entity: &T) -> Result<()> {
+        self.json(T::KIND, entity.key(), serde_json::to_string(entity)?)
+    }
+
+    /// Sends an entity of that kind, which is JSON already.
+    pub(super) fn json(&mut self, kind: EntityKind, key: &str, value: String) -> Result<()> {
+        let change =
+            LiveChange::new(kind.module.into(), kind.name.into(), key.to_owned(), Op::Put, None, Some(value));
         Ok(self.spool.push(change.json())?)
     }
 }

@@ -4,7 +4,6 @@ mod core_methods;
 mod dispatch;
 mod feed;
 mod openrpc;
-mod params;
 mod peers;
 mod registry;
 mod spool;

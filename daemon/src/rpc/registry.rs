@@ -1,11 +1,10 @@
 //! The registry: from a method's definition and a plain function to everything that a method can do.
 
 use super::feed::{Feed, Initial};
-use super::params::Fields;
 use super::peers::{Peer, Peers};
 use crate::app::Stop;
 use crate::limits::Limits;
-use crate::store::{Entity, Migration, ModuleSchema, ReadTx, Result, Store, WriteFn, WriteTx};
+use crate::store::{EntityKind, Migration, ModuleSchema, ReadTx, Result, Store, WriteFn, WriteTx};
 use futures_util::future::BoxFuture;
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema};
@@ -14,6 +13,7 @@ use std::sync::Arc;
 use stina_protocol::error::Result as Told;
 use stina_protocol::event::Subscription;
 use stina_protocol::method::{Bare, Kind, Method, Read, Wire, Write};
+use stina_protocol::params::Members;
 use tokio_util::sync::CancellationToken;
 
 /// A module: everything that the daemon needs to know of it.
@@ -23,10 +23,8 @@ pub struct Module {
     pub name: &'static str,
     /// Its tables.
     pub migrations: &'static [Migration],
-    /// Its sorts of entities.
-    pub entities: &'static [Entity],
-    /// Sends every present entity of the module, for `store.subscribe` with `initial`.
-    pub present: fn(&ReadTx<'_>, &mut Initial<'_>) -> Result<()>,
+    /// Its sorts of entities; in a snapshot they come in this order.
+    pub entities: &'static [EntityKind],
     /// Registers its methods.
     pub register: fn(&mut Registry),
 }
@@ -34,6 +32,14 @@ pub struct Module {
 impl Module {
     pub(crate) fn schema(&self) -> ModuleSchema {
         ModuleSchema { module: self.name, migrations: self.migrations }
+    }
+
+    /// Sends every entity of the module.
+    ///
+    /// # Errors
+    /// Those of the reads.
+    pub fn snapshot(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
+        self.entities.iter().try_for_each(|kind| (kind.walk)(tx, &mut |key, json| out.json(*kind, key, json)))
     }
 }
 
@@ -49,11 +55,11 @@ pub struct Call {
     pub(crate) stop: Stop,
 }
 
-type ReadFn = dyn Fn(&ReadTx<'_>, Fields<'_>) -> Result<String> + Send + Sync;
-type LongFn = dyn Fn(Fields<'_>) -> Told<LongRead> + Send + Sync;
-type PrepareFn = dyn Fn(Fields<'_>) -> Told<WriteFn> + Send + Sync;
-type CallFn = dyn Fn(Call, Fields<'_>) -> Told<BoxFuture<'static, Result<String>>> + Send + Sync;
-type SubscribeFn = dyn Fn(Fields<'_>) -> Told<Opening> + Send + Sync;
+type ReadFn = dyn Fn(&ReadTx<'_>, Members<'_>) -> Result<String> + Send + Sync;
+type LongFn = dyn Fn(Members<'_>) -> Told<LongRead> + Send + Sync;
+type PrepareFn = dyn Fn(Members<'_>) -> Told<WriteFn> + Send + Sync;
+type CallFn = dyn Fn(Call, Members<'_>) -> Told<BoxFuture<'static, Result<String>>> + Send + Sync;
+type SubscribeFn = dyn Fn(Members<'_>) -> Told<Opening> + Send + Sync;
 type TaskFn = Box<dyn FnOnce(Store, CancellationToken) -> BoxFuture<'static, ()> + Send>;
 type StartFn = Box<dyn FnOnce(&mut WriteTx<'_>) -> Result<()> + Send>;
 type DisconnectFn = Box<dyn Fn(&Store, u64) + Send + Sync>;
@@ -182,7 +188,7 @@ impl Registry {
         &mut self,
         f: impl Fn(&ReadTx<'_>, M::Params) -> Result<M::Output> + Send + Sync + 'static,
     ) {
-        let run = move |tx: &ReadTx<'_>, fields: Fields<'_>| answer(&f(tx, fields.parse()?)?);
+        let run = move |tx: &ReadTx<'_>, members: Members<'_>| answer(&f(tx, members.parse()?)?);
         self.add::<M>(Run::Read(Box::new(run)), None);
     }
 
@@ -192,8 +198,8 @@ impl Registry {
         f: impl Fn(&ReadTx<'_>, M::Params) -> Result<M::Output> + Send + Sync + 'static,
     ) {
         let f = Arc::new(f);
-        let run = move |fields: Fields<'_>| -> Told<LongRead> {
-            let (params, f) = (fields.parse()?, Arc::clone(&f));
+        let run = move |members: Members<'_>| -> Told<LongRead> {
+            let (params, f) = (members.parse()?, Arc::clone(&f));
             Ok(Box::new(move |tx| answer(&f(tx, params)?)))
         };
         self.add::<M>(Run::Scan(Box::new(run)), None);
@@ -206,8 +212,8 @@ impl Registry {
         f: impl Fn(&mut WriteTx<'_>, M::Params) -> Result<M::Output> + Send + Sync + 'static,
     ) {
         let f = Arc::new(f);
-        let prepare = move |fields: Fields<'_>| -> Told<WriteFn> {
-            let (params, f) = (fields.parse()?, Arc::clone(&f));
+        let prepare = move |members: Members<'_>| -> Told<WriteFn> {
+            let (params, f) = (members.parse()?, Arc::clone(&f));
             Ok(Box::new(move |tx| answer(&f(tx, params)?)))
         };
         self.add::<M>(Run::Write(Arc::new(prepare)), None);
@@ -220,8 +226,8 @@ impl Registry {
     ) where
         F: Future<Output = Result<M::Output>> + Send + 'static,
     {
-        let run = move |call: Call, fields: Fields<'_>| -> Told<BoxFuture<'static, Result<String>>> {
-            let output = f(call, fields.parse()?);
+        let run = move |call: Call, members: Members<'_>| -> Told<BoxFuture<'static, Result<String>>> {
+            let output = f(call, members.parse()?);
             Ok(Box::pin(async move { answer(&output.await?) }))
         };
         self.add::<M>(Run::Call(Box::new(run)), None);
@@ -230,12 +236,11 @@ impl Registry {
     /// A subscription, and the method that ends it.
     pub fn feed<M: Subscription, F: Feed>(
         &mut self,
-        f: impl Fn(M::Params) -> Told<F> + Send + Sync + 'static,
+        f: impl Fn(M::Filter) -> Told<F> + Send + Sync + 'static,
     ) {
-        let run = move |fields: Fields<'_>| -> Told<Opening> {
-            let params: M::Params = fields.parse()?;
-            let start = M::start(&params);
-            Ok(Opening { feed: Arc::new(f(params)?), start, method: M::NAME, event: M::EVENT })
+        let run = move |members: Members<'_>| -> Told<Opening> {
+            let (start, filter) = M::parts(members.parse()?);
+            Ok(Opening { feed: Arc::new(f(filter)?), start, method: M::NAME, event: M::EVENT })
         };
         self.add::<M>(Run::Subscribe(Box::new(run)), Some(M::EVENT));
         let entry = Entry {
@@ -271,7 +276,7 @@ impl Registry {
 }
 
 /// Params of every `unsubscribe`, when given by name.
-#[derive(Debug, JsonSchema, serde::Deserialize)]
+#[derive(Debug, JsonSchema, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UnsubscribeParams {
     /// Id that `subscribe` answered.

@@ -1,11 +1,11 @@
 //! `store.transact`: several mutating methods as one write.
 
-use super::params::Fields;
 use super::registry::{Methods, Run};
 use crate::limits::Limits;
 use crate::store::{Failure, WriteFn, WriteTx};
 use serde_json::value::RawValue;
 use stina_protocol::error::{METHOD_NOT_FOUND, Result as Told};
+use stina_protocol::params::Members;
 use stina_protocol::store::{Step, TransactParams};
 use stina_protocol::{Error, Fault, Json};
 
@@ -64,6 +64,6 @@ fn prepare_step(methods: &Methods, step: &Step) -> Result<WriteFn, Fault> {
         return Err(Error::invalid("method", reason).into());
     };
     let params: Option<&RawValue> = step.params.as_ref().map(stina_protocol::Json::as_raw);
-    let told: Told<WriteFn> = Fields::read(params).and_then(|fields| prepare(fields));
+    let told: Told<WriteFn> = Members::read(params).and_then(|fields| prepare(fields));
     Ok(told?)
 }

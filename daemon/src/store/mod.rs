@@ -6,6 +6,7 @@
 mod backup;
 mod change_log;
 mod connection;
+pub mod entity;
 mod failure;
 mod foreign;
 mod housekeeping;
@@ -14,16 +15,18 @@ mod idempotency;
 mod migrate;
 mod queue;
 mod readers;
+mod row;
 mod tx;
 mod writer;
 
 pub use connection::{APPLICATION_ID, Location};
 pub(crate) use connection::{beside, file_bytes};
+pub use entity::{Entity, EntityKind, Table};
 pub use failure::{Failure, OpenError, Result};
 pub use hub::{LiveChange, Place, Revision, Transient};
 pub use migrate::{Migration, ModuleSchema};
 pub use queue::{Done, WriteFn};
-pub use tx::{Author, Caller, Entity, ReadTx, WriteTx};
+pub use tx::{Author, Caller, ReadTx, WriteTx};
 
 pub(crate) use change_log::{View, oldest_rev, read_since};
 pub(crate) use hub::{Hub, Item, Joined};

@@ -1,23 +1,12 @@
 //! What a method sees of the store: a snapshot to read, or a transaction to write.
 
-use super::Result;
+use super::{EntityKind, Result};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 use serde::Serialize;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stina_protocol::event::{Op, Origin};
-
-/// A sort of entity: whose it is, what it is called, where its rows are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entity {
-    /// Name of the module that owns it.
-    pub module: &'static str,
-    /// Name on the wire.
-    pub name: &'static str,
-    /// The table that holds one row for each.
-    pub table: &'static str,
-}
 
 /// A consistent view of the store.
 #[derive(Debug)]
@@ -115,7 +104,7 @@ impl Author {
 /// A change on its way into the log.
 #[derive(Debug)]
 pub(super) struct Recorded {
-    pub(super) entity: Entity,
+    pub(super) entity: EntityKind,
     pub(super) id: String,
     pub(super) op: Op,
     pub(super) before: Option<String>,
@@ -174,7 +163,7 @@ impl<'c> WriteTx<'c> {
     /// When a value can't be written as JSON.
     pub fn put<T: Serialize>(
         &mut self,
-        entity: Entity,
+        entity: EntityKind,
         id: &str,
         before: Option<&T>,
         after: &T,
@@ -189,7 +178,7 @@ impl<'c> WriteTx<'c> {
     ///
     /// # Errors
     /// When the value can't be written as JSON.
-    pub fn delete<T: Serialize>(&mut self, entity: Entity, id: &str, before: &T) -> Result<()> {
+    pub fn delete<T: Serialize>(&mut self, entity: EntityKind, id: &str, before: &T) -> Result<()> {
         let before = Some(serde_json::to_string(before)?);
         self.changes.push(Recorded { entity, id: id.to_owned(), op: Op::Delete, before, after: None });
         Ok(())

@@ -1,13 +1,13 @@
 //! Conversations.
 
-use crate::EntityId;
 use crate::text::Line;
-use crate::types::{Limit, given, null_is_default};
+use crate::types::{Target, given};
+use crate::{EntityId, With};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Conversation {
     /// Its id, `c_…` unless its maker chose another.
@@ -28,61 +28,10 @@ pub struct Conversation {
     pub rev: u64,
 }
 
-/// Params of [`StartConversation`](super::StartConversation).
+/// What may be said of a conversation. Null is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct StartParams {
-    /// Its id; a new one when not said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<EntityId>,
-    /// Its title.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title: Option<Line>,
-    /// Who answers in it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provider: Option<Line>,
-    /// Which model answers in it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ai_model: Option<Line>,
-}
-
-/// Params of [`GetConversation`](super::GetConversation).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct GetParams {
-    /// The conversation.
-    pub id: EntityId,
-}
-
-/// Params of [`ListConversations`](super::ListConversations).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ListParams {
-    /// Most conversations of one page.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub limit: Limit,
-    /// Where the last page ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
-}
-
-/// Params of [`SetCurrent`](super::SetCurrent).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SetCurrentParams {
-    /// The conversation.
-    pub conversation_id: EntityId,
-    /// Only if the conversation's `rev` is this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub if_rev: Option<u64>,
-}
-
-/// Params of [`UpdateConversation`](super::UpdateConversation): null clears, absent keeps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct UpdateParams {
-    /// The conversation.
-    pub id: EntityId,
+pub struct Fields {
     /// Its title.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub title: Option<Option<Line>>,
@@ -92,17 +41,28 @@ pub struct UpdateParams {
     /// Which model answers in it.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub ai_model: Option<Option<Line>>,
-    /// Only if the conversation's `rev` is this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub if_rev: Option<u64>,
 }
 
-/// Params of [`DeleteConversation`](super::DeleteConversation).
+/// A conversation that is to be started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct New {
+    /// Its id; a new one when not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<EntityId>,
+}
+
+/// Params of [`StartConversation`](super::StartConversation).
+pub type StartParams = With<New, Fields>;
+/// Params of [`UpdateConversation`](super::UpdateConversation): null clears, absent keeps.
+pub type UpdateParams = With<Target, Fields>;
+
+/// Params of [`SetCurrent`](super::SetCurrent).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DeleteParams {
+pub struct SetCurrentParams {
     /// The conversation.
-    pub id: EntityId,
+    pub conversation_id: EntityId,
     /// Only if the conversation's `rev` is this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_rev: Option<u64>,

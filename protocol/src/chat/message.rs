@@ -1,8 +1,8 @@
 //! Messages, and the interactions that hold them together.
 
 use crate::text::Line;
-use crate::types::Millis;
-use crate::{EntityId, Json};
+use crate::types::{Millis, null_is_default};
+use crate::{EntityId, Json, With};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -120,14 +120,12 @@ pub struct Interaction {
     pub messages: Option<Vec<Message>>,
 }
 
-/// Params of [`AppendMessage`](super::AppendMessage).
+/// What is said of a message besides its text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AppendParams {
+pub struct Fields {
     /// Who speaks.
     pub role: Role,
-    /// The text: any Unicode, up to the limit `messageBytes`.
-    pub content: String,
     /// Its conversation; when not said that of the interaction, else the current one, made if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<EntityId>,
@@ -137,12 +135,9 @@ pub struct AppendParams {
     /// Its id; a new one when not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<EntityId>,
-    /// Who answered.
+    /// Who answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<Line>,
-    /// Whether it was broken off; if so, its interaction is too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub aborted: Option<bool>,
     /// Any JSON value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Json>,
@@ -151,32 +146,51 @@ pub struct AppendParams {
     pub created_at: Option<Millis>,
 }
 
-impl AppendParams {
-    /// A message with that text, and nothing else said of it.
-    pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self {
-            role,
-            content: content.into(),
-            conversation_id: None,
-            interaction_id: None,
-            id: None,
-            provider: None,
-            aborted: None,
-            metadata: None,
-            created_at: None,
-        }
+/// A message that is whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct New {
+    /// The text: any Unicode, up to the limit `messageBytes`.
+    pub content: String,
+    /// Whether it was broken off; if so, its interaction is too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aborted: Option<bool>,
+}
+
+/// A message whose text follows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Beginning {
+    /// The beginning of the text; the first delta's `offset` is its length in bytes.
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
+    pub content: String,
+}
+
+/// Params of [`AppendMessage`](super::AppendMessage).
+pub type AppendParams = With<New, Fields>;
+/// Params of [`BeginMessage`](super::BeginMessage).
+pub type BeginParams = With<Beginning, Fields>;
+
+impl Fields {
+    /// Nothing but who speaks.
+    pub fn new(role: Role) -> Self {
+        let (conversation_id, interaction_id, id) = (None, None, None);
+        Self { role, conversation_id, interaction_id, id, provider: None, metadata: None, created_at: None }
     }
 }
 
-/// Params of [`AbortInteraction`](super::AbortInteraction) and [`DeleteInteraction`](super::DeleteInteraction).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ChangeInteractionParams {
-    /// The interaction.
-    pub id: EntityId,
-    /// Only if the interaction's `rev` is this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub if_rev: Option<u64>,
+impl AppendParams {
+    /// A message with that text, and nothing else said of it.
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { head: New { content: content.into(), aborted: None }, fields: Fields::new(role) }
+    }
+}
+
+impl BeginParams {
+    /// A message without text yet, and nothing else said of it.
+    pub fn new(role: Role) -> Self {
+        Self { head: Beginning::default(), fields: Fields::new(role) }
+    }
 }
 
 #[cfg(test)]

@@ -10,19 +10,19 @@ mod streaming;
 mod subscribe;
 
 pub use conversation::{
-    Cleared, Conversation, DeleteParams, GetParams, ListParams, SetCurrentParams, StartParams, UpdateParams,
+    Cleared, Conversation, Fields as ConversationFields, New as NewConversation, SetCurrentParams,
+    StartParams, UpdateParams,
 };
-pub use message::{AppendParams, ChangeInteractionParams, Interaction, Message, MessageState, Role};
-pub use reading::{
-    CountParams, GetInteractionParams, Hit, ListInteractionsParams, ListMessagesParams, SearchParams,
+pub use message::{
+    AppendParams, BeginParams, Beginning, Fields as MessageFields, Interaction, Message, MessageState,
+    New as NewMessage, Role,
 };
-pub use streaming::{
-    AbortMessageParams, Appended, BeginParams, CancelParams, Cancelled, DeltaParams, FinishParams,
-};
-pub use subscribe::{InitialMessages, SubscribeParams};
+pub use reading::{CountParams, Hit, SearchParams, WindowParams};
+pub use streaming::{AbortMessageParams, Appended, CancelParams, Cancelled, DeltaParams, FinishParams};
+pub use subscribe::{Filter, InitialMessages, SubscribeParams};
 
 use crate::Page;
-use crate::types::NoParams;
+use crate::types::{ById, NoParams, Paging, Target};
 
 /// The kv key under which the id of the current conversation is, a JSON string.
 pub const CURRENT_KEY: &str = "chat.currentConversation";
@@ -33,30 +33,30 @@ crate::methods! {
     /// The current conversation; starts one when there is none.
     EnsureCurrent = "chat.ensureCurrent": Write(NoParams) -> Conversation;
     /// A conversation.
-    GetConversation = "chat.getConversation": Read(GetParams) -> Conversation;
+    GetConversation = "chat.getConversation": Read(ById) -> Conversation;
     /// Conversations, newest first by `createdAt`.
-    ListConversations = "chat.listConversations": Read(ListParams) -> Page<Conversation>;
+    ListConversations = "chat.listConversations": Read(Paging) -> Page<Conversation>;
     /// Makes a conversation the current one.
     SetCurrent = "chat.setCurrent": Write(SetCurrentParams) -> Conversation;
     /// Changes a conversation's title, provider or model.
     UpdateConversation = "chat.updateConversation": Write(UpdateParams) -> Conversation;
     /// Deletes a conversation with all that is in it; answers it. If it was current, the newest other becomes so.
-    DeleteConversation = "chat.deleteConversation": Write(DeleteParams) -> Conversation;
+    DeleteConversation = "chat.deleteConversation": Write(Target) -> Conversation;
     /// Deletes every conversation but the current one.
     ClearHistory = "chat.clearHistory": Write(NoParams) -> Cleared;
 
     /// Adds a message, and the conversation and interaction for it where they are missing.
     AppendMessage = "chat.appendMessage": Write(AppendParams) -> Message;
     /// Messages of a conversation, oldest first: the newest, or those next to a cursor.
-    ListMessages = "chat.listMessages": Read(ListMessagesParams) -> Page<Message>;
+    ListMessages = "chat.listMessages": Read(WindowParams) -> Page<Message>;
     /// Interactions of a conversation with their messages, oldest first: the newest, or those next to a cursor.
-    ListInteractions = "chat.listInteractions": Read(ListInteractionsParams) -> Page<Interaction>;
+    ListInteractions = "chat.listInteractions": Read(WindowParams) -> Page<Interaction>;
     /// An interaction with its messages; `too_large` when those are more than the limit `frameBytes`.
-    GetInteraction = "chat.getInteraction": Read(GetInteractionParams) -> Interaction;
+    GetInteraction = "chat.getInteraction": Read(ById) -> Interaction;
     /// Marks an interaction and its messages as aborted; messages still being written are asked to end.
-    AbortInteraction = "chat.abortInteraction": Write(ChangeInteractionParams) -> Interaction;
+    AbortInteraction = "chat.abortInteraction": Write(Target) -> Interaction;
     /// Deletes an interaction with its messages; answers it.
-    DeleteInteraction = "chat.deleteInteraction": Write(ChangeInteractionParams) -> Interaction;
+    DeleteInteraction = "chat.deleteInteraction": Write(Target) -> Interaction;
     /// How many messages a conversation has.
     CountMessages = "chat.countMessages": Read(CountParams) -> u64;
     /// Full-text search in messages, best first, with a snippet.
@@ -76,5 +76,5 @@ crate::methods! {
 
 crate::subscriptions! {
     /// Changes of conversations, interactions, messages and the current conversation, and words as they come.
-    Subscribe = "chat" (SubscribeParams);
+    Subscribe = "chat" (Filter);
 }

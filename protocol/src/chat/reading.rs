@@ -6,55 +6,28 @@ use crate::types::{Limit, null_is_default};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Params of [`ListMessages`](super::ListMessages).
+/// Params of [`ListMessages`](super::ListMessages) and [`ListInteractions`](super::ListInteractions).
 ///
-/// Without `before` and `after`: the newest messages. Either is a `next` of an earlier page, which goes on in its own
-/// conversation whichever is current by then, or the id of a message.
-/// `next` goes on towards older messages, with `after` towards newer ones. A page also ends once it has 4 MiB.
+/// Without `before` and `after`: the newest. Either is a `next` of an earlier page, which goes on in its own
+/// conversation whichever is current by then, or an id.
+/// `next` goes on towards older ones, with `after` towards newer ones. A page also ends once it has 4 MiB.
+///
+/// An interaction is never split; one whose messages are more than the limit `frameBytes` comes without them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ListMessagesParams {
+pub struct WindowParams {
     /// The conversation; the current one when not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<EntityId>,
-    /// Only messages older than this place.
+    /// Only what is older than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// Only messages newer than this place.
+    /// Only what is newer than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// Most messages of one page.
+    /// Most items of one page.
     #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
-}
-
-/// Params of [`ListInteractions`](super::ListInteractions).
-///
-/// Pages are as of [`ListMessagesParams`], with ids of interactions. An interaction is never split; one whose messages
-/// are more than the limit `frameBytes` comes without them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ListInteractionsParams {
-    /// The conversation; the current one when not said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conversation_id: Option<EntityId>,
-    /// Only interactions older than this place.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
-    /// Only interactions newer than this place.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
-    /// Most interactions of one page.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub limit: Limit,
-}
-
-/// Params of [`GetInteraction`](super::GetInteraction).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct GetInteractionParams {
-    /// The interaction.
-    pub id: EntityId,
 }
 
 /// Params of [`CountMessages`](super::CountMessages).

@@ -1,57 +1,8 @@
 //! Messages as they are being written.
 
-use super::Role;
-use crate::text::Line;
-use crate::types::Millis;
-use crate::types::null_is_default;
 use crate::{EntityId, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// Params of [`BeginMessage`](super::BeginMessage): as of [`AppendMessage`](super::AppendMessage).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct BeginParams {
-    /// Who speaks.
-    pub role: Role,
-    /// The first words; the first delta's `offset` is their length in bytes.
-    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
-    pub content: String,
-    /// Its conversation; when not said that of the interaction, else the current one, made if there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conversation_id: Option<EntityId>,
-    /// Its interaction, made if there is none with that id; a new one when not said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interaction_id: Option<EntityId>,
-    /// Its id; a new one when not said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<EntityId>,
-    /// Who answers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provider: Option<Line>,
-    /// Any JSON value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<Json>,
-    /// When it was said; now when not said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub created_at: Option<Millis>,
-}
-
-impl BeginParams {
-    /// A message without words yet, and nothing else said of it.
-    pub fn new(role: Role) -> Self {
-        Self {
-            role,
-            content: String::new(),
-            conversation_id: None,
-            interaction_id: None,
-            id: None,
-            provider: None,
-            metadata: None,
-            created_at: None,
-        }
-    }
-}
 
 /// Params of [`AppendDelta`](super::AppendDelta).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

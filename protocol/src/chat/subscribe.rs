@@ -1,7 +1,8 @@
 //! Subscribing to the chat.
 
-use crate::EntityId;
+use crate::event::Start;
 use crate::types::null_is_default;
+use crate::{EntityId, With};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -46,40 +47,27 @@ fn yes_unless_said<'de, D: Deserializer<'de>>(d: D) -> Result<bool, D::Error> {
     Ok(Option::deserialize(d)?.unwrap_or_else(yes))
 }
 
-/// Params of [`Subscribe`](super::Subscribe).
+/// What of the chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SubscribeParams {
-    /// Only this conversation and what is in it. Which one is current is told all the same, as an entity `kv`.
+pub struct Filter {
+    /// Only this conversation and what is in it. Which one is current comes all the same, as an entity `kv`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<EntityId>,
-    /// Whether to be told the words of messages that are being written.
+    /// Whether deltas of streaming messages come too.
     #[serde(default = "yes", deserialize_with = "yes_unless_said")]
     pub deltas: bool,
-    /// Replay every revision after this one, then go on live.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<u64>,
-    /// Epoch that `since` belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub epoch: Option<String>,
-    /// Begin with the conversations, the current one, and the last messages of the asked or current one with their
-    /// interactions; with `since`, only when the log can't serve it.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub initial: bool,
-    /// How many messages that is.
+    /// How many messages `initial` sends: the last ones of the conversation asked for, else of the current one, with
+    /// their interactions.
     #[serde(default, deserialize_with = "null_is_default")]
     pub initial_messages: InitialMessages,
 }
 
-impl Default for SubscribeParams {
+impl Default for Filter {
     fn default() -> Self {
-        Self {
-            conversation_id: None,
-            deltas: true,
-            since: None,
-            epoch: None,
-            initial: false,
-            initial_messages: InitialMessages::default(),
-        }
+        Self { conversation_id: None, deltas: true, initial_messages: InitialMessages::default() }
     }
 }
+
+/// Params of [`Subscribe`](super::Subscribe).
+pub type SubscribeParams = With<Start, Filter>;

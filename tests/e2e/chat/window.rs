@@ -7,11 +7,10 @@ use stina_protocol::types::NoParams;
 use stina_tests::in_process::Setup;
 use stina_tests::{DEADLINE, InProcess, Peer, eventually};
 use stinad::modules::{chat, kv};
-use stinad::rpc::{Initial, Module, Registry};
-use stinad::store::{ReadTx, Result};
+use stinad::rpc::{Module, Registry};
 
 /// A module whose write, once it is committed, keeps everybody from being told until the gate is open.
-const HOLD: Module = Module { name: "hold", migrations: &[], entities: &[], present, register };
+const HOLD: Module = Module { name: "hold", migrations: &[], entities: &[], register };
 
 stina_protocol::methods! {
     /// Waits at the gate after its commit.
@@ -19,10 +18,6 @@ stina_protocol::methods! {
 }
 
 static GATE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
-
-fn present(_: &ReadTx<'_>, _: &mut Initial<'_>) -> Result<()> {
-    Ok(())
-}
 
 fn register(registry: &mut Registry) {
     registry.write::<Commit>(|tx, _| {

@@ -212,7 +212,11 @@ async fn a_message_whose_beginning_nobody_awaits_is_aborted() {
 async fn an_id_that_is_taken_leaves_its_message_as_it_is() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
-    let begin = || BeginParams { id: Some(EntityId::new("m").unwrap()), ..BeginParams::new(Role::Assistant) };
+    let begin = || {
+        let mut message = BeginParams::new(Role::Assistant);
+        message.fields.id = Some(EntityId::new("m").unwrap());
+        message
+    };
     let mut stream = client.chat().stream(begin()).await.unwrap();
     let mut conversation = stream.message().conversation_id.clone();
     assert!(matches!(client.chat().stream(begin()).await, Err(Error::Rpc(_))));

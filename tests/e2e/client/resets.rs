@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use stina_client::mirror::{Diff, Patches};
-use stina_client::protocol::event::{Event, ResetReason};
+use stina_client::protocol::event::{Event, ResetReason, Start};
 use stina_client::protocol::kv::{Entry, Subscribe, SubscribeParams};
 use stina_tests::in_process::Setup;
 use stina_tests::{InProcess, Peer, Proxy, Scripted, eventually};
@@ -24,7 +24,7 @@ fn keys(items: &[Arc<Entry>]) -> Vec<&str> {
 }
 
 fn with_initial() -> SubscribeParams {
-    SubscribeParams { initial: true, ..SubscribeParams::default() }
+    SubscribeParams { head: Start::initial(), ..SubscribeParams::default() }
 }
 
 /// The keys of a part of the present entities.

@@ -5,7 +5,7 @@ use crate::daemon;
 use rustix::process::Signal;
 use serde_json::json;
 use std::time::Duration;
-use stina_client::protocol::event::{Changes, Event, ResetReason};
+use stina_client::protocol::event::{Changes, Event, ResetReason, Start};
 use stina_client::protocol::kv::{Subscribe, SubscribeParams};
 use stina_client::protocol::store;
 use stina_tests::{Peer, Scripted, eventually};
@@ -95,7 +95,7 @@ async fn present_entities_come_whole_to_a_slow_reader() {
     limits.subscription_bytes = 128 << 10;
     limits.read_ahead = 1;
     let client = builder(&daemon.socket()).limits(limits).connect().await.unwrap();
-    let params = SubscribeParams { initial: true, ..SubscribeParams::default() };
+    let params = SubscribeParams { head: Start::initial(), ..SubscribeParams::default() };
     let mut events = client.subscribe::<Subscribe>(params).await.unwrap();
     let mut seen = 0;
     loop {
@@ -136,7 +136,7 @@ async fn another_history_is_told_as_a_reset() {
     let mut daemon = daemon();
     set(&mut daemon.peer(), "a", 1);
     let client = connect(&daemon.socket()).await;
-    let params = SubscribeParams { initial: true, ..SubscribeParams::default() };
+    let params = SubscribeParams { head: Start::initial(), ..SubscribeParams::default() };
     let mut events = client.subscribe::<Subscribe>(params).await.unwrap();
     let initial = change(&mut events).await;
     assert!(initial.initial && initial.changes[0].id == "a");
@@ -180,7 +180,7 @@ async fn a_hole_or_a_repeat_in_the_stream_is_healed() {
         }
     });
     let client = connect(&scripted.socket()).await;
-    let params = SubscribeParams { since: Some(5), ..SubscribeParams::default() };
+    let params = SubscribeParams { head: Start::after(5), ..SubscribeParams::default() };
     let mut events = client.subscribe::<Subscribe>(params).await.unwrap();
     let mut revs = Vec::new();
     for _ in 0..3 {
@@ -207,7 +207,7 @@ async fn present_entities_that_were_cut_off_are_void_and_come_anew() {
         }
     });
     let client = connect(&scripted.socket()).await;
-    let params = SubscribeParams { initial: true, ..SubscribeParams::default() };
+    let params = SubscribeParams { head: Start::initial(), ..SubscribeParams::default() };
     let mut events = client.subscribe::<Subscribe>(params).await.unwrap();
     assert_eq!(change(&mut events).await.changes[0].id, "old");
     assert_eq!(event(&mut events).await, Event::Reset { reason: ResetReason::Compacted, rev: 0 });
@@ -233,7 +233,10 @@ async fn what_a_newer_daemon_tells_beside_the_changes_is_passed_over() {
 async fn a_refused_subscription_is_an_error() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
-    let params = store::SubscribeParams { modules: Some(vec!["none".into()]), ..Default::default() };
+    let params = store::SubscribeParams {
+        fields: store::Filter { modules: Some(vec!["none".into()]) },
+        ..Default::default()
+    };
     let refused = soon("an answer", client.subscribe::<store::Subscribe>(params)).await;
     assert!(refused.unwrap_err().kind().is_some());
 }

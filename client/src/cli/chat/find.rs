@@ -5,8 +5,8 @@ use crate::cli::failure::Failure;
 use crate::cli::identify::{Named, identify};
 use crate::cli::text::moment;
 use std::collections::VecDeque;
-use stina_protocol::chat::{Conversation, ListMessagesParams, ListParams, Message};
-use stina_protocol::types::Limit;
+use stina_protocol::chat::{Conversation, Message, WindowParams};
+use stina_protocol::types::{Limit, Paging};
 use stina_protocol::{EntityId, Error as Kind};
 
 /// An id as the protocol takes it.
@@ -45,7 +45,7 @@ impl Named for Conversation {
 /// The conversation that somebody names.
 pub(super) async fn conversation(client: &Client, typed: &str) -> Result<Conversation, Failure> {
     let chat = client.chat();
-    let list = async |limit, cursor| chat.list_conversations(ListParams { limit, cursor }).await;
+    let list = async |limit, cursor| chat.list_conversations(Paging { limit, cursor }).await;
     identify(typed, async |id| chat.get_conversation(id).await, list, |_| true).await
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn newest(
         // At least one is read, for the revision.
         let limit = Limit::new(left.clamp(1, Limit::MAX.into())).unwrap_or_default();
         let conversation_id = Some(id(conversation)?);
-        let params = ListMessagesParams { conversation_id, before, after: None, limit };
+        let params = WindowParams { conversation_id, before, after: None, limit };
         let page = client.chat().list_messages(params).await?;
         let rev = *rev.get_or_insert(page.rev);
         if left > 0 {

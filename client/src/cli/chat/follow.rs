@@ -10,8 +10,8 @@ use crate::{Client, State, Subscription};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use stina_protocol::Error as Kind;
-use stina_protocol::chat::{Conversation, InitialMessages, Message, MessageState, SubscribeParams};
-use stina_protocol::event::{Change, Event, Op, ResetReason};
+use stina_protocol::chat::{Conversation, Filter, InitialMessages, Message, MessageState, SubscribeParams};
+use stina_protocol::event::{Change, Event, Op, ResetReason, Start};
 
 /// Print a conversation as it happens, words as they are written
 ///
@@ -59,10 +59,8 @@ impl Follow {
             .ok_or_else(|| Kind::invalid("messages", format!("at most {}", InitialMessages::MAX)))?;
         let conversation_id = Some(find::id(of.id.as_str())?);
         let params = SubscribeParams {
-            conversation_id,
-            initial: true,
-            initial_messages,
-            ..SubscribeParams::default()
+            head: Start { initial: true, ..Start::default() },
+            fields: Filter { conversation_id, initial_messages, ..Filter::default() },
         };
         let mut events = client.chat().subscribe(params).await?;
         while let Some(event) = events.next().await {
@@ -103,11 +101,10 @@ impl<'a> Live<'a> {
         let hidden = messages.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
         live.show(messages.iter().enumerate().filter(|(at, m)| *at >= hidden || is_open(m)).map(|(_, m)| m))?;
         live.transcript.skip_to(highest(&messages));
+        let conversation_id = Some(find::id(conversation.id.as_str())?);
         let params = SubscribeParams {
-            conversation_id: Some(find::id(conversation.id.as_str())?),
-            since: Some(rev),
-            epoch,
-            ..SubscribeParams::default()
+            head: Start { since: Some(rev), epoch, initial: false },
+            fields: Filter { conversation_id, ..Filter::default() },
         };
         live.run(client.chat().subscribe(params).await?).await
     }

@@ -13,10 +13,10 @@ use super::short_id::short_ids;
 use super::table::{Cell, Table};
 use super::{Context, pages, text, text_or_stdin};
 use stina_protocol::chat::{
-    AppendParams, Conversation, ListParams, Role, SearchParams, StartParams, UpdateParams,
+    AppendParams, Conversation, ConversationFields as Fields, Role, SearchParams, StartParams, UpdateParams,
 };
 use stina_protocol::text::Line;
-use stina_protocol::types::Limit;
+use stina_protocol::types::{Limit, Paging, Target};
 use stina_protocol::{EntityId, Error as Kind, Reply};
 use transcript::Transcript;
 
@@ -125,7 +125,8 @@ impl Chat {
             Self::List { limit } => list(context, limit).await,
             Self::New { title } => {
                 let title = line(&title)?;
-                let reply = chat.start_conversation(StartParams { title, ..StartParams::default() }).await?;
+                let fields = Fields { title: Some(title), ..Fields::default() };
+                let reply = chat.start_conversation(StartParams { fields, ..StartParams::default() }).await?;
                 said(out, "started", &reply)
             }
             Self::Use { id } => {
@@ -135,7 +136,8 @@ impl Chat {
             Self::Show { id, count } => show(context, id, count).await,
             Self::Send { text, place, role } => {
                 let conversation_id = place.find(context).await?;
-                let message = AppendParams { conversation_id, ..AppendParams::new(role, text.concat()) };
+                let mut message = AppendParams::new(role, text.concat());
+                message.fields.conversation_id = conversation_id;
                 let reply = chat.append(message).await?;
                 if out.json {
                     return Ok(out.json(&reply)?);
@@ -146,13 +148,8 @@ impl Chat {
             Self::Rename { id, title } => {
                 let conversation = find::conversation(client, &id).await?;
                 let title = line(&title)?;
-                let params = UpdateParams {
-                    id: find::id(conversation.id)?,
-                    title: Some(title),
-                    provider: None,
-                    ai_model: None,
-                    if_rev: None,
-                };
+                let fields = Fields { title: Some(title), ..Fields::default() };
+                let params = UpdateParams { head: Target::any(find::id(conversation.id)?), fields };
                 said(out, "renamed", &chat.update_conversation(params).await?)
             }
             Self::Rm { id } => {
@@ -197,7 +194,7 @@ fn said(out: &Output, what: &str, reply: &Reply<Conversation>) -> Result<(), Fai
 async fn list(context: &Context, limit: Option<u64>) -> Result<(), Failure> {
     let Context { client, out, .. } = context;
     let chat = client.chat();
-    let page = async |limit, cursor| chat.list_conversations(ListParams { limit, cursor }).await;
+    let page = async |limit, cursor| chat.list_conversations(Paging { limit, cursor }).await;
     if out.json {
         let goes_on = pages::walk(limit, page, |conversation| Ok(out.json(&conversation)?)).await?;
         return if goes_on { Ok(pages::more(out)?) } else { Ok(()) };

@@ -35,7 +35,8 @@ enum End {
 impl Stream {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let conversation_id = self.place.find(context).await?;
-        let message = BeginParams { conversation_id, ..BeginParams::new(self.role) };
+        let mut message = BeginParams::new(self.role);
+        message.fields.conversation_id = conversation_id;
         // From here on Ctrl-C does not end the program: the message is to be aborted first.
         let mut interrupts = signal(SignalKind::interrupt())?;
         let chat = context.client.chat();

@@ -1,45 +1,34 @@
 //! `stinactl memory edit`.
 
-use super::{Which, said, tag, tags};
+use super::{Details, Which, said, tag, tags};
 use crate::Client;
 use crate::cli::failure::Failure;
-use crate::cli::identify::id_of;
-use crate::cli::metadata::Metadata;
 use crate::cli::output::Output;
-use crate::cli::read_stdin;
-use crate::cli::when::{self, When};
+use crate::cli::{read_stdin, when};
 use stina_protocol::Error as Kind;
-use stina_protocol::memory::{Memory, Tag, Tags, UpdateParams};
+use stina_protocol::memory::{Changes, Edit as MemoryEdit, Memory, Tag, Tags};
 use stina_protocol::text::{Content, Line};
 
-/// Change a memory; what is not said stays as it is
+/// Change a memory; other fields stay unchanged
 #[derive(Debug, clap::Args)]
 #[command(after_help = when::FORMS)]
-#[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
 pub(in crate::cli) struct Edit {
     #[command(flatten)]
     which: Which,
     /// What it is about, or `-` to read it from standard input; may be empty
-    #[arg(long, value_name = "TEXT", group = "change")]
+    #[arg(long, value_name = "TEXT")]
     title: Option<String>,
     /// What is to be remembered, or `-` to read it from standard input
-    #[arg(short, long, value_name = "TEXT", group = "change")]
+    #[arg(short, long, value_name = "TEXT")]
     content: Option<String>,
-    /// A tag more; may be given several times
-    #[arg(short, long = "tag", value_name = "TAG", value_parser = tag, group = "change")]
+    /// Add a tag; may be given several times
+    #[arg(short, long = "tag", value_name = "TAG", value_parser = tag)]
     tags: Vec<Tag>,
-    /// A tag less; may be given several times
-    #[arg(long = "untag", value_name = "TAG", value_parser = tag, group = "change")]
+    /// Remove a tag; may be given several times
+    #[arg(long = "untag", value_name = "TAG", value_parser = tag)]
     untags: Vec<Tag>,
-    /// Until when it holds: see below; `none`: for good
-    #[arg(long, value_name = "WHEN", allow_hyphen_values = true, value_parser = When::read, group = "change")]
-    until: Option<When>,
-    /// Any JSON object, instead of the one it has; `none` clears it
-    #[arg(long, value_name = "JSON", value_parser = Metadata::read, group = "change")]
-    metadata: Option<Metadata>,
-    /// Where it came from; an empty text clears it
-    #[arg(long, value_name = "TEXT", group = "change")]
-    source: Option<String>,
+    #[command(flatten)]
+    details: Details,
     /// Only if the memory's revision is this. Else exit code 5
     #[arg(long, value_name = "REV")]
     if_rev: Option<u64>,
@@ -50,33 +39,33 @@ const ATTEMPTS: usize = 10;
 
 impl Edit {
     pub(super) fn resolve(&mut self) -> Result<(), Failure> {
+        let texts = self.title.is_none() && self.content.is_none();
+        if texts && self.tags.is_empty() && self.untags.is_empty() && self.details.is_empty() {
+            return Err(Failure::Usage("nothing to change: say what, such as --content or --tag".to_owned()));
+        }
         read_stdin(self.title.iter_mut().chain(&mut self.content))
     }
 
     pub(super) async fn run(self, client: &Client, out: &Output) -> Result<(), Failure> {
         let field = |name: &'static str| move |reason: String| Kind::invalid(name, reason);
-        let source =
-            self.source.map(|text| Some(text).filter(|text| !text.is_empty()).map(Line::new).transpose());
         let title = self.title.map(Line::new).transpose().map_err(field("title"))?;
         let content = self.content.map(Content::new).transpose().map_err(field("content"))?;
+        let mut changes = Changes { head: MemoryEdit { title, content }, fields: self.details.fields()? };
         let mut memory = self.which.find(client).await?;
-        let mut update = UpdateParams {
-            title,
-            content,
-            metadata: self.metadata.map(|metadata| metadata.0),
-            source: source.transpose().map_err(field("source"))?,
-            valid_until: self.until.map(|until| until.0),
-            if_rev: self.if_rev,
-            ..UpdateParams::of(id_of(&memory)?)
-        };
+        let mut if_rev = self.if_rev;
         let mut attempts = 1..=ATTEMPTS;
         let reply = loop {
             // Tags are made out of the old ones, which therefore must still be those; all else is set as it is.
             if !self.tags.is_empty() || !self.untags.is_empty() {
-                update.tags = Some(Some(changed(&memory, &self.tags, &self.untags)?));
-                update.if_rev = self.if_rev.or(Some(memory.rev));
+                changes.fields.tags = Some(Some(changed(&memory, &self.tags, &self.untags)?));
+                if_rev = self.if_rev.or(Some(memory.rev));
             }
-            let error = match client.memories().update(update.clone()).await {
+            let memories = client.memories();
+            let updated = match if_rev {
+                None => memories.update(&memory.id, changes.clone()).await,
+                Some(rev) => memories.update_if(&memory.id, rev, changes.clone()).await,
+            };
+            let error = match updated {
                 Ok(reply) => break reply,
                 Err(error) => error,
             };

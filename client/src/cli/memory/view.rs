@@ -7,10 +7,10 @@ use crate::cli::output::{Look, Output};
 use crate::cli::short_id::short_ids;
 use crate::cli::table::{Cell, Table};
 use crate::cli::{pages, text, when};
-use stina_protocol::Error as Kind;
-use stina_protocol::memory::{Hit, ListParams, Memory, SearchParams, Tag};
+use stina_protocol::memory::{Filter, Hit, Memory, SearchParams, Tag};
 use stina_protocol::text::Content;
-use stina_protocol::types::Limit;
+use stina_protocol::types::{Limit, Paging};
+use stina_protocol::{Error as Kind, With};
 
 /// List memories, newest first
 ///
@@ -50,9 +50,9 @@ const CONTENT: usize = 100;
 
 impl List {
     pub(super) async fn run(self, client: &Client, out: &Output) -> Result<(), Failure> {
-        let filters = ListParams { include_expired: self.all, tag: self.tag, ..ListParams::default() };
+        let filter = Filter { include_expired: self.all, tag: self.tag };
         let page = async |limit, cursor| {
-            client.memories().list(ListParams { limit, cursor, ..filters.clone() }).await
+            client.memories().list(With { head: Paging { limit, cursor }, fields: filter.clone() }).await
         };
         let mut memories = Vec::new();
         let more = pages::walk(self.limit, page, |mut memory: Memory| {

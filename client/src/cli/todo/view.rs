@@ -7,9 +7,9 @@ use crate::cli::output::{Look, Output};
 use crate::cli::short_id::short_ids;
 use crate::cli::table::{Cell, Table};
 use crate::cli::{pages, text, when};
-use stina_protocol::todo::{Comment, ListCommentsParams, ListParams, Status, Todo};
-use stina_protocol::types::{Ids, Millis};
-use stina_protocol::{EntityId, Error as Kind};
+use stina_protocol::todo::{Comment, CommentFilter, Filter, Status, Todo};
+use stina_protocol::types::{Ids, Millis, Paging};
+use stina_protocol::{EntityId, Error as Kind, With};
 
 /// List todos by due date, those without one last
 ///
@@ -36,15 +36,15 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) async fn run(self, client: &Client, out: &Output) -> Result<(), Failure> {
-        let filters = ListParams {
+        let filter = Filter {
             status: (!self.status.is_empty()).then_some(self.status),
             include_archived: self.all,
             due_before: self.due_before,
             due_after: self.due_after,
-            ..ListParams::default()
         };
-        let page =
-            async |limit, cursor| client.todos().list(ListParams { limit, cursor, ..filters.clone() }).await;
+        let page = async |limit, cursor| {
+            client.todos().list(With { head: Paging { limit, cursor }, fields: filter.clone() }).await
+        };
         let mut todos = Vec::new();
         let more = pages::walk(self.limit, page, |todo: Todo| {
             if out.json {
@@ -103,7 +103,8 @@ pub(super) async fn show(client: &Client, out: &Output, id: &str) -> Result<(), 
         details(out, &reply.value)?;
     }
     let page = async |limit, cursor| {
-        client.todos().list_comments(ListCommentsParams { todo_ids: ids.clone(), limit, cursor }).await
+        let fields = CommentFilter { todo_ids: ids.clone() };
+        client.todos().list_comments(With { head: Paging { limit, cursor }, fields }).await
     };
     pages::walk(None, page, |comment: Comment| {
         if out.json {

@@ -1,16 +1,17 @@
 //! What subscribers to the chat are told.
 
-use super::repository::{Direction, conversations, current, interactions, messages};
+use super::NAME;
+use super::repository::{Direction, conversations, current, messages};
 use super::streams::Streams;
-use super::{CONVERSATION, INTERACTION, MESSAGE, NAME};
 use crate::modules::kv;
 use crate::rpc::{Feed, Initial, OpenStreams, Outline};
-use crate::store::{LiveChange, ReadTx, Result, Transient};
+use crate::store::{Entity, LiveChange, ReadTx, Result, Transient, entity};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
-use stina_protocol::chat::{CURRENT_KEY, SubscribeParams};
+use stina_protocol::chat::{CURRENT_KEY, Conversation, Filter, Interaction};
+use stina_protocol::kv::Entry;
 
 /// Subscribers to a conversation, or to all.
 pub(super) struct ChatFeed {
@@ -29,7 +30,7 @@ struct Belongs<'a> {
 }
 
 impl ChatFeed {
-    pub(super) fn new(params: SubscribeParams, streams: &Arc<Streams>) -> Self {
+    pub(super) fn new(params: Filter, streams: &Arc<Streams>) -> Self {
         Self {
             conversation: params.conversation_id.map(String::from),
             deltas: params.deltas,
@@ -41,11 +42,11 @@ impl ChatFeed {
 
 impl Feed for ChatFeed {
     fn wants(&self, change: &LiveChange) -> bool {
-        if change.module == kv::ENTRY.module {
+        if change.module == Entry::KIND.module {
             return change.id == CURRENT_KEY;
         }
         let Some(wanted) = &self.conversation else { return change.module == NAME };
-        if change.module != NAME || change.entity == CONVERSATION.name {
+        if change.module != NAME || change.entity == Conversation::KIND.name {
             return change.module == NAME && change.id == *wanted;
         }
         let belongs = change.entity_json().and_then(|json| serde_json::from_str::<Belongs<'_>>(json).ok());
@@ -56,13 +57,13 @@ impl Feed for ChatFeed {
         match &self.conversation {
             None => all_conversations(tx, out)?,
             Some(id) => {
-                if let Some(conversation) = conversations::get(tx, id)? {
-                    out.entity(CONVERSATION.name, id, &conversation)?;
+                if let Some(conversation) = entity::find::<Conversation>(tx, id)? {
+                    out.entity(&conversation)?;
                 }
             }
         }
         if let Some(entry) = kv::repository::get(tx, CURRENT_KEY)? {
-            out.entity(kv::ENTRY.name, CURRENT_KEY, &entry)?;
+            out.entity(&entry)?;
         }
         let shown = match &self.conversation {
             Some(id) => Some(id.clone()),
@@ -83,7 +84,7 @@ impl Feed for ChatFeed {
 
 fn all_conversations(tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
     conversations::walk(tx, None, Direction::Newer, |conversation| {
-        out.entity(CONVERSATION.name, &conversation.id, &conversation)?;
+        out.entity(&conversation)?;
         Ok(true)
     })
 }
@@ -97,28 +98,11 @@ fn last_messages(tx: &ReadTx<'_>, id: &str, count: u16, out: &mut Initial<'_>) -
     let from = messages::before_last(tx, id, count)?;
     messages::walk(tx, messages::Scope::Conversation(id), from, Direction::Newer, |message| {
         if !sent.contains(&message.interaction_id) {
-            let interaction = interactions::require(tx, &message.interaction_id)?;
-            out.entity(INTERACTION.name, &interaction.id, &interaction)?;
+            let interaction: Interaction = entity::get(tx, &message.interaction_id)?;
+            out.entity(&interaction)?;
             sent.insert(interaction.id);
         }
-        out.entity(MESSAGE.name, &message.id, &message)?;
-        Ok(true)
-    })
-}
-
-/// Everything, for subscribers to all modules; kv itself sends the entry that names the current conversation.
-pub(super) fn present(tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
-    all_conversations(tx, out)?;
-    conversations::walk(tx, None, Direction::Newer, |conversation| {
-        interactions::walk(tx, &conversation.id, None, Direction::Newer, |interaction| {
-            out.entity(INTERACTION.name, &interaction.id, &interaction)?;
-            Ok(true)
-        })?;
-        let scope = messages::Scope::Conversation(&conversation.id);
-        messages::walk(tx, scope, None, Direction::Newer, |message| {
-            out.entity(MESSAGE.name, &message.id, &message)?;
-            Ok(true)
-        })?;
+        out.entity(&message)?;
         Ok(true)
     })
 }

@@ -3,6 +3,7 @@
 //! Rows change in `repository`; what a method does is in `methods`. What must not wait for the disk, the words of
 //! messages that are being written, is in `streams`, and `saving` brings it to the disk.
 
+mod entity;
 mod feed;
 mod methods;
 pub mod repository;
@@ -11,15 +12,9 @@ mod streams;
 
 use crate::rpc::Module;
 use crate::store::{Entity, Migration};
+use stina_protocol::chat::{Conversation, Interaction, Message};
 
 const NAME: &str = "chat";
-
-/// A conversation.
-pub const CONVERSATION: Entity = Entity { module: NAME, name: "conversation", table: "chat_conversations" };
-/// An interaction.
-pub const INTERACTION: Entity = Entity { module: NAME, name: "interaction", table: "chat_interactions" };
-/// A message.
-pub const MESSAGE: Entity = Entity { module: NAME, name: "message", table: "chat_messages" };
 
 /// The module. It writes entries of kv, whose tables must come first.
 pub const MODULE: Module = Module {
@@ -29,7 +24,6 @@ pub const MODULE: Module = Module {
         name: "chat",
         sql: include_str!("../../../../migrations/chat/0001_chat.sql"),
     }],
-    entities: &[CONVERSATION, INTERACTION, MESSAGE],
-    present: feed::present,
+    entities: &[Conversation::KIND, Interaction::KIND, Message::KIND],
     register: methods::register,
 };

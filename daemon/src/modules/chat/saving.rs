@@ -1,9 +1,9 @@
 //! Brings the words of messages that are being written to the disk, and ends those that nobody else ends.
 
 use super::methods::streaming;
-use super::repository::{messages, pieces};
+use super::repository::pieces;
 use super::streams::Streams;
-use crate::store::{Result, Store, WriteTx};
+use crate::store::{Result, Store, WriteTx, entity};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -89,7 +89,7 @@ impl Streams {
         let overdue: Vec<String> = overdue.map(|(message, _)| message.clone()).collect();
         drop(open);
         for id in overdue {
-            match messages::get(tx, &id)? {
+            match entity::find(tx, &id)? {
                 Some(message) => _ = streaming::abort(tx, self, message)?,
                 None => self.forget(&id),
             }

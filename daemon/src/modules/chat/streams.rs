@@ -3,10 +3,10 @@
 //! One mutex holds them all. A delta is added and told while it is held, and a subscriber takes the text so far
 //! and its place in the ring while it is held: so it gets exactly the deltas that follow.
 
-use super::{MESSAGE, NAME};
+use super::NAME;
 use crate::limits::Limits;
 use crate::rpc::{OpenStreams, Outline};
-use crate::store::{Caller, Result, Store, Transient, WriteTx};
+use crate::store::{Caller, Entity, Result, Store, Transient, WriteTx};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -93,7 +93,7 @@ impl Streams {
         };
         if open.by_message.contains_key(&message.id) {
             // Its row is gone in this very batch.
-            return Err(Error::already_exists(MESSAGE.name, &message.id).into());
+            return Err(Error::already_exists(Message::KIND.name, &message.id).into());
         }
         // One that this batch ends makes room.
         if open.by_message.values().filter(|stream| !stream.ending).count() >= self.limits.open_streams {

@@ -1,13 +1,12 @@
 //! The methods `kv.*`.
 
-use super::{ENTRY, repository};
-use crate::modules::entity::check_rev;
+use super::repository;
 use crate::modules::page::{self, PageBuilder};
 use crate::rpc::{Feed, Initial, Registry};
-use crate::store::{LiveChange, ReadTx, Result, WriteTx};
+use crate::store::entity::check_rev;
+use crate::store::{Entity, LiveChange, ReadTx, Result, WriteTx};
 use stina_protocol::kv::{
-    Delete, Entry, Get, Increment, IncrementParams, List, ListParams, MAX_KEY, Set, Subscribe,
-    SubscribeParams,
+    Delete, Entry, Filter, Get, Increment, IncrementParams, List, ListParams, MAX_KEY, Set, Subscribe,
 };
 use stina_protocol::{Error, Json, Method, Page};
 
@@ -17,8 +16,8 @@ pub(super) fn register(registry: &mut Registry) {
     registry.write::<Set>(|tx, p| repository::set(tx, p.key.as_str(), p.value, p.if_rev));
     registry.write::<Delete>(|tx, p| repository::delete(tx, p.key.as_str(), p.if_rev));
     registry.write::<Increment>(increment);
-    registry.feed::<Subscribe, _>(|params: SubscribeParams| {
-        let prefix = params.prefix.unwrap_or_default();
+    registry.feed::<Subscribe, _>(|filter: Filter| {
+        let prefix = filter.prefix.unwrap_or_default();
         match prefix.len() {
             0..=MAX_KEY => Ok(Entries { prefix }),
             _ => Err(Error::invalid("prefix", format!("longer than a key: {MAX_KEY} bytes"))),
@@ -27,9 +26,10 @@ pub(super) fn register(registry: &mut Registry) {
 }
 
 fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Entry>> {
-    let after: Option<String> = page::after(List::NAME, params.cursor.as_deref())?;
-    let mut page = PageBuilder::new(params.limit.get());
-    let prefix = params.prefix.as_deref().unwrap_or_default();
+    let (paging, filter) = (params.head, params.fields);
+    let after: Option<String> = page::after(List::NAME, paging.cursor.as_deref())?;
+    let mut page = PageBuilder::new(paging.limit.get());
+    let prefix = filter.prefix.as_deref().unwrap_or_default();
     repository::walk(tx, prefix, after.as_deref(), |entry| page.push(entry))?;
     page.finish(List::NAME, |last| last.key.clone())
 }
@@ -39,7 +39,7 @@ fn increment(tx: &mut WriteTx<'_>, params: IncrementParams) -> Result<Entry> {
     let by = params.by.unwrap_or(1);
     let entry = repository::get(tx, key)?;
     // Before the sum, which may be impossible: a conflict says that there is another value by now.
-    check_rev(entry.as_ref().map(|entry| (entry, entry.rev)), params.if_rev)?;
+    check_rev(entry.as_ref(), params.if_rev)?;
     let sum = add(entry.as_ref().map(|entry| &entry.value), by)?;
     repository::set(tx, key, sum, params.if_rev)
 }
@@ -68,17 +68,13 @@ struct Entries {
 
 impl Feed for Entries {
     fn wants(&self, change: &LiveChange) -> bool {
-        change.module == ENTRY.module && change.id.starts_with(&self.prefix)
+        change.module == Entry::KIND.module && change.id.starts_with(&self.prefix)
     }
 
     fn initial(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
         repository::walk(tx, &self.prefix, None, |entry| {
-            out.entity(ENTRY.name, &entry.key, &entry)?;
+            out.entity(&entry)?;
             Ok(true)
         })
     }
-}
-
-pub(super) fn present(tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
-    Entries { prefix: String::new() }.initial(tx, out)
 }

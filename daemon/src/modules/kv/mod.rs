@@ -5,9 +5,7 @@ pub mod repository;
 
 use crate::rpc::Module;
 use crate::store::{Entity, Migration};
-
-/// An entry.
-pub const ENTRY: Entity = Entity { module: "kv", name: "kv", table: "kv_entries" };
+use stina_protocol::kv::Entry;
 
 /// The module.
 pub const MODULE: Module = Module {
@@ -17,7 +15,6 @@ pub const MODULE: Module = Module {
         name: "entries",
         sql: include_str!("../../../../migrations/kv/0001_entries.sql"),
     }],
-    entities: &[ENTRY],
-    present: methods::present,
+    entities: &[Entry::KIND],
     register: methods::register,
 };

@@ -1,23 +1,32 @@
-//! The rows of `kv_entries`. Other modules compose through these functions, inside their own transaction.
+//! Entries: read, put, removed. Other modules compose through these functions, inside their own transaction.
 
-use super::ENTRY;
-use crate::modules::entity::check_rev;
-use crate::store::{ReadTx, Result, WriteTx};
-use rusqlite::{Row, params};
+use crate::store::entity::{self, check_rev};
+use crate::store::{Entity, EntityKind, ReadTx, Result, Table, WriteTx};
+use rusqlite::params;
+use std::sync::LazyLock;
 use stina_protocol::Json;
 use stina_protocol::kv::Entry;
 
-const COLUMNS: &str = "key, value, rev, updated_at";
+impl Entity for Entry {
+    const KIND: EntityKind = EntityKind::of::<Self>("kv", "kv", "kv_entries");
+    const KEY: &'static str = "key";
 
-/// An entry whose value is not yet known to be JSON.
-type Raw = (String, String, u64, i64);
+    fn table() -> &'static Table {
+        static TABLE: LazyLock<Table> = LazyLock::new(Table::of::<Entry>);
+        &TABLE
+    }
 
-fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-}
+    fn key(&self) -> &str {
+        &self.key
+    }
 
-fn entry((key, value, rev, updated_at): Raw) -> Result<Entry> {
-    Ok(Entry { key, value: Json::stored(value)?, rev, updated_at })
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+
+    fn set_rev(&mut self, rev: u64) {
+        self.rev = rev;
+    }
 }
 
 /// The entry under `key`.
@@ -25,7 +34,7 @@ fn entry((key, value, rev, updated_at): Raw) -> Result<Entry> {
 /// # Errors
 /// SQLite's.
 pub fn get(tx: &ReadTx<'_>, key: &str) -> Result<Option<Entry>> {
-    tx.first(&format!("SELECT {COLUMNS} FROM kv_entries WHERE key = ?"), [key], raw)?.map(entry).transpose()
+    entity::find(tx, key)
 }
 
 /// Puts `value` under `key`.
@@ -33,16 +42,10 @@ pub fn get(tx: &ReadTx<'_>, key: &str) -> Result<Option<Entry>> {
 /// # Errors
 /// `conflict` when `if_rev` is not the entry's, and SQLite's.
 pub fn set(tx: &mut WriteTx<'_>, key: &str, value: Json, if_rev: Option<u64>) -> Result<Entry> {
-    let before = get(tx, key)?;
-    check_rev(before.as_ref().map(|entry| (entry, entry.rev)), if_rev)?;
+    let before: Option<Entry> = entity::find(tx, key)?;
+    check_rev(before.as_ref(), if_rev)?;
     let entry = Entry { key: key.to_owned(), value, rev: tx.rev(), updated_at: tx.now() };
-    tx.execute(
-        "INSERT INTO kv_entries (key, value, rev, updated_at) VALUES (?, ?, ?, ?)
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value, rev = excluded.rev, updated_at = excluded.updated_at",
-        params![entry.key, entry.value.get(), entry.rev, entry.updated_at],
-    )?;
-    tx.put(ENTRY, key, before.as_ref(), &entry)?;
-    Ok(entry)
+    entity::save(tx, before.as_ref(), entry)
 }
 
 /// Removes the entry under `key`; answers it, or `None` when there is none.
@@ -50,12 +53,12 @@ pub fn set(tx: &mut WriteTx<'_>, key: &str, value: Json, if_rev: Option<u64>) ->
 /// # Errors
 /// `conflict` when `if_rev` is not the entry's, and SQLite's.
 pub fn delete(tx: &mut WriteTx<'_>, key: &str, if_rev: Option<u64>) -> Result<Option<Entry>> {
-    let before = get(tx, key)?;
-    check_rev(before.as_ref().map(|entry| (entry, entry.rev)), if_rev)?;
-    let Some(before) = before else { return Ok(None) };
-    tx.execute("DELETE FROM kv_entries WHERE key = ?", [key])?;
-    tx.delete(ENTRY, key, &before)?;
-    Ok(Some(before))
+    let entry: Option<Entry> = entity::find(tx, key)?;
+    check_rev(entry.as_ref(), if_rev)?;
+    if let Some(entry) = &entry {
+        entity::remove(tx, entry)?;
+    }
+    Ok(entry)
 }
 
 /// Calls `each` with the entries whose keys begin with `prefix`, from the first key after `after` on, in byte
@@ -69,15 +72,9 @@ pub fn walk(
     after: Option<&str>,
     mut each: impl FnMut(Entry) -> Result<bool>,
 ) -> Result<()> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM kv_entries WHERE key >= ? AND (?2 IS NULL OR key > ?2) ORDER BY key");
-    let mut statement = tx.statement(&sql)?;
-    let mut rows = statement.query(params![prefix.max(after.unwrap_or_default()), after])?;
-    while let Some(row) = rows.next()? {
-        let entry = entry(raw(row)?)?;
-        if !entry.key.starts_with(prefix) || !each(entry)? {
-            break;
-        }
-    }
-    Ok(())
+    let from = prefix.max(after.unwrap_or_default());
+    let rest = "WHERE key >= ?1 AND (?2 IS NULL OR key > ?2) ORDER BY key";
+    entity::walk(tx, rest, params![from, after], |entry: Entry| {
+        Ok(entry.key.starts_with(prefix) && each(entry)?)
+    })
 }

@@ -1,11 +1,11 @@
 //! The methods `memory.*`.
 
 use super::repository::{self, Valid};
-use super::{MEMORY, MODULE, purge, search};
-use crate::modules::entity::Everything;
+use super::{MODULE, purge, search};
+use crate::modules::everything::Everything;
 use crate::modules::page::{self, PageBuilder};
-use crate::rpc::{Initial, Registry};
-use crate::store::{ReadTx, Result};
+use crate::rpc::Registry;
+use crate::store::{ReadTx, Result, entity};
 use std::collections::HashSet;
 use std::sync::Arc;
 use stina_protocol::memory::{
@@ -23,14 +23,14 @@ pub(super) fn register(registry: &mut Registry) {
         purge::wake(tx, &memory, &on_create);
         Ok(memory)
     });
-    registry.read::<Get>(|tx, p| repository::get(tx, p.id.as_str()));
+    registry.read::<Get>(|tx, p| entity::get(tx, p.id.as_str()));
     registry.scan::<GetMany>(get_many);
     registry.write::<Update>(move |tx, p| {
         let memory = repository::update(tx, p)?;
         purge::wake(tx, &memory, &on_update);
         Ok(memory)
     });
-    registry.write::<Delete>(|tx, p| repository::delete(tx, &p));
+    registry.write::<Delete>(|tx, target| repository::delete(tx, &target));
     registry.scan::<List>(list);
     registry.scan::<Find>(|tx, p| {
         repository::find_by_content(tx, p.content.as_str(), Valid::now_or(tx, p.include_expired))
@@ -50,10 +50,10 @@ fn get_many(tx: &ReadTx<'_>, params: GetManyParams) -> Result<Page<Memory>> {
             at.ok_or_else(|| Error::invalid("cursor", "it belongs to other ids"))? + 1
         }
     };
-    let mut page = PageBuilder::new(Ids::MAX);
+    let mut page = PageBuilder::<Memory>::new(Ids::MAX);
     let mut seen: HashSet<&EntityId> = ids[..from].iter().collect();
     for id in &ids[from..] {
-        let memory = if seen.insert(id) { repository::find(tx, id.as_str())? } else { None };
+        let memory = if seen.insert(id) { entity::find(tx, id.as_str())? } else { None };
         if let Some(memory) = memory
             && !page.push(memory)?
         {
@@ -64,17 +64,11 @@ fn get_many(tx: &ReadTx<'_>, params: GetManyParams) -> Result<Page<Memory>> {
 }
 
 fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Memory>> {
-    let after = page::after(List::NAME, params.cursor.as_deref())?;
-    let valid = Valid::now_or(tx, params.include_expired);
-    let mut page = PageBuilder::new(params.limit.get());
-    let tag = params.tag.as_ref().map(|tag| tag.as_str());
+    let (paging, filter) = (params.head, params.fields);
+    let after = page::after(List::NAME, paging.cursor.as_deref())?;
+    let valid = Valid::now_or(tx, filter.include_expired);
+    let mut page = PageBuilder::new(paging.limit.get());
+    let tag = filter.tag.as_ref().map(|tag| tag.as_str());
     repository::walk(tx, tag, valid, after, |memory| page.push(memory))?;
     page.finish(List::NAME, |last| (last.created_at, last.id.clone()))
-}
-
-pub(super) fn present(tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
-    repository::walk(tx, None, Valid::now_or(tx, true), None, |memory| {
-        out.entity(MEMORY.name, &memory.id, &memory)?;
-        Ok(true)
-    })
 }

@@ -1,5 +1,6 @@
 //! `memory`: what the assistant remembers, found by its words, gone some days after it no longer holds.
 
+mod entity;
 mod methods;
 mod purge;
 pub mod repository;
@@ -7,9 +8,7 @@ mod search;
 
 use crate::rpc::Module;
 use crate::store::{Entity, Migration};
-
-/// A memory.
-pub const MEMORY: Entity = Entity { module: "memory", name: "memory", table: "memories" };
+use stina_protocol::memory::Memory;
 
 /// The module.
 pub const MODULE: Module = Module {
@@ -19,7 +18,6 @@ pub const MODULE: Module = Module {
         name: "memories",
         sql: include_str!("../../../../migrations/memory/0001_memories.sql"),
     }],
-    entities: &[MEMORY],
-    present: methods::present,
+    entities: &[Memory::KIND],
     register: methods::register,
 };

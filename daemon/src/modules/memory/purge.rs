@@ -3,9 +3,8 @@
 //! Scheduled, not polled: it sleeps until the next memory is due, and is woken by writes of memories that expire. What
 //! only the next look finds out, such as another process's write or a clock that was put forward, waits a day at most.
 
-use super::repository;
 use crate::modules::page::{PAGE_BYTES, json_bytes};
-use crate::store::{Failure, ReadTx, Result, Store, WriteTx};
+use crate::store::{Failure, ReadTx, Result, Store, WriteTx, entity};
 use rusqlite::params;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,9 +81,9 @@ fn delete_due(tx: &mut WriteTx<'_>, now: i64) -> Result<String> {
     )?;
     let (mut deleted, mut bytes) = (0, 0);
     for id in ids {
-        let memory = repository::get(tx, &id)?;
+        let memory: Memory = entity::get(tx, &id)?;
         bytes += json_bytes(&memory)?;
-        repository::remove(tx, &memory)?;
+        entity::remove(tx, &memory)?;
         deleted += 1;
         if bytes >= PAGE_BYTES {
             break;

@@ -1,9 +1,9 @@
-//! The search index: one row of `memory_search` for each memory, in the same transaction as the memory.
+//! Search: `memory_search` has one row for each memory, kept with it (`entity.rs`).
 
-use super::repository::{self, Valid};
+use super::repository::Valid;
 use crate::modules::page::PageBuilder;
-use crate::modules::text_search::{Plan, Query, index_text};
-use crate::store::{ReadTx, Result, WriteTx};
+use crate::modules::text_search::{Plan, Query};
+use crate::store::{ReadTx, Result, entity};
 use rusqlite::params;
 use stina_protocol::Page;
 use stina_protocol::memory::{Hit, Memory, SearchParams};
@@ -11,34 +11,13 @@ use stina_protocol::memory::{Hit, Memory, SearchParams};
 /// How many of the memories that are found are ranked: the newest. A word that is in more of them tells little.
 const RANKED: usize = 10_000;
 
-/// Puts a memory into the index, in the place of what was there of it.
-pub(super) fn index(tx: &WriteTx<'_>, seq: i64, memory: &Memory) -> Result<()> {
-    forget(tx, seq)?;
-    tx.execute(
-        "INSERT INTO memory_search (rowid, title, content, tags) VALUES (?, ?, ?, ?)",
-        params![
-            seq,
-            index_text(&memory.title),
-            index_text(&memory.content),
-            index_text(&memory.tags.join("\n"))
-        ],
-    )?;
-    Ok(())
-}
-
-/// Takes a memory out of the index.
-pub(super) fn forget(tx: &WriteTx<'_>, seq: i64) -> Result<()> {
-    tx.execute("DELETE FROM memory_search WHERE rowid = ?", [seq])?;
-    Ok(())
-}
-
 pub(super) fn search(tx: &ReadTx<'_>, params: SearchParams) -> Result<Page<Hit>> {
     let query = Query::new(params.query.as_str());
     let valid = Valid::now_or(tx, params.include_expired);
     let limit = params.limit.get();
     let mut page = PageBuilder::new(limit);
     for seq in found(tx, &query, valid, limit)? {
-        let Some(memory) = repository::by_seq(tx, seq)? else { continue };
+        let Some(memory) = entity::first::<Memory>(tx, "WHERE seq = ?", [seq])? else { continue };
         let snippet = query
             .snippet(&memory.content)
             .or_else(|| query.snippet(&memory.title))

@@ -1,7 +1,7 @@
 //! `todo.list`: the order of todos, filtered and paged, each page at about the cost of a page.
 
 use super::archive;
-use super::repository::{self, NO_DUE_DATE};
+use super::entity::NO_DUE_DATE;
 use crate::modules::page::{self, PageBuilder};
 use crate::store::{ReadTx, Result};
 use jiff::tz::TimeZone;
@@ -9,36 +9,31 @@ use rusqlite::params;
 use stina_protocol::todo::{List, ListParams, Status, Todo};
 use stina_protocol::{Method, Page};
 
-/// Where a todo stands in the order: `due_order`, `createdAt`, id.
-type Place = (i64, i64, String);
+/// What todos are ordered by: `due_order`, `createdAt`, id.
+type SortKey = (i64, i64, String);
 
-fn place(todo: &Todo) -> Place {
+fn sort_key(todo: &Todo) -> SortKey {
     (todo.due_at.unwrap_or(NO_DUE_DATE), todo.created_at, todo.id.clone())
 }
 
 pub(super) fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Todo>> {
-    let limit = params.limit.get();
-    let first = (params.due_after.map_or(i64::MIN, |after| after.get() + 1), i64::MIN, String::new());
-    let last = match (params.due_before, params.due_after) {
+    let (paging, filter) = (params.head, params.fields);
+    let limit = paging.limit.get();
+    let first = (filter.due_after.map_or(i64::MIN, |after| after.get() + 1), i64::MIN, String::new());
+    let last = match (filter.due_before, filter.due_after) {
         (Some(before), _) => before.get() - 1,
-        // Who asks for a due date does not mean todos without one.
+        // A filter by due date leaves out todos without one.
         (None, Some(_)) => NO_DUE_DATE - 1,
         (None, None) => NO_DUE_DATE,
     };
-    let cursor: Option<Place> = page::after(List::NAME, params.cursor.as_deref())?;
+    let cursor: Option<SortKey> = page::after(List::NAME, paging.cursor.as_deref())?;
     let (due, created_at, id) = cursor.map_or(first.clone(), |cursor| cursor.max(first));
     let day_start = archive::day_start(tx.now(), &TimeZone::system());
-    let closed = if params.include_archived { Closed::All } else { closed_since(tx, day_start)? };
-    let sql = ids_by_place(params.status.as_deref().unwrap_or(&Status::ALL), closed);
+    let closed = if filter.include_archived { Closed::All } else { closed_since(tx, day_start)? };
+    let sql = ordered_ids(filter.status.as_deref().unwrap_or(&Status::ALL), closed);
     let rows = params![due, created_at, id, last, day_start, limit + 1];
     let ids: Vec<String> = tx.all(&sql, rows, |row| row.get(0))?;
-    let mut page = PageBuilder::new(limit);
-    for id in ids {
-        if !page.push(repository::get(tx, &id)?)? {
-            break;
-        }
-    }
-    page.finish(List::NAME, place)
+    PageBuilder::of(tx, ids, limit)?.finish(List::NAME, sort_key)
 }
 
 /// Which of the closed todos are wanted, and how they are found.
@@ -62,12 +57,12 @@ fn closed_since(tx: &ReadTx<'_>, day_start: i64) -> Result<Closed> {
     Ok(if many == Some(true) { Closed::Many } else { Closed::Few })
 }
 
-/// The ids of todos with one of `statuses` after the place (?1, ?2, ?3), with a `due_order` up to ?4, in order, at
+/// The ids of todos with one of `statuses` after the sort key (?1, ?2, ?3), with a `due_order` up to ?4, in order, at
 /// most ?6; closed ones only when they were updated from ?5 on, unless all are wanted.
 ///
 /// A branch for each status, so that each walks an index in order and stops, and the many that were closed long ago
 /// cost nothing where the recent ones are few.
-fn ids_by_place(statuses: &[Status], closed: Closed) -> String {
+fn ordered_ids(statuses: &[Status], closed: Closed) -> String {
     let branch = |status: &Status| {
         let (index, recent) = match (status.is_closed(), closed) {
             (false, _) | (true, Closed::All) => ("todos_order", ""),
@@ -98,7 +93,7 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(super::super::MODULE.migrations[0].sql).unwrap();
         for (closed, expected) in [(Closed::Few, (2, 2)), (Closed::Many, (4, 2)), (Closed::All, (4, 4))] {
-            let sql = format!("EXPLAIN QUERY PLAN {}", ids_by_place(&Status::ALL, closed));
+            let sql = format!("EXPLAIN QUERY PLAN {}", ordered_ids(&Status::ALL, closed));
             let mut plan = conn.prepare(&sql).unwrap();
             let steps = plan
                 .query_map(params![0, 0, "", 0, 0, 1], |row| row.get::<_, String>(3))

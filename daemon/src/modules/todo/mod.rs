@@ -2,18 +2,14 @@
 
 mod archive;
 mod comments;
+mod entity;
 mod list;
 mod methods;
 pub mod repository;
 
 use crate::rpc::Module;
 use crate::store::{Entity, Migration};
-
-/// A todo.
-pub const TODO: Entity = Entity { module: "todo", name: "todo", table: "todos" };
-
-/// A comment on a todo.
-pub const COMMENT: Entity = Entity { module: "todo", name: "comment", table: "todo_comments" };
+use stina_protocol::todo::{Comment, Todo};
 
 /// The module.
 pub const MODULE: Module = Module {
@@ -23,7 +19,6 @@ pub const MODULE: Module = Module {
         name: "todos",
         sql: include_str!("../../../../migrations/todo/0001_todos.sql"),
     }],
-    entities: &[TODO, COMMENT],
-    present: methods::present,
+    entities: &[Todo::KIND, Comment::KIND],
     register: methods::register,
 };

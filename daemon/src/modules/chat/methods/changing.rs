@@ -3,18 +3,18 @@
 use super::check_size;
 use super::conversations::ensure_current;
 use crate::limits::Limits;
-use crate::modules::chat::repository::{conversations, interactions, messages};
+use crate::modules::chat::repository::{conversations, messages};
 use crate::modules::chat::streams::Streams;
-use crate::modules::entity::{check_rev, id_or_new};
 use crate::rpc::Registry;
+use crate::store::entity::{self, id_or_new};
 use crate::store::{Result, WriteTx};
 use std::sync::Arc;
-use stina_protocol::Error;
 use stina_protocol::chat::{
-    AbortInteraction, AppendMessage, AppendParams, ChangeInteractionParams, DeleteInteraction, Interaction,
-    Message, MessageState,
+    AbortInteraction, AppendMessage, AppendParams, Conversation, DeleteInteraction, Interaction, Message,
+    MessageState, NewMessage as New,
 };
-use stina_protocol::types::Millis;
+use stina_protocol::types::{Millis, Target};
+use stina_protocol::{Error, With};
 
 pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
     let limits = Arc::clone(registry.limits());
@@ -32,13 +32,14 @@ pub(super) fn add(
     params: AppendParams,
     state: MessageState,
 ) -> Result<Message> {
-    check_size(limits, &params.content)?;
+    let With { head: New { content, aborted }, fields: params } = params;
+    check_size(limits, &content)?;
     let created_at = params.created_at.map_or(tx.now(), Millis::get);
     let provider = params.provider.map(String::from);
-    let aborted = params.aborted.unwrap_or(false);
+    let aborted = aborted.unwrap_or(false);
     let conversation = params.conversation_id.as_ref().map(|id| id.as_str());
     let known = match &params.interaction_id {
-        Some(id) => interactions::get(tx, id.as_str())?,
+        Some(id) => entity::find(tx, id.as_str())?,
         None => None,
     };
     let interaction = match known {
@@ -48,7 +49,7 @@ pub(super) fn add(
         }
         None => {
             let conversation = match conversation {
-                Some(id) => conversations::require(tx, id)?,
+                Some(id) => entity::get(tx, id)?,
                 None => ensure_current(tx)?,
             };
             conversations::touch(tx, &conversation.id)?;
@@ -63,7 +64,7 @@ pub(super) fn add(
                 rev: tx.rev(),
                 messages: None,
             };
-            interactions::insert(tx, new)?
+            entity::save(tx, None, new)?
         }
     };
     let message = Message {
@@ -72,7 +73,7 @@ pub(super) fn add(
         interaction_id: interaction.id,
         seq: 0,
         role: params.role,
-        content: params.content,
+        content,
         provider,
         aborted: interaction.aborted,
         metadata: params.metadata.unwrap_or_default(),
@@ -80,13 +81,13 @@ pub(super) fn add(
         created_at,
         rev: tx.rev(),
     };
-    messages::insert(tx, message)
+    entity::create(tx, message)
 }
 
 /// A message joins an interaction that is there; it must be of the conversation that was asked for.
 fn join(tx: &mut WriteTx<'_>, interaction: &Interaction, conversation: Option<&str>) -> Result<()> {
     if let Some(wanted) = conversation.filter(|id| *id != interaction.conversation_id) {
-        conversations::require(tx, wanted)?;
+        entity::get::<Conversation>(tx, wanted)?;
         return Err(Error::invalid("interactionId", "it belongs to another conversation").into());
     }
     conversations::touch(tx, &interaction.conversation_id)
@@ -98,36 +99,25 @@ pub(super) fn mark_aborted(tx: &mut WriteTx<'_>, interaction: Interaction) -> Re
         return Ok(interaction);
     }
     conversations::touch(tx, &interaction.conversation_id)?;
-    let interaction = interactions::set_aborted(tx, &interaction)?;
+    let after = Interaction { aborted: true, ..interaction.clone() };
+    let interaction = entity::save(tx, Some(&interaction), after)?;
     messages::set_aborted(tx, &interaction.id)?;
     Ok(interaction)
 }
 
-fn abort(
-    tx: &mut WriteTx<'_>,
-    streams: &Arc<Streams>,
-    params: &ChangeInteractionParams,
-) -> Result<Interaction> {
-    let interaction = interactions::require(tx, params.id.as_str())?;
-    check_rev(Some((&interaction, interaction.rev)), params.if_rev)?;
-    let written = messages::streaming(tx, Some(messages::Scope::Interaction(&interaction.id)))?;
-    streams.cancel_with(tx, written);
+fn abort(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, target: &Target) -> Result<Interaction> {
+    let interaction: Interaction = entity::get_if(tx, target)?;
+    let streaming = messages::streaming(tx, Some(messages::Scope::Interaction(&interaction.id)))?;
+    streams.cancel_with(tx, streaming);
     mark_aborted(tx, interaction)
 }
 
-fn delete(
-    tx: &mut WriteTx<'_>,
-    streams: &Arc<Streams>,
-    params: &ChangeInteractionParams,
-) -> Result<Interaction> {
-    let interaction = interactions::require(tx, params.id.as_str())?;
-    check_rev(Some((&interaction, interaction.rev)), params.if_rev)?;
-    let scope = messages::Scope::Interaction(&interaction.id);
-    for id in messages::streaming(tx, Some(scope))? {
+fn delete(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, target: &Target) -> Result<Interaction> {
+    let interaction: Interaction = entity::get_if(tx, target)?;
+    for id in messages::streaming(tx, Some(messages::Scope::Interaction(&interaction.id)))? {
         streams.end(tx, &id);
     }
     conversations::touch(tx, &interaction.conversation_id)?;
-    messages::delete(tx, scope)?;
-    interactions::delete(tx, &interaction)?;
+    entity::remove(tx, &interaction)?;
     Ok(interaction)
 }

@@ -1,34 +1,34 @@
 //! Conversations, and which of them is the current one.
 
-use crate::modules::chat::repository::{Direction, conversations, current, interactions, messages};
+use crate::modules::chat::repository::{Direction, conversations, current, messages};
 use crate::modules::chat::streams::Streams;
-use crate::modules::entity::{check_rev, id_or_new};
 use crate::modules::page::{self, PageBuilder};
 use crate::rpc::Registry;
+use crate::store::entity::{self, check_rev, id_or_new};
 use crate::store::{ReadTx, Result, WriteTx};
 use std::sync::Arc;
 use stina_protocol::chat::{
-    ClearHistory, Cleared, Conversation, DeleteConversation, DeleteParams, EnsureCurrent, GetConversation,
-    ListConversations, ListParams, SetCurrent, SetCurrentParams, StartConversation, StartParams,
-    UpdateConversation, UpdateParams,
+    ClearHistory, Cleared, Conversation, DeleteConversation, EnsureCurrent, GetConversation,
+    ListConversations, SetCurrent, SetCurrentParams, StartConversation, StartParams, UpdateConversation,
+    UpdateParams,
 };
-use stina_protocol::text::Line;
+use stina_protocol::types::{Paging, Target};
 use stina_protocol::{Method, Page};
 
 pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
-    registry.read::<GetConversation>(|tx, p| conversations::require(tx, p.id.as_str()));
+    registry.read::<GetConversation>(|tx, p| entity::get(tx, p.id.as_str()));
     registry.scan::<ListConversations>(list);
     registry.write::<StartConversation>(start);
     registry.write::<EnsureCurrent>(|tx, _| ensure_current(tx));
     registry.write::<SetCurrent>(set_current);
     registry.write::<UpdateConversation>(update);
     let ended = Arc::clone(streams);
-    registry.write::<DeleteConversation>(move |tx, p| delete(tx, &ended, p));
+    registry.write::<DeleteConversation>(move |tx, target| delete(tx, &ended, &target));
     let ended = Arc::clone(streams);
     registry.write::<ClearHistory>(move |tx, _| clear_history(tx, &ended));
 }
 
-fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Conversation>> {
+fn list(tx: &ReadTx<'_>, params: Paging) -> Result<Page<Conversation>> {
     let from = page::after(ListConversations::NAME, params.cursor.as_deref())?;
     let mut page = PageBuilder::new(params.limit.get());
     conversations::walk(tx, from, Direction::Older, |conversation| page.push(conversation))?;
@@ -45,51 +45,35 @@ pub(super) fn ensure_current(tx: &mut WriteTx<'_>) -> Result<Conversation> {
 
 fn start(tx: &mut WriteTx<'_>, params: StartParams) -> Result<Conversation> {
     let conversation = Conversation {
-        id: id_or_new(params.id, "c_"),
-        seq: 0,
-        title: params.title.map(String::from),
-        provider: params.provider.map(String::from),
-        ai_model: params.ai_model.map(String::from),
+        id: id_or_new(params.head.id, "c_"),
         created_at: tx.now(),
         updated_at: tx.now(),
-        rev: tx.rev(),
+        ..Conversation::default()
     };
-    let conversation = conversations::insert(tx, conversation)?;
+    let conversation = entity::create(tx, entity::with(&conversation, &params.fields)?)?;
     current::set(tx, Some(&conversation.id))?;
     Ok(conversation)
 }
 
 fn set_current(tx: &mut WriteTx<'_>, params: SetCurrentParams) -> Result<Conversation> {
-    let conversation = conversations::require(tx, params.conversation_id.as_str())?;
-    check_rev(Some((&conversation, conversation.rev)), params.if_rev)?;
+    let conversation: Conversation = entity::get(tx, params.conversation_id.as_str())?;
+    check_rev(Some(&conversation), params.if_rev)?;
     current::set(tx, Some(&conversation.id))?;
     Ok(conversation)
 }
 
 fn update(tx: &mut WriteTx<'_>, params: UpdateParams) -> Result<Conversation> {
-    let before = conversations::require(tx, params.id.as_str())?;
-    check_rev(Some((&before, before.rev)), params.if_rev)?;
-    let patch = |field: Option<Option<Line>>, kept: &Option<String>| match field {
-        Some(given) => given.map(String::from),
-        None => kept.clone(),
-    };
-    let after = Conversation {
-        title: patch(params.title, &before.title),
-        provider: patch(params.provider, &before.provider),
-        ai_model: patch(params.ai_model, &before.ai_model),
-        ..before.clone()
-    };
+    let before: Conversation = entity::get_if(tx, &params.head)?;
+    let after = entity::with(&before, &params.fields)?;
     if after == before {
         return Ok(before);
     }
-    let after = Conversation { updated_at: tx.now(), rev: tx.rev(), ..after };
-    conversations::update(tx, &before, &after)?;
-    Ok(after)
+    let after = Conversation { updated_at: tx.now(), ..after };
+    entity::save(tx, Some(&before), after)
 }
 
-fn delete(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: DeleteParams) -> Result<Conversation> {
-    let conversation = conversations::require(tx, params.id.as_str())?;
-    check_rev(Some((&conversation, conversation.rev)), params.if_rev)?;
+fn delete(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, target: &Target) -> Result<Conversation> {
+    let conversation: Conversation = entity::get_if(tx, target)?;
     let was_current = current::get(tx)?.is_some_and(|current| current.id == conversation.id);
     remove(tx, streams, &conversation)?;
     if was_current {
@@ -103,7 +87,7 @@ fn clear_history(tx: &mut WriteTx<'_>, streams: &Arc<Streams>) -> Result<Cleared
     let current = current::get(tx)?.map(|conversation| conversation.id);
     let mut cleared = Cleared::default();
     for id in conversations::ids(tx)?.into_iter().filter(|id| current.as_ref() != Some(id)) {
-        let conversation = conversations::require(tx, &id)?;
+        let conversation = entity::get(tx, &id)?;
         cleared.messages += remove(tx, streams, &conversation)?;
         cleared.conversations += 1;
     }
@@ -116,10 +100,7 @@ fn remove(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, conversation: &Conversat
     for id in messages::streaming(tx, Some(scope))? {
         streams.end(tx, &id);
     }
-    let removed = messages::delete(tx, scope)?;
-    for interaction in interactions::of_conversation(tx, &conversation.id)? {
-        interactions::delete(tx, &interaction)?;
-    }
-    conversations::delete(tx, conversation)?;
-    Ok(removed)
+    let messages = conversations::count_messages(tx, &conversation.id)?;
+    entity::remove(tx, conversation)?;
+    Ok(messages)
 }

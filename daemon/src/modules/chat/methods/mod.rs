@@ -10,7 +10,7 @@ use super::repository::messages;
 use super::streams::Streams;
 use crate::limits::Limits;
 use crate::rpc::Registry;
-use crate::store::Result;
+use crate::store::{Result, entity};
 use std::sync::Arc;
 use stina_protocol::Error;
 use stina_protocol::chat::Subscribe;
@@ -27,7 +27,7 @@ pub(super) fn register(registry: &mut Registry) {
     registry.at_start(move |tx| {
         // Of a daemon before this one: nobody goes on with them.
         for id in messages::streaming(tx, None)? {
-            let message = messages::require(tx, &id)?;
+            let message = entity::get(tx, &id)?;
             streaming::abort(tx, &ended, message)?;
         }
         Ok(())

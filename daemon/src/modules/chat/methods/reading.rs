@@ -8,14 +8,14 @@ use crate::modules::chat::repository::{
 use crate::modules::page::{self, PageBuilder};
 use crate::modules::text_search::Query;
 use crate::rpc::Registry;
-use crate::store::{ReadTx, Result};
+use crate::store::{ReadTx, Result, entity};
 use serde::Serialize;
 use std::sync::Arc;
 use stina_protocol::chat::{
-    CountMessages, CountParams, GetInteraction, GetInteractionParams, Hit, Interaction, ListInteractions,
-    ListInteractionsParams, ListMessages, ListMessagesParams, Message, Search, SearchParams,
+    Conversation, CountMessages, CountParams, GetInteraction, Hit, Interaction, ListInteractions,
+    ListMessages, Message, Search, SearchParams, WindowParams,
 };
-use stina_protocol::types::Limit;
+use stina_protocol::types::{ById, Limit};
 use stina_protocol::{EntityId, Error, Method, Page};
 
 pub(super) fn register(registry: &mut Registry) {
@@ -60,7 +60,7 @@ impl<T: Serialize> Window<T> {
             Err(_) => (cursor.map_or(Ok(None), find)?, false),
         };
         let conversation = match (conversation, &place) {
-            (None, Some((of, _))) if is_cursor => Some(conversations::require(tx, of)?.id),
+            (None, Some((of, _))) if is_cursor => Some(entity::get::<Conversation>(tx, of)?.id),
             (asked, _) => conversation_or_current(tx, asked)?,
         };
         let from = match (cursor, place) {
@@ -87,45 +87,41 @@ impl<T: Serialize> Window<T> {
 /// The conversation that is asked for, or the current one; `None` when there is none.
 fn conversation_or_current(tx: &ReadTx<'_>, id: Option<&EntityId>) -> Result<Option<String>> {
     let conversation = match id {
-        Some(id) => Some(conversations::require(tx, id.as_str())?),
+        Some(id) => Some(entity::get(tx, id.as_str())?),
         None => current::get(tx)?,
     };
     Ok(conversation.map(|conversation| conversation.id))
 }
 
-fn place_of_message(message: &Message) -> Cursor {
+fn cursor_of_message(message: &Message) -> Cursor {
     (message.conversation_id.clone(), messages::position(message))
 }
 
-fn place_of_interaction(interaction: &Interaction) -> Cursor {
+fn cursor_of_interaction(interaction: &Interaction) -> Cursor {
     (interaction.conversation_id.clone(), interactions::position(interaction))
 }
 
-fn list_messages(tx: &ReadTx<'_>, params: ListMessagesParams) -> Result<Page<Message>> {
+fn list_messages(tx: &ReadTx<'_>, params: WindowParams) -> Result<Page<Message>> {
     const LIST: &str = ListMessages::NAME;
-    let ListMessagesParams { conversation_id, before, after, limit } = params;
+    let WindowParams { conversation_id, before, after, limit } = params;
     let cursors = (before.as_deref(), after.as_deref());
     let mut window = Window::new(tx, LIST, conversation_id.as_ref(), cursors, limit, |id| {
-        Ok(messages::get(tx, id)?.as_ref().map(place_of_message))
+        Ok(entity::find(tx, id)?.as_ref().map(cursor_of_message))
     })?;
     if let Some(id) = &window.conversation {
         messages::walk(tx, Scope::Conversation(id), window.from, window.direction, |message| {
             window.page.push(message)
         })?;
     }
-    window.finish(LIST, place_of_message)
+    window.finish(LIST, cursor_of_message)
 }
 
-fn list_interactions(
-    tx: &ReadTx<'_>,
-    limits: &Limits,
-    params: ListInteractionsParams,
-) -> Result<Page<Interaction>> {
+fn list_interactions(tx: &ReadTx<'_>, limits: &Limits, params: WindowParams) -> Result<Page<Interaction>> {
     const LIST: &str = ListInteractions::NAME;
-    let ListInteractionsParams { conversation_id, before, after, limit } = params;
+    let WindowParams { conversation_id, before, after, limit } = params;
     let cursors = (before.as_deref(), after.as_deref());
     let mut window = Window::new(tx, LIST, conversation_id.as_ref(), cursors, limit, |id| {
-        Ok(interactions::get(tx, id)?.as_ref().map(place_of_interaction))
+        Ok(entity::find(tx, id)?.as_ref().map(cursor_of_interaction))
     })?;
     if let Some(id) = &window.conversation {
         interactions::walk(tx, id, window.from, window.direction, |interaction| {
@@ -137,11 +133,11 @@ fn list_interactions(
             window.page.push(Interaction { messages, ..interaction })
         })?;
     }
-    window.finish(LIST, place_of_interaction)
+    window.finish(LIST, cursor_of_interaction)
 }
 
-fn get_interaction(tx: &ReadTx<'_>, limits: &Limits, params: &GetInteractionParams) -> Result<Interaction> {
-    let interaction = interactions::require(tx, params.id.as_str())?;
+fn get_interaction(tx: &ReadTx<'_>, limits: &Limits, params: &ById) -> Result<Interaction> {
+    let interaction: Interaction = entity::get(tx, params.id.as_str())?;
     let messages = messages_of(tx, limits, &interaction.id)?;
     let all = messages.ok_or(Error::TooLarge { limit: limits.frame_bytes as u64 })?;
     Ok(Interaction { messages: Some(all), ..interaction })
@@ -171,7 +167,7 @@ fn count(tx: &ReadTx<'_>, params: CountParams) -> Result<u64> {
 fn search(tx: &ReadTx<'_>, params: SearchParams) -> Result<Page<Hit>> {
     let conversation = params.conversation_id.as_ref().map(EntityId::as_str);
     if let Some(id) = conversation {
-        conversations::require(tx, id)?;
+        entity::get::<Conversation>(tx, id)?;
     }
     let items = index::find(tx, &Query::new(&params.query), conversation, params.limit.get())?;
     Ok(Page { items, next: None })

@@ -2,17 +2,17 @@
 
 use super::changing::{add, mark_aborted};
 use super::check_size;
-use crate::modules::chat::repository::{conversations, interactions, messages};
+use crate::modules::chat::repository::{conversations, messages};
 use crate::modules::chat::streams::Streams;
-use crate::modules::entity::check_rev;
 use crate::rpc::Registry;
+use crate::store::entity::{self, check_rev};
 use crate::store::{Failure, Result, Store, WriteTx};
 use std::sync::Arc;
 use stina_protocol::chat::{
-    AbortMessage, AbortMessageParams, AppendDelta, AppendParams, BeginMessage, BeginParams, CancelMessage,
-    Cancelled, FinishMessage, FinishParams, Message, MessageState,
+    AbortMessage, AbortMessageParams, AppendDelta, BeginMessage, BeginParams, CancelMessage, Cancelled,
+    FinishMessage, FinishParams, Interaction, Message, MessageState, NewMessage as New,
 };
-use stina_protocol::{EntityId, Error, Json};
+use stina_protocol::{EntityId, Error, Json, With};
 
 pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
     let begun = Arc::clone(streams);
@@ -41,7 +41,7 @@ pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
                 return Ok(Cancelled { cancelled });
             }
             let message =
-                call.store.scan(move |tx| messages::require(tx, params.message_id.as_str())).await?;
+                call.store.scan(move |tx| entity::get::<Message>(tx, params.message_id.as_str())).await?;
             // Committed, and not told yet.
             let begun = message.state == MessageState::Streaming;
             Ok(Cancelled { cancelled: begun && streams.cancel_soon(&message.id) })
@@ -50,20 +50,7 @@ pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
 }
 
 fn begin(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: BeginParams) -> Result<Message> {
-    let BeginParams { role, content, conversation_id, interaction_id, id, provider, metadata, created_at } =
-        params;
-    let aborted = None;
-    let params = AppendParams {
-        role,
-        content,
-        conversation_id,
-        interaction_id,
-        id,
-        provider,
-        aborted,
-        metadata,
-        created_at,
-    };
+    let params = With { head: New { content: params.head.content, aborted: None }, fields: params.fields };
     let message = add(tx, &streams.limits, params, MessageState::Streaming)?;
     streams.begin(tx, &message)?;
     Ok(message)
@@ -71,7 +58,7 @@ fn begin(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: BeginParams) -> R
 
 /// Why words for this message are refused.
 async fn not_open(store: &Store, id: EntityId) -> Failure {
-    let found = store.scan(move |tx| messages::require(tx, id.as_str())).await;
+    let found = store.scan(move |tx| entity::get(tx, id.as_str())).await;
     found.map_or_else(|failure| failure, |message| not_yours(&message).into())
 }
 
@@ -84,8 +71,8 @@ fn not_yours(message: &Message) -> Error {
 }
 
 fn finish(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: FinishParams) -> Result<Message> {
-    let message = messages::require(tx, params.message_id.as_str())?;
-    check_rev(Some((&message, message.rev)), params.if_rev)?;
+    let message: Message = entity::get(tx, params.message_id.as_str())?;
+    check_rev(Some(&message), params.if_rev)?;
     if message.state == MessageState::Complete || !streams.is_owner(tx, &message.id) {
         return Err(not_yours(&message).into());
     }
@@ -96,8 +83,8 @@ fn finish(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: FinishParams) ->
 }
 
 fn abort_asked(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: &AbortMessageParams) -> Result<Message> {
-    let message = messages::require(tx, params.message_id.as_str())?;
-    check_rev(Some((&message, message.rev)), params.if_rev)?;
+    let message: Message = entity::get(tx, params.message_id.as_str())?;
+    check_rev(Some(&message), params.if_rev)?;
     match (message.state, message.aborted) {
         (MessageState::Streaming, _) => abort(tx, streams, message),
         // Somebody was faster.
@@ -125,7 +112,7 @@ fn end(
 ) -> Result<Message> {
     let so_far = streams.end(tx, &before.id);
     conversations::touch(tx, &before.conversation_id)?;
-    let mut interaction = interactions::require(tx, &before.interaction_id)?;
+    let mut interaction: Interaction = entity::get(tx, &before.interaction_id)?;
     if aborted {
         interaction = mark_aborted(tx, interaction)?;
     }
@@ -134,9 +121,7 @@ fn end(
         metadata: metadata.unwrap_or_else(|| before.metadata.clone()),
         aborted: interaction.aborted,
         state: MessageState::Complete,
-        rev: tx.rev(),
         ..before.clone()
     };
-    messages::end(tx, &before, &after)?;
-    Ok(after)
+    messages::end(tx, &before, after)
 }

@@ -1,8 +1,7 @@
 //! Which conversation is the current one: an entry of kv.
 
-use super::conversations;
 use crate::modules::kv;
-use crate::store::{ReadTx, Result, WriteTx};
+use crate::store::{ReadTx, Result, WriteTx, entity};
 use stina_protocol::Json;
 use stina_protocol::chat::{CURRENT_KEY, Conversation};
 
@@ -13,7 +12,7 @@ use stina_protocol::chat::{CURRENT_KEY, Conversation};
 pub fn get(tx: &ReadTx<'_>) -> Result<Option<Conversation>> {
     let entry = kv::repository::get(tx, CURRENT_KEY)?;
     let id = entry.and_then(|entry| entry.value.to::<String>().ok());
-    id.map_or(Ok(None), |id| conversations::get(tx, &id))
+    id.map_or(Ok(None), |id| entity::find(tx, &id))
 }
 
 /// Makes the conversation `id` the current one; or none.

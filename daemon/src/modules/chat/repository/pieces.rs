@@ -1,4 +1,4 @@
-//! The rows of `chat_pieces`: what was saved of messages that are being written.
+//! The rows of `chat_pieces`: what was saved of streaming messages.
 
 use crate::store::{ReadTx, Result, WriteTx};
 use rusqlite::params;
@@ -14,7 +14,7 @@ pub(crate) fn save(tx: &WriteTx<'_>, id: &str, start: usize, text: &str) -> Resu
 }
 
 /// What was saved of a message, after its `content`.
-pub(super) fn text(tx: &ReadTx<'_>, message: u64) -> Result<String> {
+pub(crate) fn text(tx: &ReadTx<'_>, message: u64) -> Result<String> {
     let mut statement = tx.statement("SELECT text FROM chat_pieces WHERE message = ? ORDER BY start")?;
     let mut rows = statement.query([message])?;
     let mut text = String::new();

@@ -1,27 +1,10 @@
-//! The index of words in complete messages.
+//! Search in complete messages, whose words `chat_search` has.
 
-use crate::modules::text_search::{Plan, Query, index_text};
-use crate::store::{ReadTx, Result, WriteTx};
+use crate::modules::text_search::{Plan, Query};
+use crate::store::{ReadTx, Result};
 use rusqlite::{Row, params};
 use stina_protocol::Error;
-use stina_protocol::chat::{Hit, Message, MessageState};
-
-/// Puts the words of a message into the index, once it is complete.
-pub(super) fn add(tx: &WriteTx<'_>, message: &Message) -> Result<()> {
-    if message.state == MessageState::Complete {
-        let words = index_text(&message.content);
-        tx.execute("INSERT INTO chat_search (rowid, words) VALUES (?, ?)", params![message.seq, words])?;
-    }
-    Ok(())
-}
-
-/// Takes them out.
-pub(super) fn remove(tx: &WriteTx<'_>, message: &Message) -> Result<()> {
-    if message.state == MessageState::Complete {
-        tx.execute("DELETE FROM chat_search WHERE rowid = ?", [message.seq])?;
-    }
-    Ok(())
-}
+use stina_protocol::chat::Hit;
 
 const COLUMNS: &str = "m.id, m.conversation_id, m.interaction_id, m.role, m.created_at, m.content";
 

@@ -1,0 +1,97 @@
+//! What can be done with every sort of entity.
+
+use crate::mirror::Collection;
+use crate::{Client, Mirror, Result};
+use std::marker::PhantomData;
+use stina_protocol::types::{ById, Target};
+use stina_protocol::{EntityId, Error as Kind, Method, Page, Reply, Resource, With};
+
+/// The methods of a sort of entity. Their errors are those of [`Client::call`].
+///
+/// An id that has not the form of one is `invalid` without being sent.
+#[derive(Debug, Clone)]
+pub struct Entities<R> {
+    pub(crate) client: Client,
+    resource: PhantomData<fn() -> R>,
+}
+
+pub(crate) fn id(field: &str, text: impl Into<String>) -> Result<EntityId> {
+    Ok(EntityId::new(text).map_err(|reason| Kind::invalid(field, reason))?)
+}
+
+impl<R: Resource> Entities<R> {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client, resource: PhantomData }
+    }
+
+    /// Makes one.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `already_exists` when the id that was chosen is taken.
+    pub async fn create(&self, params: <R::Create as Method>::Params) -> Result<Reply<R>> {
+        self.client.call::<R::Create>(params).await
+    }
+
+    /// The one with that id.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `not_found`.
+    pub async fn get(&self, entity: impl Into<String>) -> Result<Reply<R>> {
+        self.client.call::<R::Get>(ById { id: id("id", entity)? }).await
+    }
+
+    /// One page of them, in the order that the protocol says.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn list(&self, params: <R::List as Method>::Params) -> Result<Reply<Page<R>>> {
+        self.client.call::<R::List>(params).await
+    }
+
+    /// Changes one: what `changes` do not name stays as it is.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `not_found`.
+    pub async fn update(&self, entity: impl Into<String>, changes: R::Changes) -> Result<Reply<R>> {
+        self.client.call::<R::Update>(With { head: Target::any(id("id", entity)?), fields: changes }).await
+    }
+
+    /// Changes one if its `rev` is `if_rev`: for a value that was made out of the old one.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `not_found`; `conflict` with the entity as it is.
+    pub async fn update_if(
+        &self,
+        entity: impl Into<String>,
+        if_rev: u64,
+        changes: R::Changes,
+    ) -> Result<Reply<R>> {
+        let head = Target { id: id("id", entity)?, if_rev: Some(if_rev) };
+        self.client.call::<R::Update>(With { head, fields: changes }).await
+    }
+
+    /// Deletes one, with what belongs to it; answers it.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `not_found`.
+    pub async fn delete(&self, entity: impl Into<String>) -> Result<Reply<R>> {
+        self.client.call::<R::Delete>(Target::any(id("id", entity)?)).await
+    }
+
+    /// Deletes one if its `rev` is `if_rev`; answers it.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `not_found`; `conflict` with the entity as it is.
+    pub async fn delete_if(&self, entity: impl Into<String>, if_rev: u64) -> Result<Reply<R>> {
+        let target = Target { id: id("id", entity)?, if_rev: Some(if_rev) };
+        self.client.call::<R::Delete>(target).await
+    }
+
+    /// Those that `which` names, kept up to date in memory, in the order of the list.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn mirror<C: Collection<Item = R>>(&self, which: C) -> Result<Mirror<C>> {
+        self.client.mirror(which).await
+    }
+}

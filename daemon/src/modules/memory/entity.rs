@@ -1,0 +1,55 @@
+//! What memories are to the store, and what is made of them: the search index and `memory_tags`.
+
+use crate::modules::text_search::index_text;
+use crate::store::{Entity, EntityKind, Result, Table, WriteTx};
+use rusqlite::params;
+use std::sync::LazyLock;
+use stina_protocol::memory::Memory;
+
+impl Entity for Memory {
+    const KIND: EntityKind = EntityKind::of::<Self>("memory", "memory", "memories");
+
+    fn table() -> &'static Table {
+        static TABLE: LazyLock<Table> = LazyLock::new(Table::of::<Memory>);
+        &TABLE
+    }
+
+    fn key(&self) -> &str {
+        &self.id
+    }
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+
+    fn set_rev(&mut self, rev: u64) {
+        self.rev = rev;
+    }
+
+    fn index(tx: &WriteTx<'_>, before: Option<&Self>, after: Option<&Self>) -> Result<()> {
+        let indexed = |memory: &Self| (memory.title.clone(), memory.content.clone(), memory.tags.clone());
+        if before.map(indexed) == after.map(indexed) {
+            return Ok(());
+        }
+        if let Some(before) = before {
+            let sql = "DELETE FROM memory_search WHERE rowid = (SELECT seq FROM memories WHERE id = ?)";
+            tx.execute(sql, [&before.id])?;
+            tx.execute("DELETE FROM memory_tags WHERE id = ?", [&before.id])?;
+        }
+        let Some(after) = after else { return Ok(()) };
+        tx.execute(
+            "INSERT INTO memory_search (rowid, title, content, tags) SELECT seq, ?, ?, ? FROM memories WHERE id = ?",
+            params![
+                index_text(&after.title),
+                index_text(&after.content),
+                index_text(&after.tags.join("\n")),
+                after.id
+            ],
+        )?;
+        for tag in &after.tags {
+            let sql = "INSERT INTO memory_tags (tag, created_at, id) VALUES (?, ?, ?)";
+            tx.execute(sql, params![tag, after.created_at, after.id])?;
+        }
+        Ok(())
+    }
+}

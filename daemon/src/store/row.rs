@@ -1,0 +1,337 @@
+//! An entity's row: a column for each member of its JSON, by the same name in snake case.
+//!
+//! Both ways go through serde, so that an entity's type says once what it has. A string, a number, a flag or an enum is a
+//! plain column; a list or an object is a column of JSON text. Text that is not UTF-8 (databases of old programs have
+//! some) is read with U+FFFD in place of what is wrong.
+
+use rusqlite::types::{Null, ValueRef};
+use rusqlite::{Row, Statement, ToSql};
+use serde::de::value::{CowStrDeserializer, MapAccessDeserializer};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
+use serde::ser::{Impossible, SerializeStruct, Serializer};
+use serde::{Serialize, forward_to_deserialize_any};
+use std::borrow::Cow;
+use std::fmt;
+
+/// The name of the column that holds a member.
+pub(super) fn column(member: &str) -> String {
+    let mut name = String::with_capacity(member.len() + 4);
+    for c in member.chars() {
+        if c.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
+}
+
+/// Why a row is no entity, or an entity no row.
+#[derive(Debug)]
+pub(crate) enum RowError {
+    /// SQLite said no.
+    Sqlite(rusqlite::Error),
+    /// A column holds what its member can't be.
+    Value(String),
+    /// A list or an object: no plain column.
+    Compound,
+}
+
+impl fmt::Display for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(error) => error.fmt(f),
+            Self::Value(text) => f.write_str(text),
+            Self::Compound => f.write_str("a list or an object"),
+        }
+    }
+}
+
+impl std::error::Error for RowError {}
+
+impl serde::de::Error for RowError {
+    fn custom<T: fmt::Display>(text: T) -> Self {
+        Self::Value(text.to_string())
+    }
+}
+
+impl serde::ser::Error for RowError {
+    fn custom<T: fmt::Display>(text: T) -> Self {
+        Self::Value(text.to_string())
+    }
+}
+
+impl From<rusqlite::Error> for RowError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// Reads the entity whose `members` are the first columns of a row, in that order.
+pub(super) fn read<T: DeserializeOwned>(row: &Row<'_>, members: &[&'static str]) -> Result<T, RowError> {
+    T::deserialize(MapAccessDeserializer::new(Columns { row, members, next: 0 }))
+}
+
+struct Columns<'r, 'm> {
+    row: &'r Row<'r>,
+    members: &'m [&'static str],
+    next: usize,
+}
+
+impl<'de> MapAccess<'de> for Columns<'_, '_> {
+    type Error = RowError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, RowError> {
+        let Some(member) = self.members.get(self.next) else { return Ok(None) };
+        self.next += 1;
+        seed.deserialize((*member).into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, RowError> {
+        let column = self.next - 1;
+        seed.deserialize(Cell(self.row.get_ref(column)?)).map_err(|error| match error {
+            RowError::Value(text) => RowError::Value(format!("{}: {text}", self.members[column])),
+            error => error,
+        })
+    }
+}
+
+/// The value of one column.
+struct Cell<'r>(ValueRef<'r>);
+
+impl<'r> Cell<'r> {
+    fn text(&self) -> Result<Cow<'r, str>, RowError> {
+        match self.0 {
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Ok(String::from_utf8_lossy(bytes)),
+            other => Err(RowError::Value(format!("{} where text belongs", other.data_type()))),
+        }
+    }
+}
+
+/// A list or an object, from its JSON text.
+macro_rules! from_json {
+    ($($method:ident ($($arg:ident: $ty:ty),*);)+) => {$(
+        fn $method<V: Visitor<'de>>(self, $($arg: $ty,)* visitor: V) -> Result<V::Value, RowError> {
+            let text = self.text()?;
+            let mut json = serde_json::Deserializer::from_reader(text.as_bytes());
+            let value = (&mut json).$method($($arg,)* visitor);
+            value.map_err(|error| RowError::Value(format!("not its JSON: {error}")))
+        }
+    )+};
+}
+
+impl<'de> Deserializer<'de> for Cell<'_> {
+    type Error = RowError;
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, RowError> {
+        match self.0 {
+            ValueRef::Null => visitor.visit_unit(),
+            ValueRef::Integer(number) => visitor.visit_i64(number),
+            ValueRef::Real(number) => visitor.visit_f64(number),
+            ValueRef::Text(_) | ValueRef::Blob(_) => match self.text()? {
+                Cow::Borrowed(text) => visitor.visit_str(text),
+                Cow::Owned(text) => visitor.visit_string(text),
+            },
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, RowError> {
+        if self.0 == ValueRef::Null { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, RowError> {
+        match self.0 {
+            ValueRef::Integer(number) => visitor.visit_bool(number != 0),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, RowError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, RowError> {
+        CowStrDeserializer::new(self.text()?).deserialize_enum(name, variants, visitor)
+    }
+
+    from_json! {
+        deserialize_seq();
+        deserialize_map();
+        deserialize_tuple(len: usize);
+        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct tuple_struct
+        identifier ignored_any
+    }
+}
+
+/// Binds the `members` of an entity to the first parameters of a statement, in that order.
+pub(super) fn bind<T: Serialize>(
+    entity: &T,
+    members: &[&'static str],
+    statement: &mut Statement<'_>,
+) -> Result<(), RowError> {
+    entity.serialize(Binder { members, statement, parameter: None })
+}
+
+/// Takes an entity apart, and then each of its members.
+struct Binder<'b, 'c> {
+    members: &'b [&'static str],
+    statement: &'b mut Statement<'c>,
+    /// The parameter that takes this value; none for the entity itself.
+    parameter: Option<usize>,
+}
+
+impl Binder<'_, '_> {
+    fn bind(self, value: impl ToSql) -> Result<(), RowError> {
+        let parameter = self.parameter.ok_or(RowError::Compound)?;
+        Ok(self.statement.raw_bind_parameter(parameter, value)?)
+    }
+}
+
+impl SerializeStruct for Binder<'_, '_> {
+    type Ok = ();
+    type Error = RowError;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), RowError> {
+        // A member without a column is found elsewhere.
+        let Some(at) = self.members.iter().position(|member| *member == name) else { return Ok(()) };
+        let parameter = Some(at + 1);
+        match value.serialize(Binder { members: self.members, statement: self.statement, parameter }) {
+            Err(RowError::Compound) => {
+                let json = serde_json::to_string(value).map_err(<RowError as serde::ser::Error>::custom)?;
+                Ok(self.statement.raw_bind_parameter(at + 1, json)?)
+            }
+            bound => bound,
+        }
+    }
+
+    fn end(self) -> Result<(), RowError> {
+        Ok(())
+    }
+}
+
+type No = Impossible<(), RowError>;
+
+/// Values that are no plain column.
+macro_rules! compound {
+    ($($method:ident ($($arg:ty),*) -> $ok:ty;)+) => {$(
+        fn $method(self, $(_: $arg),*) -> Result<$ok, RowError> {
+            Err(RowError::Compound)
+        }
+    )+};
+}
+
+/// Values that SQLite has a type for.
+macro_rules! plain {
+    ($($method:ident ($ty:ty);)+) => {$(
+        fn $method(self, value: $ty) -> Result<(), RowError> {
+            self.bind(value)
+        }
+    )+};
+}
+
+impl<'b, 'c> Serializer for Binder<'b, 'c> {
+    type Ok = ();
+    type Error = RowError;
+    type SerializeSeq = No;
+    type SerializeTuple = No;
+    type SerializeTupleStruct = No;
+    type SerializeTupleVariant = No;
+    type SerializeMap = No;
+    type SerializeStruct = Binder<'b, 'c>;
+    type SerializeStructVariant = No;
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    plain! {
+        serialize_bool(bool);
+        serialize_i8(i8);
+        serialize_i16(i16);
+        serialize_i32(i32);
+        serialize_i64(i64);
+        serialize_u8(u8);
+        serialize_u16(u16);
+        serialize_u32(u32);
+        serialize_u64(u64);
+        serialize_f32(f32);
+        serialize_f64(f64);
+        serialize_str(&str);
+        serialize_bytes(&[u8]);
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, RowError> {
+        if self.parameter.is_none() { Ok(self) } else { Err(RowError::Compound) }
+    }
+
+    fn serialize_char(self, value: char) -> Result<(), RowError> {
+        self.bind(value.to_string())
+    }
+
+    fn serialize_none(self) -> Result<(), RowError> {
+        self.bind(Null)
+    }
+
+    fn serialize_unit(self) -> Result<(), RowError> {
+        self.serialize_none()
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), RowError> {
+        self.serialize_none()
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), RowError> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), RowError> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), RowError> {
+        self.bind(variant)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<(), RowError> {
+        Err(RowError::Compound)
+    }
+
+    compound! {
+        serialize_seq(Option<usize>) -> No;
+        serialize_tuple(usize) -> No;
+        serialize_tuple_struct(&'static str, usize) -> No;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> No;
+        serialize_map(Option<usize>) -> No;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> No;
+    }
+}

@@ -1,0 +1,346 @@
+//! Params: the members of a call's object, and the types that they are read as.
+
+use crate::error::{Error, Result};
+use crate::json::compact;
+use crate::types::RequestId;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::value::MapDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+/// The params type of a method.
+///
+/// Every struct is one that serde reads by name and that refuses unknown fields (`deny_unknown_fields`), and so are
+/// two of them side by side ([`With`]).
+pub trait Params: Serialize + JsonSchema + Send + Sized + 'static {
+    /// Takes the members that this type has.
+    ///
+    /// # Errors
+    /// `invalid`, naming the field.
+    fn take(members: &mut Members<'_>) -> Result<Self>;
+
+    /// Reads the params of a call; none count as an empty object.
+    ///
+    /// # Errors
+    /// `invalid`, naming the field.
+    fn read(params: Option<&RawValue>) -> Result<Self> {
+        Members::read(params)?.parse()
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> Params for T {
+    fn take(members: &mut Members<'_>) -> Result<Self> {
+        members.take(fields::<T>())
+    }
+}
+
+/// Two structs whose members stand side by side in one JSON object: `{"id": …, "title": …, "source": …}`.
+///
+/// So that what several methods take is said once. serde's `flatten` buffers values and would lose the text of a
+/// [`Json`](crate::Json); this reads every member in its place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct With<H, F> {
+    /// What this method alone takes, or says how it works: which entity, where to begin.
+    pub head: H,
+    /// What it has in common with other methods, or filters by.
+    pub fields: F,
+}
+
+impl<H: Params, F: Params> Params for With<H, F> {
+    fn take(members: &mut Members<'_>) -> Result<Self> {
+        Ok(Self { head: H::take(members)?, fields: F::take(members)? })
+    }
+}
+
+impl<H: Serialize, F: Serialize> Serialize for With<H, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let text = |error: serde_json::Error| serde::ser::Error::custom(error);
+        let head = serde_json::to_string(&self.head).map_err(text)?;
+        let fields = serde_json::to_string(&self.fields).map_err(text)?;
+        RawValue::from_string(joined(&head, &fields)).map_err(text)?.serialize(serializer)
+    }
+}
+
+/// Two JSON objects as one.
+fn joined(a: &str, b: &str) -> String {
+    let (a, b) = (a.strip_suffix('}').unwrap_or(a), b.strip_prefix('{').unwrap_or(b));
+    let comma = if a.ends_with('{') || b.starts_with('}') { "" } else { "," };
+    [a, comma, b].concat()
+}
+
+impl<H: JsonSchema, F: JsonSchema> JsonSchema for With<H, F> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}With{}", H::schema_name(), F::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = H::json_schema(generator);
+        for key in ["properties", "required"] {
+            match (schema.get_mut(key), F::json_schema(generator).remove(key)) {
+                (Some(serde_json::Value::Object(has)), Some(serde_json::Value::Object(more))) => {
+                    has.extend(more)
+                }
+                (Some(serde_json::Value::Array(has)), Some(serde_json::Value::Array(more))) => {
+                    has.extend(more)
+                }
+                (None, Some(more)) => _ = schema.insert(key.to_owned(), more),
+                _ => {}
+            }
+        }
+        schema
+    }
+}
+
+/// The members of a params object that are not taken yet, their values still text.
+#[derive(Debug)]
+pub struct Members<'a> {
+    left: Vec<(Cow<'a, str>, &'a RawValue)>,
+    /// The names that have been asked for, for the error about one that nobody asked for.
+    known: Vec<&'static str>,
+}
+
+impl<'a> Members<'a> {
+    /// Takes the params of a call apart; none count as an empty object.
+    ///
+    /// # Errors
+    /// `invalid` when they are no object, or have a member twice.
+    pub fn read(params: Option<&'a RawValue>) -> Result<Self> {
+        let known = Vec::new();
+        let Some(params) = params else { return Ok(Self { left: Vec::new(), known }) };
+        if !params.get().starts_with('{') {
+            return Err(Error::invalid("", "params must be an object: they go by name"));
+        }
+        let mut json = serde_json::Deserializer::from_str(params.get());
+        let left = json.deserialize_map(Apart).map_err(|e| Error::invalid("", reason(&e.to_string())))?;
+        // Not by comparing each with each: a frame has room for millions.
+        let mut names = HashSet::with_capacity(left.len());
+        if let Some((name, _)) = left.iter().find(|(name, _)| !names.insert(name.as_ref())) {
+            return Err(Error::invalid(name.as_ref(), "given twice"));
+        }
+        Ok(Self { left, known })
+    }
+
+    /// Takes `requestId` out, which every mutating method has beside its own params.
+    ///
+    /// # Errors
+    /// `invalid` when it is no id.
+    pub fn take_request_id(&mut self) -> Result<Option<RequestId>> {
+        let Some(at) = self.left.iter().position(|(name, _)| name == "requestId") else { return Ok(None) };
+        let (_, value) = self.left.remove(at);
+        let id = serde_json::from_str(value.get());
+        id.map_err(|e| Error::invalid("requestId", reason(&e.to_string())))
+    }
+
+    /// Name and text of every member, ordered by name and without white space: equal for equal params.
+    pub fn canonical(&self) -> Vec<String> {
+        let mut members: Vec<_> = self.left.iter().collect();
+        members.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        members.into_iter().flat_map(|(name, value)| [name.to_string(), compact(value.get())]).collect()
+    }
+
+    /// All members as a method's type.
+    ///
+    /// # Errors
+    /// `invalid`, naming the field.
+    pub fn parse<P: Params>(mut self) -> Result<P> {
+        let params = P::take(&mut self)?;
+        match self.left.first() {
+            None => Ok(params),
+            Some((name, _)) => {
+                let known: Vec<String> = self.known.iter().map(|known| format!("`{known}`")).collect();
+                let expected = match known.as_slice() {
+                    [] => "there are no fields".to_owned(),
+                    [one] => format!("expected {one}"),
+                    known => format!("expected one of {}", known.join(", ")),
+                };
+                Err(Error::invalid(name.as_ref(), format!("unknown field `{name}`, {expected}")))
+            }
+        }
+    }
+
+    fn take<T: DeserializeOwned>(&mut self, names: &'static [&'static str]) -> Result<T> {
+        let is_ours = |name: &str| names.contains(&name);
+        let members = self.left.iter().filter(|(name, _)| is_ours(name));
+        let members = members.map(|(name, value)| (name.as_ref(), *value));
+        let taken = serde_path_to_error::deserialize(MapDeserializer::<_, serde_json::Error>::new(members));
+        self.left.retain(|(name, _)| !is_ours(name));
+        self.known.extend(names);
+        taken.map_err(|error| {
+            let text = error.inner().to_string();
+            let path = error.path().to_string();
+            let path = if path == "." { "" } else { path.as_str() };
+            Error::invalid(field(path, &text), reason(&text))
+        })
+    }
+}
+
+/// The field at fault. For unknown and missing fields serde's text has the name, the path only the parent.
+fn field(path: &str, text: &str) -> String {
+    let named = ["unknown field `", "missing field `"].iter().find_map(|start| text.strip_prefix(start));
+    let Some(name) = named.and_then(|rest| rest.split('`').next()) else { return path.to_owned() };
+    match path {
+        "" => name.to_owned(),
+        path if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
+        path => format!("{path}.{name}"),
+    }
+}
+
+/// serde's text without the position, which would be one within the field.
+fn reason(text: &str) -> String {
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
+struct Apart;
+
+impl<'de> Visitor<'de> for Apart {
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(Name(name)) = map.next_key()? {
+            members.push((name, map.next_value()?));
+        }
+        Ok(members)
+    }
+}
+
+/// A member's name, borrowed where it has no escapes. (`Cow` itself would always be owned.)
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The names of a struct's fields, as they stand in JSON: what serde's derive asks a deserializer for. Empty for a type
+/// that is no struct.
+pub fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
+    let mut found: &'static [&'static str] = &[];
+    // It never succeeds: nothing is there to be read.
+    let _ = T::deserialize(Ask(&mut found));
+    found
+}
+
+/// A deserializer that only listens to which fields are asked for.
+struct Ask<'f>(&'f mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for Ask<'_> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> std::result::Result<V::Value, Self::Error> {
+        *self.0 = fields;
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> std::result::Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> std::result::Result<V::Value, Self::Error> {
+        Err(serde::de::Error::custom("nothing to read"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Start;
+    use crate::kv::{Filter, SetParams};
+
+    fn parse<P: Params>(text: &str) -> std::result::Result<P, String> {
+        P::read(Some(serde_json::from_str(text).unwrap())).map_err(|e| match e {
+            Error::Invalid { field, reason, .. } => format!("{field}: {reason}"),
+            other => other.to_string(),
+        })
+    }
+
+    #[test]
+    fn errors_name_the_field() {
+        for (text, field) in [
+            (
+                r#"{"key":"a","value":1,"colour":2}"#,
+                "colour: unknown field `colour`, expected one of `key`, `value`, `ifRev`",
+            ),
+            (r#"{"key":"a"}"#, "value: missing field `value`"),
+            (r#"{"key":7,"value":1}"#, "key: invalid type"),
+            (r#"{"key":"","value":1}"#, "key: a key has 1 to 512 bytes"),
+            (r#"{"key":"a","key":"b","value":1}"#, "key: given twice"),
+            (r#"{"key":"a","value":1,"ifRev":-1}"#, "ifRev: invalid value"),
+            (r#"[1]"#, ": params must be an object"),
+        ] {
+            let error = parse::<SetParams>(text).unwrap_err();
+            assert!(error.starts_with(field), "{text} gave {error}");
+        }
+        assert_eq!(
+            parse::<SetParams>(r#"{"k\u0065y":"a","value":{"b": [1]}}"#).unwrap().value.get(),
+            r#"{"b":[1]}"#
+        );
+    }
+
+    #[test]
+    fn two_structs_are_read_and_written_as_one_object() {
+        type Both = With<Start, Filter>;
+        let both: Both = parse(r#"{"prefix":"a","since":3,"initial":true}"#).unwrap();
+        assert_eq!(
+            (both.head.since, both.head.initial, both.fields.prefix.as_deref()),
+            (Some(3), true, Some("a"))
+        );
+        assert_eq!(serde_json::to_string(&both).unwrap(), r#"{"since":3,"initial":true,"prefix":"a"}"#);
+        assert_eq!(parse::<Both>("{}").unwrap(), Both::default());
+        for (text, error) in [
+            (r#"{"prefix":1}"#, "prefix: invalid type"),
+            (r#"{"since":"x"}"#, "since: invalid type"),
+            (
+                r#"{"colour":1,"since":1}"#,
+                "colour: unknown field `colour`, expected one of `since`, `epoch`, `initial`, `prefix`",
+            ),
+        ] {
+            let found = parse::<Both>(text).unwrap_err();
+            assert!(found.starts_with(error), "{text} gave {found}");
+        }
+        let schema = Both::json_schema(&mut SchemaGenerator::default());
+        let properties = schema.get("properties").and_then(|properties| properties.as_object()).unwrap();
+        assert_eq!(properties.keys().collect::<Vec<_>>(), ["epoch", "initial", "prefix", "since"]);
+    }
+
+    #[test]
+    fn params_of_very_many_members_are_refused_at_once() {
+        let members: Vec<String> = (0..200_000).map(|i| format!("\"m{i}\":1")).collect();
+        let started = std::time::Instant::now();
+        let refused = |text: &str| parse::<SetParams>(text).unwrap_err();
+        assert!(
+            refused(&format!("{{\"key\":\"k\",\"value\":1,{}}}", members.join(",")))
+                .starts_with("m0: unknown field")
+        );
+        assert!(refused(&format!("{{{},\"m7\":1}}", members.join(","))).starts_with("m7: given twice"));
+        // Comparing each with each took minutes.
+        assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn canonical_params_ignore_order_and_white_space_only() {
+        let canonical =
+            |text: &str| Members::read(Some(serde_json::from_str(text).unwrap())).unwrap().canonical();
+        assert_eq!(canonical(r#"{"b":[1, 2],"a":"x"}"#), canonical(r#"{ "a" : "x", "b":[1,2]}"#));
+        assert_ne!(canonical(r#"{"a":"x"}"#), canonical(r#"{"a":"x "}"#));
+    }
+}

@@ -107,20 +107,6 @@ export type ClientState = {
   version: string | null;
 };
 
-/** A comment on a todo. */
-export type Comment = {
-  /** What it says. */
-  content: string;
-  /** When it was made, in milliseconds since the Unix epoch. */
-  createdAt: number;
-  /** Its id. */
-  id: string;
-  /** Revision that made it. */
-  rev: number;
-  /** The todo. */
-  todoId: string;
-};
-
 /** A conversation. */
 export type Conversation = {
   /** Which model answers in it. */
@@ -226,69 +212,6 @@ export type ErrorData = ({
   errorId?: string | null;
   /** Index of the failing step of a `store.transact`. */
   index?: number | null;
-};
-
-/** One notification of a subscription. */
-export type Event = Changes & {
-  type: "change";
-} | {
-  /** The revision. */
-  rev: number;
-  type: "synced";
-} | {
-  /** Why. */
-  reason: ResetReason;
-  /** Revision from which on the subscription goes on. */
-  rev: number;
-  type: "reset";
-} | Delta & {
-  type: "delta";
-} | {
-  /** The streaming message. */
-  messageId: string;
-  type: "cancel";
-};
-
-/** A message that a search found. */
-export type Hit = {
-  /** Its conversation. */
-  conversationId: string;
-  /** When it was said, in milliseconds since the Unix epoch. */
-  createdAt: number;
-  /** Its interaction. */
-  interactionId: string;
-  /** The message. */
-  messageId: string;
-  /** Who speaks. */
-  role: Role;
-  /** A few words of it around what was found. */
-  snippet: string;
-};
-
-/** A memory that `Search` found: the memory's members, and `snippet`. */
-export type Hit2 = {
-  /** What is to be remembered, kept as it was given. */
-  content: string;
-  /** When it was made, in milliseconds since the Unix epoch. */
-  createdAt: number;
-  /** Its id. */
-  id: string;
-  /** Any JSON object, kept as it was given. */
-  metadata: Record<string, unknown> | null;
-  /** Revision that last changed it. */
-  rev: number;
-  /** The part of the content (else of the title, else the tags) around the first match, on one line: matches in `[` and `]`, `…` where something is left out. */
-  snippet: string;
-  /** Where it came from. */
-  source: string | null;
-  /** Its tags, in the order given. */
-  tags: string[];
-  /** What it is about; may be empty. */
-  title: string;
-  /** When it was last updated. */
-  updatedAt: number;
-  /** Last moment at which it holds, in milliseconds since the Unix epoch. 7 days later the daemon deletes it. */
-  validUntil: number | null;
 };
 
 /** The ids that a method looks up at once: at most 1000. */
@@ -419,6 +342,32 @@ export type Memory = {
   validUntil: number | null;
 };
 
+/** A memory that `Search` found: the memory's members, and `snippet`. */
+export type MemoryHit = {
+  /** What is to be remembered, kept as it was given. */
+  content: string;
+  /** When it was made, in milliseconds since the Unix epoch. */
+  createdAt: number;
+  /** Its id. */
+  id: string;
+  /** Any JSON object, kept as it was given. */
+  metadata: Record<string, unknown> | null;
+  /** Revision that last changed it. */
+  rev: number;
+  /** The part of the content (else of the title, else the tags) around the first match, on one line: matches in `[` and `]`, `…` where something is left out. */
+  snippet: string;
+  /** Where it came from. */
+  source: string | null;
+  /** Its tags, in the order given. */
+  tags: string[];
+  /** What it is about; may be empty. */
+  title: string;
+  /** When it was last updated. */
+  updatedAt: number;
+  /** Last moment at which it holds, in milliseconds since the Unix epoch. 7 days later the daemon deletes it. */
+  validUntil: number | null;
+};
+
 /** A message. */
 export type Message = {
   /** Whether it or its interaction was broken off. */
@@ -445,6 +394,22 @@ export type Message = {
   seq: number;
   /** Whether it is still being written. */
   state: MessageState;
+};
+
+/** A message that a search found. */
+export type MessageHit = {
+  /** Its conversation. */
+  conversationId: string;
+  /** When it was said, in milliseconds since the Unix epoch. */
+  createdAt: number;
+  /** Its interaction. */
+  interactionId: string;
+  /** The message. */
+  messageId: string;
+  /** Who speaks. */
+  role: Role;
+  /** A few words of it around what was found. */
+  snippet: string;
 };
 
 /** Whether a message is still being written. */
@@ -507,7 +472,26 @@ export type Step = {
   params?: unknown;
 };
 
-export type SubscriptionEvent = Event;
+/** One notification of a subscription. */
+export type SubscriptionEvent = Changes & {
+  type: "change";
+} | {
+  /** The revision. */
+  rev: number;
+  type: "synced";
+} | {
+  /** Why. */
+  reason: ResetReason;
+  /** Revision from which on the subscription goes on. */
+  rev: number;
+  type: "reset";
+} | Delta & {
+  type: "delta";
+} | {
+  /** The streaming message. */
+  messageId: string;
+  type: "cancel";
+};
 
 /** One open subscription. */
 export type SubscriptionState = {
@@ -548,6 +532,20 @@ export type Todo = {
   title: string;
   /** When it was last updated; a comment is no update. */
   updatedAt: number;
+};
+
+/** A comment on a todo. */
+export type TodoComment = {
+  /** What it says. */
+  content: string;
+  /** When it was made, in milliseconds since the Unix epoch. */
+  createdAt: number;
+  /** Its id. */
+  id: string;
+  /** Revision that made it. */
+  rev: number;
+  /** The todo. */
+  todoId: string;
 };
 
 /** Answer of `Transact`. */
@@ -806,7 +804,7 @@ export interface Methods {
       /** Most hits. */
       limit?: Limit;
     };
-    result: Reply<Page<Hit>>;
+    result: Reply<Page<MessageHit>>;
   };
   /** Makes a conversation the current one. */
   "chat.setCurrent": {
@@ -1048,7 +1046,7 @@ export interface Methods {
       /** Most memories to answer. There are fewer once they are large. */
       limit?: Limit;
     };
-    result: Reply<Page<Hit2>>;
+    result: Reply<Page<MemoryHit>>;
   };
   /** Changes of memories. */
   "memory.subscribe": {
@@ -1206,7 +1204,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply<Comment>;
+    result: Reply<TodoComment>;
   };
   /** Makes a todo. */
   "todo.create": {
@@ -1252,7 +1250,7 @@ export interface Methods {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
-    result: Reply<Comment>;
+    result: Reply<TodoComment>;
   };
   /** The todo with that id, else the newest with that title, whatever its case. */
   "todo.find": {
@@ -1298,7 +1296,7 @@ export interface Methods {
       /** Most items of one page. A page also ends once it is large. */
       limit?: Limit;
     };
-    result: Reply<Page<Comment>>;
+    result: Reply<Page<TodoComment>>;
   };
   /** Changes of todos and comments. */
   "todo.subscribe": {

@@ -1,10 +1,5 @@
 //! Client of `stinad`: typed calls that happen once, subscriptions that miss nothing, live mirrors.
 //!
-//! In reading order: how to connect ([`ClientBuilder`], [`Options`]), what to do then ([`Client`]), what can go
-//! wrong ([`Error`]), what is told ([`Subscription`]), what is kept up to date ([`Mirror`]), what happens as one
-//! ([`Transaction`]). Beneath that: one connection (jsonrpsee's async client core over NDJSON on a Unix socket), a
-//! link that replaces it when it breaks, and calls that outlive both.
-//!
 //! ```no_run
 //! # async fn example() -> Result<(), stina_client::Error> {
 //! let client = stina_client::Client::builder().name("app", "1.0").connect().await?;
@@ -14,7 +9,7 @@
 //! # }
 //! ```
 //!
-//! A list that stays as the store has it, whatever becomes of the daemon:
+//! A list that stays equal to the store, across restarts of the daemon:
 //!
 //! ```no_run
 //! # async fn example(client: stina_client::Client) -> Result<(), stina_client::Error> {
@@ -30,12 +25,16 @@
 //! # }
 //! ```
 //!
-//! What is promised:
+//! What can go wrong is one type, [`Error`]. What is promised:
 //! - **Exactly once.** Every write carries a `requestId` and is sent again with the same one when a connection
 //!   breaks, until its deadline; past it, [`Error::OutcomeUnknown`] names the id to ask for.
 //! - **A gap is told.** A subscription delivers each revision once and in order, across restarts of the daemon;
-//!   or it says [`Event::Reset`](stina_protocol::event::Event::Reset).
+//!   or it delivers [`Event::Reset`](stina_protocol::event::Event::Reset).
 //! - **Bounded.** Every buffer has its limit in [`Limits`].
+//!
+//! Where to go on: `docs/rust.md` in the repository teaches this crate by the programs in `client/examples/`. The types in
+//! reading order: [`ClientBuilder`] and [`Options`] connect, [`Client`] calls, [`Mirror`] keeps a live list,
+//! [`Subscription`] delivers events, [`Transaction`] makes several writes one.
 
 mod options;
 mod state;

@@ -157,7 +157,7 @@ fn welcome(store: &Store, socket: &Path, modules: &[&str]) {
          socket  {socket}\n\
          next    {ctl} watch\n\
          \x20       {ctl} kv set greeting hej\n\
-         \x20       echo '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"kv.get\",\"params\":{{\"key\":\"greeting\"}}}}' | nc -U {socket}\n\
+         \x20       echo '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"kv.get\",\"params\":{{\"key\":\"greeting\"}}}}' | nc -N -U {socket}\n\
          stop    Ctrl-C, or {ctl} stop\n",
         version = env!("CARGO_PKG_VERSION"),
         modules = modules.join(", "),

@@ -78,6 +78,7 @@ pub struct Changes {
 /// One notification of a subscription.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[schemars(rename = "SubscriptionEvent")]
 pub enum Event {
     /// Entities changed, all in one transaction.
     Change(Changes),

@@ -76,6 +76,7 @@ pub struct Memory {
 
 /// A memory that [`Search`] found: the memory's members, and `snippet`.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "MemoryHit")]
 pub struct Hit {
     /// The memory.
     #[serde(flatten)]

@@ -111,6 +111,7 @@ pub struct Todo {
 /// A comment on a todo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "TodoComment")]
 pub struct Comment {
     /// Its id.
     pub id: String,

@@ -35,6 +35,15 @@ use std::time::{Duration, Instant};
 /// How long anything that should happen may take on a slow machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
+/// Says on standard error that a test is skipped, and why.
+///
+/// # Panics
+/// With `STINA_TESTS_REQUIRE=all`, as in `.ci/run`: there, nothing that a test needs may be missing.
+pub fn skip(why: &str) {
+    assert!(std::env::var_os("STINA_TESTS_REQUIRE").is_none_or(|require| require != "all"), "skipped: {why}");
+    eprintln!("skipped: {why}");
+}
+
 /// Waits until `condition` holds.
 ///
 /// # Panics

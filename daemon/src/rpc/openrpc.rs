@@ -21,11 +21,10 @@ pub(super) fn document(methods: &Methods) -> Result<Json> {
         .iter()
         .map(|(name, entry)| describe(&mut params, &mut results, name, entry))
         .collect();
-    let event = results.subschema_for::<Event>();
+    results.subschema_for::<Event>();
     results.subschema_for::<Fault>();
     let mut schemas = params.take_definitions(true);
     schemas.extend(results.take_definitions(true));
-    schemas.insert("SubscriptionEvent".to_owned(), event.to_value());
     let document = json!({
         "openrpc": "1.3.2",
         "info": {

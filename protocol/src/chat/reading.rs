@@ -56,6 +56,7 @@ pub struct SearchParams {
 /// A message that a search found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "MessageHit")]
 pub struct Hit {
     /// The message.
     pub message_id: String,

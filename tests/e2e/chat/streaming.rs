@@ -297,7 +297,7 @@ fn who_does_not_read_holds_no_more_of_long_texts_than_of_short_ones() {
     // What making them takes is taken once.
     drop((late(), late()));
     let Some((_, before)) = daemon.memory() else {
-        return eprintln!("skipped: memory is told by Linux's /proc only");
+        return stina_tests::skip("only Linux's /proc shows the memory of a process");
     };
     let mut stalled: Vec<Peer> = (0..16).map(|_| late()).collect();
     let (_, after) = daemon.memory().unwrap();

@@ -5,13 +5,13 @@ use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use stina_tests::Daemon;
+use stina_tests::{Daemon, skip};
 
-fn example(name: &str) -> Option<PathBuf> {
+pub(crate) fn example(name: &str) -> Option<PathBuf> {
     let deps = std::env::current_exe().unwrap();
     let path = deps.parent().unwrap().parent().unwrap().join("examples").join(name);
     if !path.exists() {
-        eprintln!("skipped: the example {name} is not built; `cargo test --workspace` builds it");
+        skip(&format!("the example {name} is not built; `cargo test --workspace` builds it"));
         return None;
     }
     Some(path)

@@ -5,7 +5,7 @@ mod chaos;
 mod chat;
 mod collections;
 mod exactly_once;
-mod examples;
+pub(crate) mod examples;
 mod mirrors;
 mod reconnect;
 mod resets;

@@ -26,7 +26,7 @@ fn subscribers_that_stop_reading_cost_a_constant_and_catch_up() {
     // Caches, ring and buffers are full before memory is compared.
     change(&mut writer);
     let Some((before, _)) = daemon.memory() else {
-        return eprintln!("skipped: memory is told by Linux's /proc only");
+        return stina_tests::skip("only Linux's /proc shows the memory of a process");
     };
     let mut stopped: Vec<Peer> = Framing::LIVE.map(|framing| daemon.connect(framing)).into();
     for peer in &mut stopped {

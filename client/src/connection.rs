@@ -2,16 +2,13 @@
 //! makes the next one.
 
 use crate::Options;
+use crate::calls::Calls;
 use crate::inbox::{End, Inbox, Inboxes};
 use crate::transport::{Broken, Pulse, Receiver, Sender};
-use jsonrpsee::core::client::MiddlewareMethodResponse;
-use jsonrpsee::core::client::async_client::{Client as Background, ClientBuilder, RpcService};
-use jsonrpsee::core::middleware::{RpcServiceBuilder, RpcServiceT};
-use jsonrpsee::types::{Id, Request, ResponsePayload};
+use jsonrpsee::core::client::Error as RpcError;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stina_protocol::store::{ClientInfo, Hello, HelloParams, Ping, Versions, Welcome};
 use stina_protocol::{EntityId, Fault, Method, VERSION};
 use tokio::net::UnixStream;
@@ -29,14 +26,11 @@ pub(crate) enum Failure {
 /// An open connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    service: RpcService,
-    /// Ends jsonrpsee's tasks when it is dropped.
-    _background: Background<RpcService>,
+    calls: Calls,
     inboxes: Arc<Inboxes>,
     pulse: Arc<Pulse>,
-    next_id: AtomicU64,
     places: Semaphore,
-    calls: usize,
+    all_places: usize,
     welcome: Mutex<Option<Welcome>>,
     /// Where what outlives a dropped future goes on.
     runtime: tokio::runtime::Handle,
@@ -49,7 +43,7 @@ impl Connection {
     /// The daemon's refusal, or why there is no daemon.
     pub(crate) async fn open(options: &Options) -> Result<(Arc<Self>, mpsc::Receiver<u64>), Failure> {
         let limits = &options.limits;
-        let calls = limits.calls.max(1);
+        let permits = limits.calls.max(1);
         let socket =
             UnixStream::connect(&options.socket).await.map_err(|e| Failure::Lost(Broken::Io(e.into())))?;
         let (read, write) = socket.into_split();
@@ -57,27 +51,13 @@ impl Connection {
         let pulse = Pulse::new();
         let sender = Sender::new(write, Arc::clone(&pulse));
         let receiver = Receiver::new(read, limits.message_bytes, Arc::clone(&inboxes), Arc::clone(&pulse));
-        // jsonrpsee's client waits for every reply with a timer thread of its own; calls here have their own
-        // deadlines, so they go to the service beneath it.
-        let service = Arc::new(OnceLock::new());
-        let beneath = Arc::clone(&service);
-        let middleware = RpcServiceBuilder::new().layer_fn(move |made: RpcService| {
-            let _ = beneath.set(made.clone());
-            made
-        });
-        let background = ClientBuilder::new()
-            .max_concurrent_requests(calls)
-            .set_rpc_middleware(middleware)
-            .build_with_tokio(sender, receiver);
-        let Some(service) = service.get().cloned() else { return Err(Failure::Lost(Broken::Closed)) };
+        let calls = Calls::new(permits, sender, receiver).map_err(|_| Failure::Lost(Broken::Closed))?;
         let connection = Arc::new(Self {
-            service,
-            _background: background,
+            calls,
             inboxes,
             pulse,
-            next_id: AtomicU64::new(0),
-            places: Semaphore::new(calls),
-            calls,
+            places: Semaphore::new(permits),
+            all_places: permits,
             welcome: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
         });
@@ -138,17 +118,15 @@ impl Connection {
         method: &str,
         params: Option<&RawValue>,
     ) -> Result<Box<RawValue>, Failure> {
-        let id = Id::Number(self.next_id.fetch_add(1, Ordering::Relaxed));
-        let answered = self.service.call(Request::borrowed(method, params, id)).await;
-        // The service fails when jsonrpsee's tasks have ended, and says no more than that.
-        let response = answered.map_err(|_| {
-            self.pulse.end(Broken::Nonsense);
-            Failure::Lost(self.pulse.why())
-        })?;
-        match MiddlewareMethodResponse::into_response(response).into_inner().payload {
-            ResponsePayload::Success(result) => Ok(result.into_owned()),
-            ResponsePayload::Error(error) => Err(Failure::Fault(fault(&error).into())),
-        }
+        self.calls.request(method, params).await.map_err(|error| match error {
+            RpcError::Call(error) => Failure::Fault(Box::new(Fault::from(&error))),
+            // jsonrpsee's tasks have ended. Where the transport ended first, that is why.
+            error => {
+                tracing::debug!(%error, "jsonrpsee ended the connection");
+                self.pulse.end(Broken::Nonsense);
+                Failure::Lost(self.pulse.why())
+            }
+        })
     }
 
     /// Opens a subscription. Cancel safe: one that nobody waits for any more is ended.
@@ -195,7 +173,7 @@ impl Connection {
 
     /// Whether anybody waits for anything on this connection.
     pub(crate) fn is_in_use(&self) -> bool {
-        self.places.available_permits() < self.calls || !self.inboxes.is_empty()
+        self.places.available_permits() < self.all_places || !self.inboxes.is_empty()
     }
 
     /// What is known of its health.
@@ -217,14 +195,6 @@ impl Drop for Connection {
 
 fn invalid(field: &str, reason: String) -> Failure {
     Failure::Fault(Box::new(stina_protocol::Error::invalid(field, reason).into()))
-}
-
-fn fault(error: &jsonrpsee::types::ErrorObject<'_>) -> Fault {
-    let read = serde_json::to_string(error).and_then(|text| serde_json::from_str(&text));
-    read.unwrap_or_else(|_| {
-        let what = error.message().to_owned();
-        Fault { code: error.code(), ..stina_protocol::Error::Unsupported { what }.into() }
-    })
 }
 
 /// An open subscription on one connection; it ends when it is dropped.

@@ -5,7 +5,7 @@
 
 use crate::inbox::Inboxes;
 use jsonrpsee::core::client::{ReceivedMessage, TransportReceiverT, TransportSenderT};
-use serde::Deserialize;
+use jsonrpsee::types::{Id, Response, ResponsePayload, SubscriptionId, SubscriptionResponse};
 use serde_json::value::RawValue;
 use std::io;
 use std::pin::Pin;
@@ -195,29 +195,6 @@ enum Sorted {
     Event { subscription: u64, event: Box<str> },
 }
 
-#[derive(Deserialize)]
-struct Notification<'a> {
-    #[serde(borrow)]
-    params: NotificationParams<'a>,
-}
-
-#[derive(Deserialize)]
-struct NotificationParams<'a> {
-    subscription: u64,
-    #[serde(borrow)]
-    result: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-struct Head {
-    #[serde(default)]
-    method: Option<serde::de::IgnoredAny>,
-    #[serde(default)]
-    id: Option<serde::de::IgnoredAny>,
-    #[serde(default)]
-    error: Option<Fault>,
-}
-
 /// Whose notification begins so, in the daemon's own way of writing them.
 fn subscription_of(beginning: &[u8]) -> Option<u64> {
     let beginning = String::from_utf8_lossy(beginning);
@@ -235,16 +212,19 @@ fn sort(line: &[u8]) -> Result<Sorted, Broken> {
         if id.is_some_and(|id| !id.starts_with(b"null")) || line.first() == Some(&b'[') {
             return Ok(Sorted::Reply);
         }
-        let head: Head = serde_json::from_slice(line).map_err(unreadable)?;
-        if let (None, Some(fault)) = (&head.id, head.error) {
-            return Err(Broken::Refused(fault.into()));
-        }
-        if head.method.is_none() {
-            return Ok(Sorted::Reply);
+        match serde_json::from_slice::<Response<'_, &RawValue>>(line) {
+            Ok(Response { id: Id::Null, payload: ResponsePayload::Error(error), .. }) => {
+                return Err(Broken::Refused(Box::new(Fault::from(&error))));
+            }
+            Ok(_) => return Ok(Sorted::Reply),
+            Err(_) => {}
         }
     }
-    let Notification { params } = serde_json::from_slice(line).map_err(unreadable)?;
-    Ok(Sorted::Event { subscription: params.subscription, event: params.result.get().into() })
+    let event: SubscriptionResponse<'_, &RawValue> = serde_json::from_slice(line).map_err(unreadable)?;
+    let SubscriptionId::Num(subscription) = event.params.subscription else {
+        return Err(unreadable(serde::de::Error::custom("the id of a subscription is a number")));
+    };
+    Ok(Sorted::Event { subscription, event: event.params.result.get().into() })
 }
 
 #[cfg(test)]
@@ -271,7 +251,7 @@ mod tests {
                 r#"{"jsonrpc":"2.0","method":"kv.event","params":{"subscription":7,"result":{"a":1}}}"#,
                 "7 {\"a\":1}",
             ),
-            (r#"{"params":{"result":[],"subscription":8},"method":"kv.event"}"#, "8 []"),
+            (r#"{"params":{"result":[],"subscription":8},"method":"kv.event","jsonrpc":"2.0"}"#, "8 []"),
             (
                 r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32007,"message":"busy","data":{"kind":"busy"}}}"#,
                 "busy, try again later",
@@ -280,6 +260,7 @@ mod tests {
                 r#"{"jsonrpc":"2.0","method":"kv.event","params":{"subscription":"x","result":1}}"#,
                 "unreadable",
             ),
+            (r#"{"id":1,"jsonrpc":"2.0"}"#, "unreadable"),
             ("{", "unreadable"),
         ] {
             let sorted = match sort(line.as_bytes()) {

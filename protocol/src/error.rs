@@ -51,7 +51,7 @@ pub enum Error {
     /// `ifRev` did not match.
     #[error("changed since: `ifRev` does not match")]
     Conflict {
-        /// The entity as it is now, letter for letter; null when there is none.
+        /// The entity as it is now, byte for byte; null when there is none.
         #[serde(default, deserialize_with = "buffered")]
         current: Option<Json>,
     },
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_carries_the_entity_letter_for_letter() {
+    fn a_conflict_carries_the_entity_byte_for_byte() {
         let entity = r#"{"z":12345678901234567890123,"a":1.50}"#;
         let fault = Fault::from(Error::Conflict { current: Some(Json::parse(entity).unwrap()) });
         let text = serde_json::to_string(&fault).unwrap();

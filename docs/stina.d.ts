@@ -176,7 +176,7 @@ export type ErrorData = ({
   id: string;
   kind: "already_exists";
 } | {
-  /** The entity as it is now, letter for letter; null when there is none. */
+  /** The entity as it is now, byte for byte; null when there is none. */
   current: unknown;
   kind: "conflict";
 } | {

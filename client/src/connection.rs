@@ -1,92 +1,73 @@
-//! One connection to the daemon: requests, subscriptions, and its end. It never comes back; a [link](crate::link)
-//! makes the next one.
+//! One connection to the daemon: its calls, its subscriptions, and its end. A [link](crate::link) makes the next one.
 
 use crate::Options;
-use crate::inbox::{End, Inbox, Inboxes};
-use crate::transport::{Broken, Pulse, Receiver, Sender};
-use jsonrpsee::core::client::MiddlewareMethodResponse;
-use jsonrpsee::core::client::async_client::{Client as Background, ClientBuilder, RpcService};
-use jsonrpsee::core::middleware::{RpcServiceBuilder, RpcServiceT};
-use jsonrpsee::types::{Id, Request, ResponsePayload};
+use crate::calls::Calls;
+use crate::inbox::{CloseReason, Inbox, Inboxes};
+use crate::transport::{Disconnect, Pulse, Receiver, Sender};
+use jsonrpsee::core::client::Error as RpcError;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stina_protocol::store::{ClientInfo, Hello, HelloParams, Ping, Versions, Welcome};
 use stina_protocol::{EntityId, Fault, Method, VERSION};
 use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
-/// Why a request on one connection has no result.
+/// Why a call on one connection has no result.
 #[derive(Debug)]
-pub(crate) enum Failure {
-    /// The daemon said no.
-    Fault(Box<Fault>),
-    /// The connection broke; what was sent may have been done.
-    Lost(Broken),
+pub(crate) enum CallError {
+    /// The daemon refused it.
+    Refused(Box<Fault>),
+    /// The connection ended; the daemon may have done what was sent.
+    Disconnected(Disconnect),
 }
 
 /// An open connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    service: RpcService,
-    /// Ends jsonrpsee's tasks when it is dropped.
-    _background: Background<RpcService>,
+    calls: Calls,
     inboxes: Arc<Inboxes>,
     pulse: Arc<Pulse>,
-    next_id: AtomicU64,
-    places: Semaphore,
-    calls: usize,
+    permits: Semaphore,
+    max_calls: usize,
     welcome: Mutex<Option<Welcome>>,
-    /// Where what outlives a dropped future goes on.
+    /// Runs what must outlive a dropped future.
     runtime: tokio::runtime::Handle,
 }
 
 impl Connection {
-    /// Connects and says hello. With it come the ids of subscriptions that are given up.
+    /// Connects and says hello. The receiver yields the ids of subscriptions that are dropped.
     ///
     /// # Errors
     /// The daemon's refusal, or why there is no daemon.
-    pub(crate) async fn open(options: &Options) -> Result<(Arc<Self>, mpsc::Receiver<u64>), Failure> {
+    pub(crate) async fn open(options: &Options) -> Result<(Arc<Self>, mpsc::Receiver<u64>), CallError> {
         let limits = &options.limits;
-        let calls = limits.calls.max(1);
-        let socket =
-            UnixStream::connect(&options.socket).await.map_err(|e| Failure::Lost(Broken::Io(e.into())))?;
+        let max_calls = limits.calls.max(1);
+        let socket = UnixStream::connect(&options.socket)
+            .await
+            .map_err(|e| CallError::Disconnected(Disconnect::Io(e.into())))?;
         let (read, write) = socket.into_split();
-        let (inboxes, given_up) = Inboxes::new(limits.subscription_bytes, limits.subscription_wait);
+        let (inboxes, dropped) = Inboxes::new(limits.subscription_bytes, limits.subscription_wait);
         let pulse = Pulse::new();
         let sender = Sender::new(write, Arc::clone(&pulse));
         let receiver = Receiver::new(read, limits.message_bytes, Arc::clone(&inboxes), Arc::clone(&pulse));
-        // jsonrpsee's client waits for every reply with a timer thread of its own; calls here have their own
-        // deadlines, so they go to the service beneath it.
-        let service = Arc::new(OnceLock::new());
-        let beneath = Arc::clone(&service);
-        let middleware = RpcServiceBuilder::new().layer_fn(move |made: RpcService| {
-            let _ = beneath.set(made.clone());
-            made
-        });
-        let background = ClientBuilder::new()
-            .max_concurrent_requests(calls)
-            .set_rpc_middleware(middleware)
-            .build_with_tokio(sender, receiver);
-        let Some(service) = service.get().cloned() else { return Err(Failure::Lost(Broken::Closed)) };
+        let calls = Calls::new(max_calls, sender, receiver)
+            .map_err(|_| CallError::Disconnected(Disconnect::Closed))?;
         let connection = Arc::new(Self {
-            service,
-            _background: background,
+            calls,
             inboxes,
             pulse,
-            next_id: AtomicU64::new(0),
-            places: Semaphore::new(calls),
-            calls,
+            permits: Semaphore::new(max_calls),
+            max_calls,
             welcome: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
         });
         connection.hello(options).await?;
-        Ok((connection, given_up))
+        Ok((connection, dropped))
     }
 
-    /// Says who is calling; answers the epoch.
-    pub(crate) async fn hello(&self, options: &Options) -> Result<String, Failure> {
+    /// Names this client to the daemon; returns the epoch.
+    pub(crate) async fn hello(&self, options: &Options) -> Result<String, CallError> {
         let name = EntityId::new(options.name.as_str()).map_err(|reason| invalid("name", reason))?;
         let client = ClientInfo { name, version: options.version.clone() };
         let protocol = Some(Versions { min: VERSION, max: VERSION });
@@ -100,36 +81,37 @@ impl Connection {
         self.welcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the daemon last said of itself.
+    /// The daemon's last welcome.
     pub(crate) fn server(&self) -> Option<Welcome> {
         self.welcome().clone()
     }
 
-    /// A call that speaks of this connection.
+    /// A typed call, made at once.
     pub(crate) async fn ask<M: Method<Output: DeserializeOwned>>(
         &self,
         params: &M::Params,
-    ) -> Result<M::Output, Failure> {
-        let unreadable = |error: serde_json::Error| Failure::Lost(Broken::Unreadable(error.into()));
+    ) -> Result<M::Output, CallError> {
+        let unreadable =
+            |error: serde_json::Error| CallError::Disconnected(Disconnect::Unreadable(error.into()));
         let params = serde_json::value::to_raw_value(params).map_err(unreadable)?;
         let result = self.send(M::NAME, Some(&params)).await?;
         serde_json::from_str(result.get()).map_err(unreadable)
     }
 
-    /// Calls a method, once a place is free.
+    /// Calls a method, once a permit is free.
     pub(crate) async fn request(
         &self,
         method: &str,
         params: Option<&RawValue>,
-    ) -> Result<Box<RawValue>, Failure> {
-        let _place = self.place().await;
+    ) -> Result<Box<RawValue>, CallError> {
+        let _permit = self.permit().await;
         self.send(method, params).await
     }
 
-    /// Waits for a place among the calls in flight; it is held as long as what this answers.
-    pub(crate) async fn place(&self) -> Option<SemaphorePermit<'_>> {
+    /// Waits for a permit among those of the calls in flight.
+    pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
-        self.places.acquire().await.ok()
+        self.permits.acquire().await.ok()
     }
 
     /// Calls a method at once.
@@ -137,47 +119,45 @@ impl Connection {
         &self,
         method: &str,
         params: Option<&RawValue>,
-    ) -> Result<Box<RawValue>, Failure> {
-        let id = Id::Number(self.next_id.fetch_add(1, Ordering::Relaxed));
-        let answered = self.service.call(Request::borrowed(method, params, id)).await;
-        // The service fails when jsonrpsee's tasks have ended, and says no more than that.
-        let response = answered.map_err(|_| {
-            self.pulse.end(Broken::Nonsense);
-            Failure::Lost(self.pulse.why())
-        })?;
-        match MiddlewareMethodResponse::into_response(response).into_inner().payload {
-            ResponsePayload::Success(result) => Ok(result.into_owned()),
-            ResponsePayload::Error(error) => Err(Failure::Fault(fault(&error).into())),
-        }
+    ) -> Result<Box<RawValue>, CallError> {
+        self.calls.request(method, params).await.map_err(|error| match error {
+            RpcError::Call(error) => CallError::Refused(Box::new(Fault::from(&error))),
+            // jsonrpsee's tasks have ended. If the transport ended first, its reason stays.
+            error => {
+                tracing::debug!(%error, "jsonrpsee ended the connection");
+                self.pulse.end(Disconnect::BadReply);
+                CallError::Disconnected(self.pulse.why())
+            }
+        })
     }
 
-    /// Opens a subscription. Cancel safe: one that nobody waits for any more is ended.
+    /// Opens a subscription. Cancel safe: when this future is dropped, the subscription ends.
     pub(crate) async fn subscribe(
         self: &Arc<Self>,
         method: &'static str,
         unsubscribe: &'static str,
         params: Box<RawValue>,
-    ) -> Result<Feed, Failure> {
+    ) -> Result<OpenSubscription, CallError> {
         let this = Arc::clone(self);
         let opening = self.runtime.spawn(async move {
             let id = this.request(method, Some(&params)).await?;
-            let id =
-                serde_json::from_str(id.get()).map_err(|e| Failure::Lost(Broken::Unreadable(e.into())))?;
+            let id = serde_json::from_str(id.get())
+                .map_err(|e| CallError::Disconnected(Disconnect::Unreadable(e.into())))?;
             let inbox = this.inboxes.claim(id, unsubscribe);
-            Ok(Feed { id, inbox, connection: this })
+            Ok(OpenSubscription { id, inbox, connection: this })
         });
         // It does not panic, and is not aborted.
-        opening.await.unwrap_or(Err(Failure::Lost(Broken::Closed)))
+        opening.await.unwrap_or(Err(CallError::Disconnected(Disconnect::Closed)))
     }
 
-    /// Ends a subscription, unless somebody does so already.
+    /// Ends a subscription, unless that is under way.
     pub(crate) fn unsubscribe(self: &Arc<Self>, id: u64) {
-        let Some(method) = self.inboxes.retire(id).filter(|_| !self.pulse.has_ended()) else { return };
+        let Some(method) = self.inboxes.close(id).filter(|_| !self.pulse.has_ended()) else { return };
         let this = Arc::clone(self);
         self.runtime.spawn(async move {
             let Ok(params) = serde_json::value::to_raw_value(&[id]) else { return };
-            if let Err(failure) = this.request(method, Some(&params)).await {
-                tracing::debug!(?failure, "could not unsubscribe");
+            if let Err(error) = this.request(method, Some(&params)).await {
+                tracing::debug!(?error, "could not unsubscribe");
             }
             this.inboxes.forget(id);
         });
@@ -193,57 +173,49 @@ impl Connection {
         self.welcome().as_ref().map_or(0, |w| w.server.pid)
     }
 
-    /// Whether anybody waits for anything on this connection.
+    /// Whether there are calls in flight or subscriptions.
     pub(crate) fn is_in_use(&self) -> bool {
-        self.places.available_permits() < self.calls || !self.inboxes.is_empty()
+        self.permits.available_permits() < self.max_calls || !self.inboxes.is_empty()
     }
 
-    /// What is known of its health.
+    /// Its health.
     pub(crate) fn pulse(&self) -> &Pulse {
         &self.pulse
     }
 
-    /// Asks for a sign of life.
-    pub(crate) async fn ping(&self) -> Result<(), Failure> {
+    /// Calls `store.ping`.
+    pub(crate) async fn ping(&self) -> Result<(), CallError> {
         self.ask::<Ping>(&stina_protocol::types::NoParams {}).await.map(drop)
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.pulse.end(Broken::Closed);
+        self.pulse.end(Disconnect::Closed);
     }
 }
 
-fn invalid(field: &str, reason: String) -> Failure {
-    Failure::Fault(Box::new(stina_protocol::Error::invalid(field, reason).into()))
-}
-
-fn fault(error: &jsonrpsee::types::ErrorObject<'_>) -> Fault {
-    let read = serde_json::to_string(error).and_then(|text| serde_json::from_str(&text));
-    read.unwrap_or_else(|_| {
-        let what = error.message().to_owned();
-        Fault { code: error.code(), ..stina_protocol::Error::Unsupported { what }.into() }
-    })
+fn invalid(field: &str, reason: String) -> CallError {
+    CallError::Refused(Box::new(stina_protocol::Error::invalid(field, reason).into()))
 }
 
 /// An open subscription on one connection; it ends when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Feed {
+pub(crate) struct OpenSubscription {
     id: u64,
     inbox: Arc<Inbox>,
     connection: Arc<Connection>,
 }
 
-impl Feed {
+impl OpenSubscription {
     /// The next event, as JSON. Cancel safe.
-    pub(crate) async fn next(&self) -> Result<Box<str>, End> {
+    pub(crate) async fn next(&self) -> Result<Box<str>, CloseReason> {
         self.inbox.next().await
     }
 
-    /// Says whether the events that come from now on can't be taken up in the middle.
-    pub(crate) fn set_can_not_resume(&self, can_not_resume: bool) {
-        self.inbox.set_can_not_resume(can_not_resume);
+    /// Sets whether the events from now on are a snapshot, which can't be resumed halfway.
+    pub(crate) fn set_snapshot(&self, is_snapshot: bool) {
+        self.inbox.set_snapshot(is_snapshot);
     }
 
     /// The connection that it is on.
@@ -252,7 +224,7 @@ impl Feed {
     }
 }
 
-impl Drop for Feed {
+impl Drop for OpenSubscription {
     fn drop(&mut self) {
         self.connection.unsubscribe(self.id);
     }

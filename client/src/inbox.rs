@@ -1,12 +1,11 @@
 //! Events on their way to subscriptions: one bounded inbox each.
 //!
-//! *Bounded*: an inbox holds bytes up to its limit. When it is full the connection is held up for a moment, so
-//! that a reader that is merely slower than the socket loses nothing; then the subscription is given up, and
-//! taken up again where it was. What an inbox holds never has a hole: nothing is put behind something that was
-//! dropped.
+//! *Bounded*: an inbox holds bytes up to its limit. When it is full, the connection is held up for a short time, so
+//! that a reader that is merely slower than the socket loses nothing. Then the subscription is dropped, and resumed
+//! where it was. An inbox has no hole: after an event that did not fit it takes no other.
 //!
-//! All calls of the connection wait meanwhile, so the moments of all readers together are few. Only the present
-//! entities can't be taken up in the middle: they are waited for as long as one after the other is taken.
+//! All calls of the connection wait meanwhile, so all readers share one short time. Only a snapshot can't be resumed
+//! halfway: its events are waited for as long as the reader takes one after the other.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,15 +15,15 @@ use tokio::time::Instant;
 
 /// Why an inbox gets no more events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum CloseReason {
     /// It was full for too long.
     Full,
     /// An event was longer than this client takes.
     TooLong,
     /// The connection ended.
-    Lost,
-    /// Nobody wants them.
-    Retired,
+    Disconnected,
+    /// The subscription was ended by this client.
+    Unsubscribed,
 }
 
 /// Events (JSON) of one subscription.
@@ -32,19 +31,19 @@ pub(crate) enum End {
 pub(crate) struct Inbox {
     held: Mutex<Held>,
     arrived: Notify,
-    taken: Notify,
+    popped: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Held {
     events: VecDeque<Box<str>>,
     bytes: usize,
-    /// Whether what comes can't be taken up in the middle.
-    can_not_resume: bool,
-    end: Option<End>,
-    /// Whether somebody has taken it upon himself to unsubscribe.
-    retired: bool,
-    /// Name of the method to unsubscribe with, once its owner has said it.
+    /// Whether the events are a snapshot, which can't be resumed halfway.
+    is_snapshot: bool,
+    closed: Option<CloseReason>,
+    /// Whether the call that unsubscribes is under way.
+    is_unsubscribing: bool,
+    /// Name of the method to unsubscribe with, once the subscription has its owner.
     unsubscribe: Option<&'static str>,
 }
 
@@ -55,32 +54,32 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Inbox {
     /// The next event. Cancel safe. For one reader at a time.
-    pub(crate) async fn next(&self) -> Result<Box<str>, End> {
+    pub(crate) async fn next(&self) -> Result<Box<str>, CloseReason> {
         loop {
             {
                 let mut held = lock(&self.held);
                 if let Some(event) = held.events.pop_front() {
                     held.bytes -= event.len();
-                    self.taken.notify_one();
+                    self.popped.notify_one();
                     return Ok(event);
                 }
-                if let Some(end) = held.end {
-                    return Err(end);
+                if let Some(reason) = held.closed {
+                    return Err(reason);
                 }
             }
             self.arrived.notified().await;
         }
     }
 
-    /// Says whether the events that come from now on can't be taken up in the middle.
-    pub(crate) fn set_can_not_resume(&self, can_not_resume: bool) {
-        lock(&self.held).can_not_resume = can_not_resume;
+    /// Sets whether the events from now on are a snapshot, which can't be resumed halfway.
+    pub(crate) fn set_snapshot(&self, is_snapshot: bool) {
+        lock(&self.held).is_snapshot = is_snapshot;
     }
 
     /// Puts an event in, if there is room; gives it back if there is none.
     fn offer(&self, event: Box<str>, limit: usize) -> Option<Box<str>> {
         let mut held = lock(&self.held);
-        if held.end.is_some() {
+        if held.closed.is_some() {
             return None;
         }
         if !held.events.is_empty() && held.bytes + event.len() > limit {
@@ -92,27 +91,27 @@ impl Inbox {
         None
     }
 
-    fn end(&self, end: End) {
-        lock(&self.held).end.get_or_insert(end);
+    fn close(&self, reason: CloseReason) {
+        lock(&self.held).closed.get_or_insert(reason);
         self.arrived.notify_one();
     }
 }
 
 /// The inboxes of one connection, by the ids of their subscriptions.
 ///
-/// An inbox is made by whoever comes first: its owner, who learns the id from the reply to `subscribe`, or its
-/// first event, which may be quicker.
+/// An inbox is created by its owner, which learns the id from the reply to `subscribe`, or by its first event,
+/// whichever comes first.
 #[derive(Debug)]
 pub(crate) struct Inboxes {
     open: Mutex<Open>,
     bytes: usize,
     wait: Duration,
     held_up: Mutex<HeldUp>,
-    /// Tells of subscriptions that were given up, so that the daemon need not go on sending.
-    given_up: mpsc::Sender<u64>,
+    /// Ids of subscriptions that were dropped, to be unsubscribed.
+    dropped: mpsc::Sender<u64>,
 }
 
-/// How long a connection has been held up lately, as of a moment. It is forgiven ten times as slowly as it was made.
+/// How long a connection has been held up lately. It is forgiven at a tenth of the pace of time.
 #[derive(Debug)]
 struct HeldUp {
     time: Duration,
@@ -131,21 +130,21 @@ struct Open {
     closed: bool,
 }
 
-/// Subscriptions that may be given up before somebody unsubscribes them; more are dropped by the daemon later.
-const GIVEN_UP: usize = 64;
+/// Dropped subscriptions that wait to be unsubscribed; the events of more are read and discarded.
+const DROPPED: usize = 64;
 
 impl Inboxes {
-    /// Inboxes of `bytes` each, and the ids of subscriptions as they are given up.
+    /// Inboxes of `bytes` each, and the ids of subscriptions as they are dropped.
     pub(crate) fn new(bytes: usize, wait: Duration) -> (Arc<Self>, mpsc::Receiver<u64>) {
-        let (given_up, ids) = mpsc::channel(GIVEN_UP);
+        let (dropped, ids) = mpsc::channel(DROPPED);
         let held_up = Mutex::new(HeldUp { time: Duration::ZERO, as_of: Instant::now() });
-        (Arc::new(Self { open: Mutex::default(), bytes, wait, held_up, given_up }), ids)
+        (Arc::new(Self { open: Mutex::default(), bytes, wait, held_up, dropped }), ids)
     }
 
     /// How long an inbox may hold up the connection now.
     fn patience(&self, inbox: &Inbox) -> Duration {
         let held_up =
-            if lock(&inbox.held).can_not_resume { Duration::ZERO } else { lock(&self.held_up).by_now() };
+            if lock(&inbox.held).is_snapshot { Duration::ZERO } else { lock(&self.held_up).by_now() };
         self.wait.saturating_sub(held_up)
     }
 
@@ -154,7 +153,7 @@ impl Inboxes {
         let closed = open.closed;
         let inbox = open.by_id.entry(id).or_default();
         if closed {
-            inbox.end(End::Lost);
+            inbox.close(CloseReason::Disconnected);
         }
         Arc::clone(inbox)
     }
@@ -166,13 +165,13 @@ impl Inboxes {
         inbox
     }
 
-    /// Puts an event into its inbox. Waits for room, but not for long.
+    /// Puts an event into its inbox; waits for room, but not for long.
     pub(crate) async fn deliver(&self, id: u64, event: Box<str>) {
         let inbox = self.inbox(id);
         let Some(mut event) = inbox.offer(event, self.bytes) else { return };
         let room = async {
             loop {
-                inbox.taken.notified().await;
+                inbox.popped.notified().await;
                 match inbox.offer(event, self.bytes) {
                     Some(still) => event = still,
                     None => return,
@@ -185,25 +184,25 @@ impl Inboxes {
         *held_up = HeldUp { time: held_up.by_now() + began.elapsed(), as_of: Instant::now() };
         drop(held_up);
         if waited.is_err() {
-            inbox.end(End::Full);
-            let _ = self.given_up.try_send(id);
+            inbox.close(CloseReason::Full);
+            let _ = self.dropped.try_send(id);
         }
     }
 
-    /// An event of this subscription was too long to be taken.
+    /// Closes the inbox of a subscription that had an event too long for this client.
     pub(crate) fn overflow(&self, id: u64) {
-        self.inbox(id).end(End::TooLong);
-        let _ = self.given_up.try_send(id);
+        self.inbox(id).close(CloseReason::TooLong);
+        let _ = self.dropped.try_send(id);
     }
 
-    /// No more events come for a subscription. The method to unsubscribe with, unless somebody does so already;
-    /// who does calls [`Self::forget`] when the daemon has answered.
-    pub(crate) fn retire(&self, id: u64) -> Option<&'static str> {
+    /// Closes the inbox of a subscription. Returns the method to unsubscribe with, unless that is under way; the
+    /// caller calls [`Self::forget`] when the daemon has answered.
+    pub(crate) fn close(&self, id: u64) -> Option<&'static str> {
         let inbox = lock(&self.open).by_id.get(&id).map(Arc::clone)?;
-        inbox.end(End::Retired);
+        inbox.close(CloseReason::Unsubscribed);
         let mut held = lock(&inbox.held);
         let unsubscribe = held.unsubscribe?;
-        (!std::mem::replace(&mut held.retired, true)).then_some(unsubscribe)
+        (!std::mem::replace(&mut held.is_unsubscribing, true)).then_some(unsubscribe)
     }
 
     /// The daemon sends no more events of this subscription.
@@ -216,11 +215,11 @@ impl Inboxes {
         lock(&self.open).by_id.is_empty()
     }
 
-    /// The connection has ended.
-    pub(crate) fn close(&self) {
+    /// Closes all inboxes: the connection has ended.
+    pub(crate) fn close_all(&self) {
         let mut open = lock(&self.open);
         open.closed = true;
-        open.by_id.values().for_each(|inbox| inbox.end(End::Lost));
+        open.by_id.values().for_each(|inbox| inbox.close(CloseReason::Disconnected));
     }
 }
 
@@ -235,33 +234,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn events_that_come_before_their_owner_are_kept() {
+    async fn events_before_their_owner_are_kept() {
         let (inboxes, _ids) = Inboxes::new(1000, WAIT);
         inboxes.deliver(7, event(1)).await;
         let inbox = inboxes.claim(7, "kv.unsubscribe");
         inboxes.deliver(7, event(2)).await;
-        inboxes.close();
+        inboxes.close_all();
         assert_eq!(inbox.next().await, Ok(event(1)));
         assert_eq!(inbox.next().await, Ok(event(2)));
-        assert_eq!(inbox.next().await, Err(End::Lost));
-        assert_eq!(inboxes.claim(8, "kv.unsubscribe").next().await, Err(End::Lost));
+        assert_eq!(inbox.next().await, Err(CloseReason::Disconnected));
+        assert_eq!(inboxes.claim(8, "kv.unsubscribe").next().await, Err(CloseReason::Disconnected));
     }
 
     #[tokio::test]
-    async fn a_full_inbox_is_given_up_without_a_hole() {
+    async fn a_full_inbox_is_dropped_without_a_hole() {
         let (inboxes, mut ids) = Inboxes::new(35, WAIT);
         let inbox = inboxes.claim(1, "kv.unsubscribe");
         for n in 0..5 {
             inboxes.deliver(1, event(n)).await;
         }
         assert_eq!(ids.recv().await, Some(1));
-        assert_eq!(inboxes.retire(1), Some("kv.unsubscribe"));
-        assert_eq!(inboxes.retire(1), None, "one unsubscribes");
+        assert_eq!(inboxes.close(1), Some("kv.unsubscribe"));
+        assert_eq!(inboxes.close(1), None, "one unsubscribes");
         for n in 0..3 {
             assert_eq!(inbox.next().await, Ok(event(n)));
             inboxes.deliver(1, event(9)).await;
         }
-        assert_eq!(inbox.next().await, Err(End::Full));
+        assert_eq!(inbox.next().await, Err(CloseReason::Full));
         inboxes.forget(1);
         assert!(inboxes.is_empty());
     }
@@ -282,33 +281,33 @@ mod tests {
         feeding.await.unwrap();
     }
 
-    /// Feeds 100 events to somebody who takes one every 15 ms, as long as there are any; answers how long that held
-    /// up the connection, and how many he got.
-    async fn feed_a_slow_reader(can_not_resume: bool) -> (Duration, usize) {
+    /// Feeds 100 events to a reader that takes one every 15 ms; returns how long that held up the connection, and how
+    /// many it got.
+    async fn feed_a_slow_reader(is_snapshot: bool) -> (Duration, usize) {
         let (inboxes, _ids) = Inboxes::new(25, WAIT);
         let inbox = inboxes.claim(1, "kv.unsubscribe");
-        inbox.set_can_not_resume(can_not_resume);
+        inbox.set_snapshot(is_snapshot);
         let reading = tokio::spawn(async move {
-            let mut taken = 0;
+            let mut read = 0;
             while inbox.next().await.is_ok() {
-                taken += 1;
+                read += 1;
                 tokio::time::sleep(Duration::from_millis(15)).await;
             }
-            taken
+            read
         });
         let began = Instant::now();
         for n in 0..100 {
             inboxes.deliver(1, event(n)).await;
         }
         let took = began.elapsed();
-        inboxes.close();
+        inboxes.close_all();
         (took, reading.await.unwrap())
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_never_catches_up_holds_up_the_connection_once() {
-        let (took, taken) = feed_a_slow_reader(false).await;
-        assert!(took < WAIT * 2 && taken < 10, "{took:?}, {taken}");
+        let (took, read) = feed_a_slow_reader(false).await;
+        assert!(took < WAIT * 2 && read < 10, "{took:?}, {read}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -323,7 +322,7 @@ mod tests {
         }
         assert!(began.elapsed() < WAIT * 2, "{:?}", began.elapsed());
         drop(unread);
-        // Later on somebody may be a little slow again.
+        // Later a reader may be a little slow again.
         tokio::time::sleep(WAIT * 20).await;
         let inbox = inboxes.claim(50, "kv.unsubscribe");
         let reading = tokio::spawn(async move {
@@ -334,14 +333,14 @@ mod tests {
         for n in 0..20 {
             inboxes.deliver(50, event(n)).await;
         }
-        inboxes.close();
-        assert_eq!(reading.await.unwrap(), Err(End::Lost), "it was not given up");
+        inboxes.close_all();
+        assert_eq!(reading.await.unwrap(), Err(CloseReason::Disconnected), "it was not dropped");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn present_entities_wait_for_a_reader_that_goes_on() {
-        let (took, taken) = feed_a_slow_reader(true).await;
-        assert!(took > WAIT * 10 && taken == 100, "{took:?}, {taken}");
+    async fn a_snapshot_waits_for_a_reader_that_goes_on() {
+        let (took, read) = feed_a_slow_reader(true).await;
+        assert!(took > WAIT * 10 && read == 100, "{took:?}, {read}");
     }
 
     #[tokio::test]

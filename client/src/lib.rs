@@ -47,6 +47,7 @@ mod transact;
 
 pub mod mirror;
 
+mod calls;
 mod connection;
 mod inbox;
 mod link;

@@ -1,11 +1,10 @@
-//! The link to the daemon: a connection, replaced when it breaks, and watched over while it lasts.
+//! The link to the daemon: one connection at a time, checked while it lasts and replaced when it ends.
 
-use crate::connection::{Connection, Failure};
-use crate::transport::Broken;
+use crate::connection::{CallError, Connection};
+use crate::transport::Disconnect;
 use crate::{Error, Limits, Options, Result, State};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use stina_protocol::Fault;
 use stina_protocol::store::Welcome;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -21,36 +20,16 @@ pub(crate) fn backoff(limits: &Limits, attempt: u32) -> Duration {
 }
 
 #[derive(Debug, Clone)]
-enum Now {
+enum LinkState {
     Up(Arc<Connection>),
-    Down { attempt: u32, reason: Reason },
+    Down { attempt: u32, reason: Disconnect },
     Closed,
 }
 
-/// Why there is no connection.
-#[derive(Debug, Clone)]
-enum Reason {
-    Broken(Broken),
-    Refused(Box<Fault>),
-    TimedOut(Duration),
-    NotYet,
-}
-
-impl std::fmt::Display for Reason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Broken(broken) => broken.fmt(f),
-            Self::Refused(fault) => fault.fmt(f),
-            Self::TimedOut(after) => write!(f, "it did not answer within {after:?}"),
-            Self::NotYet => f.write_str("not connected yet"),
-        }
-    }
-}
-
-/// A link that is kept up as long as this exists.
+/// A link; it is maintained as long as this exists.
 #[derive(Debug)]
 pub(crate) struct Link {
-    now: watch::Receiver<Now>,
+    now: watch::Receiver<LinkState>,
     options: Arc<Options>,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
@@ -59,34 +38,34 @@ pub(crate) struct Link {
 type Opened = (Arc<Connection>, mpsc::Receiver<u64>);
 
 impl Link {
-    /// Connects, or says why that can't be.
+    /// Connects.
     pub(crate) async fn connect(options: Options) -> Result<Self> {
         let opened = open(&options).await;
         let opened = opened.map_err(|reason| match reason {
-            Reason::Refused(fault) if !fault.error.is_transient() => Error::Rpc(fault),
+            Disconnect::Refused(fault) if !fault.error.is_transient() => Error::Rpc(fault),
             reason => not_reachable(&options, &reason),
         })?;
-        Ok(Self::tend(options, Some(opened)))
+        Ok(Self::maintain(options, Some(opened)))
     }
 
     /// Connects in the background.
     pub(crate) fn start(options: Options) -> Self {
-        Self::tend(options, None)
+        Self::maintain(options, None)
     }
 
-    fn tend(options: Options, opened: Option<Opened>) -> Self {
+    fn maintain(options: Options, opened: Option<Opened>) -> Self {
         let options = Arc::new(options);
         let stop = CancellationToken::new();
         let first = match &opened {
-            Some((connection, _)) => Now::Up(Arc::clone(connection)),
-            None => Now::Down { attempt: 0, reason: Reason::NotYet },
+            Some((connection, _)) => LinkState::Up(Arc::clone(connection)),
+            None => LinkState::Down { attempt: 0, reason: Disconnect::NotYet },
         };
         let (state, now) = watch::channel(first);
-        let (tended, stopped) = (Arc::clone(&options), stop.clone());
+        let (shared, stopped) = (Arc::clone(&options), stop.clone());
         tokio::spawn(async move {
-            stopped.run_until_cancelled(keep_up(&tended, &state, opened)).await;
-            if let Now::Up(connection) = state.send_replace(Now::Closed) {
-                connection.pulse().end(Broken::Closed);
+            stopped.run_until_cancelled(keep_connected(&shared, &state, opened)).await;
+            if let LinkState::Up(connection) = state.send_replace(LinkState::Closed) {
+                connection.pulse().end(Disconnect::Closed);
             }
         });
         Self { now, options, _stop_on_drop: stop.clone().drop_guard(), stop }
@@ -95,18 +74,20 @@ impl Link {
     /// Waits for a connection that has not ended. Cancel safe.
     pub(crate) async fn connection(&self) -> Result<Arc<Connection>> {
         match &*self.now.borrow() {
-            Now::Up(connection) if !connection.pulse().has_ended() => return Ok(Arc::clone(connection)),
-            Now::Closed => return Err(Error::Closed),
+            LinkState::Up(connection) if !connection.pulse().has_ended() => {
+                return Ok(Arc::clone(connection));
+            }
+            LinkState::Closed => return Err(Error::Closed),
             _ => {}
         }
         let mut now = self.now.clone();
         let settled = now.wait_for(|now| match now {
-            Now::Up(connection) => !connection.pulse().has_ended(),
-            Now::Down { .. } => false,
-            Now::Closed => true,
+            LinkState::Up(connection) => !connection.pulse().has_ended(),
+            LinkState::Down { .. } => false,
+            LinkState::Closed => true,
         });
         match settled.await.as_deref() {
-            Ok(Now::Up(connection)) => Ok(Arc::clone(connection)),
+            Ok(LinkState::Up(connection)) => Ok(Arc::clone(connection)),
             _ => Err(Error::Closed),
         }
     }
@@ -114,26 +95,26 @@ impl Link {
     /// Why there is no connection.
     pub(crate) fn not_reachable(&self) -> Error {
         match &*self.now.borrow() {
-            Now::Down { reason, .. } => not_reachable(&self.options, reason),
-            Now::Up(connection) => not_reachable(&self.options, &Reason::Broken(connection.pulse().why())),
-            Now::Closed => Error::Closed,
+            LinkState::Down { reason, .. } => not_reachable(&self.options, reason),
+            LinkState::Up(connection) => not_reachable(&self.options, &connection.pulse().why()),
+            LinkState::Closed => Error::Closed,
         }
     }
 
-    /// What the daemon said of itself, if there is a connection.
+    /// The daemon's welcome, if there is a connection.
     pub(crate) fn server(&self) -> Option<Welcome> {
         match &*self.now.borrow() {
-            Now::Up(connection) => connection.server(),
-            Now::Down { .. } | Now::Closed => None,
+            LinkState::Up(connection) => connection.server(),
+            LinkState::Down { .. } | LinkState::Closed => None,
         }
     }
 
-    /// The present state.
+    /// The state now.
     pub(crate) fn state(&self) -> State {
         state(&self.now.borrow())
     }
 
-    /// The present state, then each that follows; one that is over before it is read is skipped.
+    /// The state now, then each that follows; one that has passed before it is read is skipped.
     pub(crate) fn states(&self) -> impl futures_util::Stream<Item = State> + Send + use<> {
         let mut now = self.now.clone();
         now.mark_changed();
@@ -155,39 +136,39 @@ impl Link {
     /// Ends the link for good.
     pub(crate) async fn close(&self) {
         self.stop.cancel();
-        // An error says that it is closed too.
-        let _ = self.now.clone().wait_for(|now| matches!(now, Now::Closed)).await;
+        // An error means that it is closed too.
+        let _ = self.now.clone().wait_for(|now| matches!(now, LinkState::Closed)).await;
     }
 }
 
-fn state(now: &Now) -> State {
+fn state(now: &LinkState) -> State {
     match now {
-        Now::Up(connection) => State::Connected { epoch: connection.epoch(), pid: connection.pid() },
-        Now::Down { attempt, reason } => {
+        LinkState::Up(connection) => State::Connected { epoch: connection.epoch(), pid: connection.pid() },
+        LinkState::Down { attempt, reason } => {
             State::Reconnecting { attempt: *attempt, reason: reason.to_string() }
         }
-        Now::Closed => State::Closed,
+        LinkState::Closed => State::Closed,
     }
 }
 
-fn not_reachable(options: &Options, reason: &Reason) -> Error {
+fn not_reachable(options: &Options, reason: &Disconnect) -> Error {
     Error::NotReachable { socket: options.socket.clone(), reason: reason.to_string() }
 }
 
-async fn open(options: &Options) -> std::result::Result<Opened, Reason> {
+async fn open(options: &Options) -> std::result::Result<Opened, Disconnect> {
     let limit = options.limits.connect;
     match tokio::time::timeout(limit, Connection::open(options)).await {
         Ok(Ok(opened)) => Ok(opened),
-        Ok(Err(Failure::Fault(fault))) => Err(Reason::Refused(fault)),
-        Ok(Err(Failure::Lost(broken))) => Err(Reason::Broken(broken)),
-        Err(_) => Err(Reason::TimedOut(limit)),
+        Ok(Err(CallError::Refused(fault))) => Err(Disconnect::Refused(fault)),
+        Ok(Err(CallError::Disconnected(reason))) => Err(reason),
+        Err(_) => Err(Disconnect::TimedOut(limit)),
     }
 }
 
-/// A connection that breaks sooner than this is not replaced at once: something is wrong with it.
+/// A connection that ends sooner than this is replaced only after a wait, so that a failing daemon is not flooded.
 const SHORT_LIVED: Duration = Duration::from_millis(100);
 
-async fn keep_up(options: &Options, state: &watch::Sender<Now>, mut opened: Option<Opened>) {
+async fn keep_connected(options: &Options, state: &watch::Sender<LinkState>, mut opened: Option<Opened>) {
     let mut attempt = 0;
     loop {
         let opening = match opened.take() {
@@ -195,41 +176,41 @@ async fn keep_up(options: &Options, state: &watch::Sender<Now>, mut opened: Opti
             None => open(options).await,
         };
         let reason = match opening {
-            Ok((connection, given_up)) => {
-                state.send_replace(Now::Up(Arc::clone(&connection)));
+            Ok((connection, dropped)) => {
+                state.send_replace(LinkState::Up(Arc::clone(&connection)));
                 let began = Instant::now();
-                let why = watch_over(&connection, given_up, &options.limits).await;
+                let why = watch_over(&connection, dropped, &options.limits).await;
                 tracing::debug!(%why, "the connection to stinad ended");
                 attempt = u32::from(began.elapsed() < SHORT_LIVED);
-                Reason::Broken(why)
+                why
             }
             Err(reason) => {
                 attempt += 1;
                 reason
             }
         };
-        state.send_replace(Now::Down { attempt, reason });
+        state.send_replace(LinkState::Down { attempt, reason });
         if attempt > 0 {
             tokio::time::sleep(backoff(&options.limits, attempt)).await;
         }
     }
 }
 
-/// Waits for the end of a connection; ends it when it is in use and the daemon gives no sign of life.
+/// Waits for the end of a connection; ends it when it is in use and the daemon does not answer a ping.
 async fn watch_over(
     connection: &Arc<Connection>,
-    mut given_up: mpsc::Receiver<u64>,
+    mut dropped: mpsc::Receiver<u64>,
     limits: &Limits,
-) -> Broken {
+) -> Disconnect {
     let pulse = connection.pulse();
     let mut check = limits.silence;
     loop {
         tokio::select! {
             why = pulse.ended() => return why,
-            Some(id) = given_up.recv() => connection.unsubscribe(id),
+            Some(id) = dropped.recv() => connection.unsubscribe(id),
             () = tokio::time::sleep(check) => {
                 if connection.is_in_use() && pulse.silence() >= limits.silence && !is_alive(connection, limits).await {
-                    pulse.end(Broken::Silent);
+                    pulse.end(Disconnect::Silent);
                 }
                 check = limits.silence.saturating_sub(pulse.silence()).max(limits.silence / 4);
             }
@@ -237,7 +218,7 @@ async fn watch_over(
     }
 }
 
-/// Whatever arrives after the question is a sign of life: after a suspension there may be much before the answer.
+/// Pings the daemon. Any data counts as an answer: after a suspension there may be much before the reply.
 async fn is_alive(connection: &Connection, limits: &Limits) -> bool {
     let answered = tokio::select! {
         answered = tokio::time::timeout(limits.ping, connection.ping()) => matches!(answered, Ok(Ok(()))),

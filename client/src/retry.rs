@@ -1,9 +1,9 @@
-//! Calls that outlive connections. *Exactly once*: a write is sent again with the same `requestId` until it is
-//! answered or its deadline has passed, and the daemon does it once.
+//! Calls that outlive connections. *Exactly once*: a write is sent again with the same `requestId` until the daemon
+//! answers or the deadline has passed, and the daemon does it once.
 
-use crate::connection::Failure;
+use crate::connection::CallError;
 use crate::link::{Link, backoff};
-use crate::transport::Broken;
+use crate::transport::Disconnect;
 use crate::{Error, Result, State};
 use memchr::memchr2_iter;
 use serde_json::value::RawValue;
@@ -13,14 +13,14 @@ use stina_protocol::{Error as Kind, Fault, RequestId};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
-/// A call, ready to be sent as often as need be.
+/// A call, ready to be sent once or more.
 #[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) method: &'a str,
     pub(crate) params: Option<Box<RawValue>>,
-    /// The id that `params` carry, of a write.
+    /// The id in the params of a write.
     pub(crate) request_id: Option<RequestId>,
-    /// Whether to send it again when a connection breaks.
+    /// Whether to send it again when a connection ends.
     pub(crate) retry: bool,
     pub(crate) within: Duration,
 }
@@ -37,8 +37,7 @@ pub(crate) fn stamp(params: &str, id: &RequestId) -> String {
     ["{\"requestId\":\"", id.as_str(), "\"", comma, members].concat()
 }
 
-/// Params as they are sent, if the daemon would take them as a frame at all: it could not say to which call it
-/// answers that it does not.
+/// Checks that the daemon would read the params. It could not tell which call a frame that it can't read belongs to.
 pub(crate) fn checked(params: String, limit: usize) -> Result<Box<RawValue>> {
     /// Bytes of a request beside its params.
     const ENVELOPE: usize = 512;
@@ -56,13 +55,13 @@ impl Outgoing<'_> {
     /// Sends it until it is answered.
     pub(crate) async fn run(self, link: &Link) -> Result<Box<RawValue>> {
         let deadline = deadline(self.within);
-        // What is known if no answer comes: whether it was sent, and what the daemon last said instead.
+        // For when no answer comes: whether it was sent, and the daemon's last refusal.
         let (mut sent, mut refusal) = (false, None);
         for attempt in 1_u32.. {
             let answered = self.attempt(link, deadline, &mut sent).await;
             match answered {
                 Some(Ok(result)) => return Ok(result),
-                Some(Err(Failure::Fault(fault))) if fault.error.is_transient() && self.retry => {
+                Some(Err(CallError::Refused(fault))) if fault.error.is_transient() && self.retry => {
                     refusal = Some(fault);
                     let again = Instant::now() + backoff(&link.options().limits, attempt);
                     if again >= deadline {
@@ -70,15 +69,15 @@ impl Outgoing<'_> {
                     }
                     sleep_until(again).await;
                 }
-                Some(Err(Failure::Fault(fault))) => return Err(Error::Rpc(fault)),
-                Some(Err(Failure::Lost(broken))) => {
-                    if broken.is_nonsense() && self.request_id.is_none() {
-                        return Err(Error::Protocol(broken.to_string()));
+                Some(Err(CallError::Refused(fault))) => return Err(Error::Rpc(fault)),
+                Some(Err(CallError::Disconnected(reason))) => {
+                    if reason.is_final() && self.request_id.is_none() {
+                        return Err(Error::Protocol(reason.to_string()));
                     }
                     if !self.retry && self.request_id.is_none() {
                         return Err(Error::Disconnected { method: self.method.to_owned() });
                     }
-                    if broken.is_nonsense() || !self.retry {
+                    if reason.is_final() || !self.retry {
                         break;
                     }
                 }
@@ -89,20 +88,20 @@ impl Outgoing<'_> {
     }
 
     /// Sends it once; `None` when the deadline has passed or the client was closed. `sent` is set as soon as the
-    /// daemon may have it, and stays set: an answer to a later attempt says nothing of an earlier one.
+    /// daemon may have it, and stays set: the answer to a later attempt is not one to an earlier attempt.
     async fn attempt(
         &self,
         link: &Link,
         deadline: Instant,
         sent: &mut bool,
-    ) -> Option<std::result::Result<Box<RawValue>, Failure>> {
+    ) -> Option<std::result::Result<Box<RawValue>, CallError>> {
         let connection = timeout_at(deadline, link.connection()).await.ok()?.ok()?;
-        let place = timeout_at(deadline, connection.place()).await.ok()?;
+        let permit = timeout_at(deadline, connection.permit()).await.ok()?;
         let sent_before = std::mem::replace(sent, true);
         let request = connection.send(self.method, self.params.as_deref());
         let answered = timeout_at(deadline, request).await.ok()?;
-        drop(place);
-        if let Err(Failure::Fault(_)) = answered {
+        drop(permit);
+        if let Err(CallError::Refused(_)) = answered {
             *sent = sent_before;
         }
         Some(answered)
@@ -119,14 +118,14 @@ impl Outgoing<'_> {
     }
 }
 
-impl Broken {
+impl Disconnect {
     /// Whether trying again would end the same way.
-    fn is_nonsense(&self) -> bool {
+    fn is_final(&self) -> bool {
         matches!(self, Self::TooLong(_) | Self::Unreadable(_))
     }
 }
 
-/// The moment `within` from now; one that never comes for what does not fit.
+/// The time `within` from now; decades away when that does not fit.
 pub(crate) fn deadline(within: Duration) -> Instant {
     const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
     Instant::now() + within.min(YEARS)
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_daemon_could_not_read_is_refused_before_it_is_sent() {
+    fn params_that_the_daemon_could_not_read_are_refused_before_they_are_sent() {
         let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
         assert!(checked(nested(MAX_DEPTH - 1), 1000).is_ok());
         assert!(matches!(checked(nested(MAX_DEPTH), 1000), Err(Error::Rpc(_))));

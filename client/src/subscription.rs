@@ -1,8 +1,8 @@
 //! Subscriptions that outlive connections. *A gap is told*: each revision is delivered once and in order, across
-//! restarts of the daemon and stalls of either side, or [`Event::Reset`] is.
+//! restarts of the daemon and stalls of either side, or [`Event::Reset`] is delivered.
 
-use crate::connection::{Connection, Failure, Feed};
-use crate::inbox::End;
+use crate::connection::{CallError, Connection, OpenSubscription};
+use crate::inbox::CloseReason;
 use crate::link::backoff;
 use crate::retry::deadline;
 use crate::{Client, Error, Result, State};
@@ -20,13 +20,12 @@ use tokio::time::{sleep, timeout_at};
 
 /// The events of a subscription.
 ///
-/// It takes itself up again after every break. [`Event::Reset`] says that what came before is void; besides the
-/// daemon, this client says it (`compacted`) when a connection broke while the present entities were being sent,
-/// and they are sent anew.
+/// It resumes by itself when a connection ends. [`Event::Reset`] means that earlier events are void; the daemon sends it,
+/// and this client (`compacted`) when a connection ended within a snapshot, which is then sent anew.
 ///
-/// It ends after an error, which a daemon that no longer takes the subscription causes, or an event that is longer than
-/// [`Limits::message_bytes`](crate::Limits::message_bytes) where no present entities can make up for it; and when the
-/// client is closed. Dropping it ends the subscription. Whoever does not read costs what [`Limits`](crate::Limits) say.
+/// It ends after an error, and when the client is closed. An error means that the daemon refuses the subscription, or
+/// that an event is longer than [`Limits::message_bytes`](crate::Limits::message_bytes) and no snapshot can replace it.
+/// Dropping it ends the subscription. A reader that does not read costs what [`Limits`](crate::Limits) allow.
 #[derive(Debug)]
 pub struct Subscription {
     events: mpsc::Receiver<Result<Event>>,
@@ -70,25 +69,25 @@ impl Stream for Subscription {
     }
 }
 
-/// A place in the history of a store, and the subscription that goes on from there.
+/// A position in the history of a store, and the subscription that goes on from there.
 #[derive(Debug)]
 pub(crate) struct Cursor<S: Subscribe> {
     client: Client,
     filter: S::Filter,
     /// Where to begin as long as there is no `resume`.
     start: Start,
-    /// Where to go on: everything up to this revision of this epoch was delivered.
+    /// Where to resume: everything up to this revision of this epoch was delivered.
     resume: Option<(String, u64)>,
-    /// What `prev` of the next change must be; none before the first event.
-    told: Option<u64>,
-    /// Whether part of the present entities was delivered, and not yet all.
+    /// The last revision that the daemon sent, which the next change must have as `prev`; none before the first event.
+    sent_rev: Option<u64>,
+    /// Whether part of a snapshot was delivered, and not yet all.
     partial: bool,
-    feed: Option<Feed>,
+    open: Option<OpenSubscription>,
     epoch: String,
-    /// Times in a row that the stream had to be opened again because it had a hole.
+    /// Times in a row that the subscription was opened again because of a hole.
     holes: u32,
-    /// Whether it begins anew because of an event that is too long for this client.
-    has_passed: bool,
+    /// Whether it begins anew because an event was too long for this client.
+    has_skipped: bool,
     /// Whether the epoch of the connection may have changed.
     is_restored: bool,
     ready: VecDeque<Event>,
@@ -96,21 +95,21 @@ pub(crate) struct Cursor<S: Subscribe> {
 }
 
 impl<S: Subscribe> Cursor<S> {
-    /// Opens a subscription, and makes sure that it can be taken up again from where it begins.
+    /// Opens a subscription that can be resumed from where it begins.
     pub(crate) async fn open(client: &Client, params: S::Params) -> Result<Self> {
         let (start, filter) = S::parts(params);
-        let has_place = start.since.is_some() || start.initial;
+        let has_position = start.since.is_some() || start.initial;
         let mut cursor = Self {
             client: client.clone(),
             filter,
             start,
             resume: None,
-            told: None,
+            sent_rev: None,
             partial: false,
-            feed: None,
+            open: None,
             epoch: String::new(),
             holes: 0,
-            has_passed: false,
+            has_skipped: false,
             is_restored: false,
             ready: VecDeque::new(),
             kind: PhantomData,
@@ -118,8 +117,8 @@ impl<S: Subscribe> Cursor<S> {
         let within = deadline(client.options().deadline);
         let opened = async {
             cursor.reopen().await?;
-            if !has_place {
-                // "Now" is a place only once the daemon has said which revision that is.
+            if !has_position {
+                // "Now" is a position only once the daemon has sent its revision.
                 let first = cursor.next().await?;
                 cursor.ready.push_front(first);
             }
@@ -134,7 +133,7 @@ impl<S: Subscribe> Cursor<S> {
         }
     }
 
-    /// Id of the history that it is of.
+    /// Id of its history.
     pub(crate) fn epoch(&self) -> &str {
         &self.epoch
     }
@@ -143,29 +142,31 @@ impl<S: Subscribe> Cursor<S> {
     pub(crate) async fn next(&mut self) -> Result<Event> {
         loop {
             if self.is_restored {
-                self.learn_epoch().await;
+                self.refresh_epoch().await;
                 self.is_restored = false;
             }
             if let Some(event) = self.ready.pop_front() {
                 return Ok(event);
             }
-            let Some(feed) = &self.feed else {
+            let Some(open) = &self.open else {
                 self.reopen().await?;
                 continue;
             };
-            // Why else a feed ended makes no difference: its inbox had no hole, so the place is known.
-            match feed.next().await {
+            // After any other end the position is known: its inbox had no hole.
+            match open.next().await {
                 Ok(event) => self.take(&event)?,
-                Err(End::TooLong) => self.pass_too_long()?,
-                Err(End::Full | End::Lost | End::Retired) => self.feed = None,
+                Err(CloseReason::TooLong) => self.skip_too_long()?,
+                Err(CloseReason::Full | CloseReason::Disconnected | CloseReason::Unsubscribed) => {
+                    self.open = None;
+                }
             }
         }
     }
 
-    /// What was too long once will be so again: begins anew with the present entities, where that may help.
-    fn pass_too_long(&mut self) -> Result<()> {
-        self.feed = None;
-        if !self.start.initial || std::mem::replace(&mut self.has_passed, true) {
+    /// Begins anew with a snapshot, where it may stand for an event that was too long.
+    fn skip_too_long(&mut self) -> Result<()> {
+        self.open = None;
+        if !self.start.initial || std::mem::replace(&mut self.has_skipped, true) {
             let limit = self.client.options().limits.message_bytes;
             return Err(Error::Protocol(format!("an event of more than {limit} bytes")));
         }
@@ -174,11 +175,11 @@ impl<S: Subscribe> Cursor<S> {
         Ok(())
     }
 
-    /// A restored database has another epoch than the one that the connection began with.
-    async fn learn_epoch(&mut self) {
-        let Some(feed) = &self.feed else { return };
-        // If it can't be learnt, the old epoch makes the daemon say `reset` once more.
-        if let Ok(epoch) = feed.connection().hello(self.client.options()).await {
+    /// Asks for the epoch: a restored database has another than the one that the connection began with.
+    async fn refresh_epoch(&mut self) {
+        let Some(open) = &self.open else { return };
+        // If this fails, the old epoch makes the daemon send `reset` once more.
+        if let Ok(epoch) = open.connection().hello(self.client.options()).await {
             self.resume = self.resume.take().map(|(_, rev)| (epoch.clone(), rev));
             self.epoch = epoch;
         }
@@ -192,49 +193,51 @@ impl<S: Subscribe> Cursor<S> {
             let connection = self.client.link().connection().await?;
             match self.try_open(&connection).await {
                 Ok(()) => return Ok(()),
-                Err(Failure::Fault(fault)) if !fault.error.is_transient() => return Err(Error::Rpc(fault)),
+                Err(CallError::Refused(fault)) if !fault.error.is_transient() => {
+                    return Err(Error::Rpc(fault));
+                }
                 Err(_) => sleep(backoff(&self.client.options().limits, attempt)).await,
             }
         }
         Ok(())
     }
 
-    async fn try_open(&mut self, connection: &Arc<Connection>) -> std::result::Result<(), Failure> {
+    async fn try_open(&mut self, connection: &Arc<Connection>) -> std::result::Result<(), CallError> {
         let start = match &self.resume {
             Some((epoch, rev)) => {
                 Start { since: Some(*rev), epoch: Some(epoch.clone()), initial: self.start.initial }
             }
             None => self.start.clone(),
         };
-        let begins_with_present = start.initial && start.since.is_none();
-        let told = start.since.or(start.initial.then_some(0));
+        let begins_with_snapshot = start.initial && start.since.is_none();
+        let sent_rev = start.since.or(start.initial.then_some(0));
         let params = S::params(start, self.filter.clone());
         let params = to_raw_value(&params)
-            .map_err(|e| Failure::Fault(Box::new(Kind::invalid("", e.to_string()).into())))?;
-        let feed = connection.subscribe(S::NAME, S::UNSUBSCRIBE, params).await?;
+            .map_err(|e| CallError::Refused(Box::new(Kind::invalid("", e.to_string()).into())))?;
+        let open = connection.subscribe(S::NAME, S::UNSUBSCRIBE, params).await?;
         self.epoch = connection.epoch();
-        self.feed = Some(feed);
-        self.expect_present(begins_with_present);
-        self.told = told;
+        self.open = Some(open);
+        self.expect_snapshot(begins_with_snapshot);
+        self.sent_rev = sent_rev;
         if std::mem::take(&mut self.partial) {
-            self.ready.push_back(Event::Reset { reason: ResetReason::Compacted, rev: told.unwrap_or(0) });
+            self.ready.push_back(Event::Reset { reason: ResetReason::Compacted, rev: sent_rev.unwrap_or(0) });
         }
         Ok(())
     }
 
-    /// Takes in an event: delivers it, unless it proves that something before it is missing.
+    /// Takes an event: delivers it, unless it proves that an earlier one is missing.
     fn take(&mut self, text: &str) -> Result<()> {
         let Some(event) = Event::read(text).map_err(|e| Error::unreadable("event", &e))? else {
             tracing::debug!("an event of a type that only a newer client knows");
             return Ok(());
         };
         match &event {
-            Event::Change(change) if self.told.is_some_and(|told| told != change.prev) => {
+            Event::Change(change) if self.sent_rev.is_some_and(|rev| rev != change.prev) => {
                 self.hole(change);
                 return Ok(());
             }
             Event::Change(Changes { rev, initial: true, .. }) => {
-                (self.told, self.resume, self.partial) = (Some(*rev), None, true);
+                (self.sent_rev, self.resume, self.partial) = (Some(*rev), None, true);
             }
             Event::Change(Changes { rev, .. }) | Event::Synced { rev } => self.arrive(*rev),
             Event::Reset { rev, reason } => self.reset(*rev, *reason),
@@ -247,33 +250,33 @@ impl<S: Subscribe> Cursor<S> {
 
     /// Everything up to `rev` was delivered.
     fn arrive(&mut self, rev: u64) {
-        (self.told, self.partial, self.has_passed) = (Some(rev), false, false);
-        self.expect_present(false);
+        (self.sent_rev, self.partial, self.has_skipped) = (Some(rev), false, false);
+        self.expect_snapshot(false);
         self.resume = Some((self.epoch.clone(), rev));
     }
 
-    /// What was delivered is void; the present entities follow if they were asked for.
+    /// Earlier events are void; a snapshot follows if one was asked for.
     fn reset(&mut self, rev: u64, reason: ResetReason) {
         self.arrive(rev);
         if self.start.initial {
             self.start = Start { initial: true, ..Start::default() };
             self.resume = None;
-            self.expect_present(true);
+            self.expect_snapshot(true);
         }
         self.is_restored = reason == ResetReason::Restored;
     }
 
-    /// The present entities come next, or not: they can't be taken up in the middle.
-    fn expect_present(&self, present: bool) {
-        if let Some(feed) = &self.feed {
-            feed.set_can_not_resume(present);
+    /// Whether a snapshot comes next, which can't be resumed halfway.
+    fn expect_snapshot(&self, is_snapshot: bool) {
+        if let Some(open) = &self.open {
+            open.set_snapshot(is_snapshot);
         }
     }
 
-    /// A change that does not follow on what was delivered: take the stream up again where that ended.
+    /// Reopens the subscription at its position: a change does not follow the last one delivered.
     fn hole(&mut self, change: &Changes) {
-        tracing::warn!(rev = change.rev, prev = change.prev, told = ?self.told, "a hole in a subscription");
+        tracing::warn!(rev = change.rev, prev = change.prev, sent_rev = ?self.sent_rev, "a hole in a subscription");
         self.holes += 1;
-        self.feed = None;
+        self.open = None;
     }
 }

@@ -1,11 +1,11 @@
 //! NDJSON over a Unix socket, as jsonrpsee's client core wants it: one message a line.
 //!
 //! Replies go to jsonrpsee. Notifications go straight into the inboxes of their subscriptions: jsonrpsee's own
-//! channels count messages where bytes matter, and lose one from the middle when they are full.
+//! channels count messages where bytes matter, and drop the subscription when they are full.
 
 use crate::inbox::Inboxes;
 use jsonrpsee::core::client::{ReceivedMessage, TransportReceiverT, TransportSenderT};
-use serde::Deserialize;
+use jsonrpsee::types::{Id, Response, ResponsePayload, SubscriptionId, SubscriptionResponse};
 use serde_json::value::RawValue;
 use std::io;
 use std::pin::Pin;
@@ -18,51 +18,55 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// Why a connection ended.
+/// Why a connection ended, or why there is none.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum Broken {
+pub(crate) enum Disconnect {
     #[error("the daemon closed the connection")]
     Hangup,
     #[error("{0}")]
     Io(Arc<io::Error>),
     #[error("a message of more than {0} bytes")]
     TooLong(usize),
-    /// The daemon answered nobody in particular: it could not read what it was sent, or takes no connections.
+    /// The daemon refused the connection, or could not read what it was sent.
     #[error("{0}")]
     Refused(Box<Fault>),
     #[error("a notification that can't be read: {0}")]
     Unreadable(Arc<serde_json::Error>),
-    /// jsonrpsee's client gave up: an answer to no question, say.
-    #[error("the daemon's answers make no sense")]
-    Nonsense,
-    #[error("the daemon gave no sign of life")]
+    /// jsonrpsee's client ended it: a reply without a call, say.
+    #[error("the daemon's replies match no call")]
+    BadReply,
+    #[error("the daemon did not answer a ping")]
     Silent,
+    #[error("it did not answer within {0:?}")]
+    TimedOut(Duration),
+    #[error("not connected yet")]
+    NotYet,
     #[error("closed")]
     Closed,
 }
 
-/// What is known of a connection's health, shared by its two directions and those who use it.
+/// The health of a connection, shared by its two directions and its users.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     began: Instant,
-    /// When something last arrived, in milliseconds since `began`.
-    heard: AtomicU64,
+    /// When data last arrived, in milliseconds since `began`.
+    received: AtomicU64,
     end: CancellationToken,
-    why: OnceLock<Broken>,
+    why: OnceLock<Disconnect>,
 }
 
 impl Pulse {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             began: Instant::now(),
-            heard: AtomicU64::new(0),
+            received: AtomicU64::new(0),
             end: CancellationToken::new(),
             why: OnceLock::new(),
         })
     }
 
     /// Ends the connection, unless it has ended before.
-    pub(crate) fn end(&self, why: Broken) {
+    pub(crate) fn end(&self, why: Disconnect) {
         let _ = self.why.set(why);
         self.end.cancel();
     }
@@ -71,23 +75,23 @@ impl Pulse {
         self.end.is_cancelled()
     }
 
-    pub(crate) async fn ended(&self) -> Broken {
+    pub(crate) async fn ended(&self) -> Disconnect {
         self.end.cancelled().await;
         self.why()
     }
 
-    pub(crate) fn why(&self) -> Broken {
-        self.why.get().cloned().unwrap_or(Broken::Hangup)
+    pub(crate) fn why(&self) -> Disconnect {
+        self.why.get().cloned().unwrap_or(Disconnect::Hangup)
     }
 
-    /// How long nothing has arrived.
+    /// The time since data last arrived.
     pub(crate) fn silence(&self) -> Duration {
-        self.began.elapsed().saturating_sub(Duration::from_millis(self.heard.load(Ordering::Relaxed)))
+        self.began.elapsed().saturating_sub(Duration::from_millis(self.received.load(Ordering::Relaxed)))
     }
 
-    fn hear(&self) {
+    fn receive(&self) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.heard.store(now, Ordering::Relaxed);
+        self.received.store(now, Ordering::Relaxed);
     }
 }
 
@@ -102,24 +106,24 @@ impl Sender {
         Self { socket, pulse }
     }
 
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Disconnect> {
         let written = match self.socket.try_write(bytes) {
             Ok(written) if written == bytes.len() => return Ok(()),
             Ok(written) => written,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) => return Err(Broken::Io(error.into())),
+            Err(error) => return Err(Disconnect::Io(error.into())),
         };
         tokio::select! {
-            rest = self.socket.write_all(&bytes[written..]) => rest.map_err(|e| Broken::Io(e.into())),
+            rest = self.socket.write_all(&bytes[written..]) => rest.map_err(|e| Disconnect::Io(e.into())),
             why = self.pulse.ended() => Err(why),
         }
     }
 }
 
 impl TransportSenderT for Sender {
-    type Error = Broken;
+    type Error = Disconnect;
 
-    async fn send(&mut self, mut message: String) -> Result<(), Broken> {
+    async fn send(&mut self, mut message: String) -> Result<(), Disconnect> {
         message.push('\n');
         let sent = self.write(message.as_bytes()).await;
         sent.inspect_err(|why| self.pulse.end(why.clone()))
@@ -142,7 +146,7 @@ impl Receiver {
         Self { socket, splitter: LineSplitter::new(limit), limit, inboxes, pulse, ended }
     }
 
-    async fn next_reply(&mut self) -> Result<Vec<u8>, Broken> {
+    async fn next_reply(&mut self) -> Result<Vec<u8>, Disconnect> {
         loop {
             while let Some(line) = self.splitter.take() {
                 let line = match line {
@@ -152,21 +156,21 @@ impl Receiver {
                             self.inboxes.overflow(subscription);
                             continue;
                         }
-                        None => return Err(Broken::TooLong(self.limit)),
+                        None => return Err(Disconnect::TooLong(self.limit)),
                     },
                 };
-                match sort(line)? {
-                    Sorted::Reply => return Ok(line.to_vec()),
-                    Sorted::Event { subscription, event } => {
+                match classify(line)? {
+                    Incoming::Reply => return Ok(line.to_vec()),
+                    Incoming::Event { subscription, event } => {
                         self.inboxes.deliver(subscription, event).await;
                     }
                 }
             }
             tokio::select! {
                 read = self.socket.read_buf(self.splitter.buffer()) => match read {
-                    Ok(0) => return Err(Broken::Hangup),
-                    Ok(_) => self.pulse.hear(),
-                    Err(error) => return Err(Broken::Io(error.into())),
+                    Ok(0) => return Err(Disconnect::Hangup),
+                    Ok(_) => self.pulse.receive(),
+                    Err(error) => return Err(Disconnect::Io(error.into())),
                 },
                 () = &mut self.ended => return Err(self.pulse.why()),
             }
@@ -175,9 +179,9 @@ impl Receiver {
 }
 
 impl TransportReceiverT for Receiver {
-    type Error = Broken;
+    type Error = Disconnect;
 
-    async fn receive(&mut self) -> Result<ReceivedMessage, Broken> {
+    async fn receive(&mut self) -> Result<ReceivedMessage, Disconnect> {
         let reply = self.next_reply().await;
         reply.map(ReceivedMessage::Bytes).inspect_err(|why| self.pulse.end(why.clone()))
     }
@@ -185,40 +189,17 @@ impl TransportReceiverT for Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.pulse.end(Broken::Nonsense);
-        self.inboxes.close();
+        self.pulse.end(Disconnect::BadReply);
+        self.inboxes.close_all();
     }
 }
 
-enum Sorted {
+enum Incoming {
     Reply,
     Event { subscription: u64, event: Box<str> },
 }
 
-#[derive(Deserialize)]
-struct Notification<'a> {
-    #[serde(borrow)]
-    params: NotificationParams<'a>,
-}
-
-#[derive(Deserialize)]
-struct NotificationParams<'a> {
-    subscription: u64,
-    #[serde(borrow)]
-    result: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-struct Head {
-    #[serde(default)]
-    method: Option<serde::de::IgnoredAny>,
-    #[serde(default)]
-    id: Option<serde::de::IgnoredAny>,
-    #[serde(default)]
-    error: Option<Fault>,
-}
-
-/// Whose notification begins so, in the daemon's own way of writing them.
+/// The subscription of a notification, from its first bytes as the daemon writes them.
 fn subscription_of(beginning: &[u8]) -> Option<u64> {
     let beginning = String::from_utf8_lossy(beginning);
     let method = beginning.strip_prefix(r#"{"jsonrpc":"2.0","method":""#)?;
@@ -226,25 +207,28 @@ fn subscription_of(beginning: &[u8]) -> Option<u64> {
     id.split(',').next()?.parse().ok()
 }
 
-/// Tells replies from notifications. The daemon's own way of writing them is recognised without parsing.
-fn sort(line: &[u8]) -> Result<Sorted, Broken> {
-    let unreadable = |error: serde_json::Error| Broken::Unreadable(error.into());
+/// Tells replies from notifications, without parsing where the daemon's member order does.
+fn classify(line: &[u8]) -> Result<Incoming, Disconnect> {
+    let unreadable = |error: serde_json::Error| Disconnect::Unreadable(error.into());
     let is_notification = line.starts_with(br#"{"jsonrpc":"2.0","method":"#.as_slice());
     if !is_notification {
         let id = line.strip_prefix(br#"{"jsonrpc":"2.0","id":"#.as_slice());
         if id.is_some_and(|id| !id.starts_with(b"null")) || line.first() == Some(&b'[') {
-            return Ok(Sorted::Reply);
+            return Ok(Incoming::Reply);
         }
-        let head: Head = serde_json::from_slice(line).map_err(unreadable)?;
-        if let (None, Some(fault)) = (&head.id, head.error) {
-            return Err(Broken::Refused(fault.into()));
-        }
-        if head.method.is_none() {
-            return Ok(Sorted::Reply);
+        match serde_json::from_slice::<Response<'_, &RawValue>>(line) {
+            Ok(Response { id: Id::Null, payload: ResponsePayload::Error(error), .. }) => {
+                return Err(Disconnect::Refused(Box::new(Fault::from(&error))));
+            }
+            Ok(_) => return Ok(Incoming::Reply),
+            Err(_) => {}
         }
     }
-    let Notification { params } = serde_json::from_slice(line).map_err(unreadable)?;
-    Ok(Sorted::Event { subscription: params.subscription, event: params.result.get().into() })
+    let event: SubscriptionResponse<'_, &RawValue> = serde_json::from_slice(line).map_err(unreadable)?;
+    let SubscriptionId::Num(subscription) = event.params.subscription else {
+        return Err(unreadable(serde::de::Error::custom("the id of a subscription is a number")));
+    };
+    Ok(Incoming::Event { subscription, event: event.params.result.get().into() })
 }
 
 #[cfg(test)]
@@ -252,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_beginning_of_a_notification_tells_whose_it_is() {
+    fn the_first_bytes_of_a_notification_name_its_subscription() {
         let event = br#"{"jsonrpc":"2.0","method":"kv.event","params":{"subscription":12,"result":{"type":"#;
         assert_eq!(subscription_of(event), Some(12));
         assert_eq!(
@@ -263,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_told_apart_however_their_members_are_ordered() {
+    fn messages_are_classified_in_any_member_order() {
         for (line, expected) in [
             (r#"{"jsonrpc":"2.0","id":1,"result":{"method":"x"}}"#, "reply"),
             (r#"{"result":1,"id":1,"jsonrpc":"2.0"}"#, "reply"),
@@ -271,7 +255,7 @@ mod tests {
                 r#"{"jsonrpc":"2.0","method":"kv.event","params":{"subscription":7,"result":{"a":1}}}"#,
                 "7 {\"a\":1}",
             ),
-            (r#"{"params":{"result":[],"subscription":8},"method":"kv.event"}"#, "8 []"),
+            (r#"{"params":{"result":[],"subscription":8},"method":"kv.event","jsonrpc":"2.0"}"#, "8 []"),
             (
                 r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32007,"message":"busy","data":{"kind":"busy"}}}"#,
                 "busy, try again later",
@@ -280,15 +264,16 @@ mod tests {
                 r#"{"jsonrpc":"2.0","method":"kv.event","params":{"subscription":"x","result":1}}"#,
                 "unreadable",
             ),
+            (r#"{"id":1,"jsonrpc":"2.0"}"#, "unreadable"),
             ("{", "unreadable"),
         ] {
-            let sorted = match sort(line.as_bytes()) {
-                Ok(Sorted::Reply) => "reply".to_owned(),
-                Ok(Sorted::Event { subscription, event }) => format!("{subscription} {event}"),
-                Err(Broken::Unreadable(_)) => "unreadable".to_owned(),
+            let kind = match classify(line.as_bytes()) {
+                Ok(Incoming::Reply) => "reply".to_owned(),
+                Ok(Incoming::Event { subscription, event }) => format!("{subscription} {event}"),
+                Err(Disconnect::Unreadable(_)) => "unreadable".to_owned(),
                 Err(other) => other.to_string(),
             };
-            assert_eq!(sorted, expected, "{line}");
+            assert_eq!(kind, expected, "{line}");
         }
     }
 }

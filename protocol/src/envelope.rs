@@ -2,7 +2,7 @@
 //!
 //! Source of the rules: <https://www.jsonrpc.org/specification>.
 
-use crate::error::{Fault, INVALID_REQUEST, PARSE_ERROR};
+use crate::error::{Fault, INVALID_REQUEST_CODE, PARSE_ERROR_CODE};
 use crate::json::check_depth;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -13,7 +13,9 @@ use std::fmt;
 /// One call out of a frame, its parts still in the frame's text.
 #[derive(Debug)]
 pub struct Call<'a> {
-    /// The id as its JSON text, sent back letter for letter; `None` for a notification, which gets no reply.
+    /// The id as its JSON text, sent back byte for byte; `None` for a notification, which gets no reply.
+    ///
+    /// Not jsonrpsee's `Id`: that refuses `-1`, `1.0` and numbers beyond 64 bits, and writes strings anew.
     pub id: Option<&'a str>,
     /// Name of the method.
     pub method: Cow<'a, str>,
@@ -70,16 +72,16 @@ struct OnlyId<'a> {
 /// `max_batch` calls.
 pub fn read(frame: &[u8], max_batch: usize) -> Result<Message<'_>, Fault> {
     let text = std::str::from_utf8(frame)
-        .map_err(|e| Fault::frame(PARSE_ERROR, format!("not UTF-8 from byte {}", e.valid_up_to())))?;
+        .map_err(|e| Fault::frame(PARSE_ERROR_CODE, format!("not UTF-8 from byte {}", e.valid_up_to())))?;
     if !text.trim_ascii_start().starts_with('[') {
         return match read_call(text) {
-            Err(bad) if bad.fault.code == PARSE_ERROR => Err(bad.fault),
+            Err(bad) if bad.fault.code == PARSE_ERROR_CODE => Err(bad.fault),
             call => Ok(Message::Single(call)),
         };
     }
     let too_deep = || check_depth(text).err().map(Fault::from);
     match elements(text, max_batch).map_err(|fault| too_deep().unwrap_or(fault))? {
-        calls if calls.is_empty() => Err(Fault::frame(INVALID_REQUEST, "empty batch")),
+        calls if calls.is_empty() => Err(Fault::frame(INVALID_REQUEST_CODE, "empty batch")),
         calls => Ok(Message::Batch(calls.into_iter().map(|c| read_call(c.get())).collect())),
     }
 }
@@ -119,7 +121,7 @@ fn elements(text: &str, max: usize) -> Result<Vec<&RawValue>, Fault> {
 }
 
 fn not_json(error: &serde_json::Error) -> Fault {
-    Fault::frame(PARSE_ERROR, format!("not JSON: {error}"))
+    Fault::frame(PARSE_ERROR_CODE, format!("not JSON: {error}"))
 }
 
 fn read_call(text: &str) -> Result<Call<'_>, BadCall<'_>> {
@@ -164,7 +166,7 @@ fn is_id(text: &str) -> bool {
 }
 
 fn bad<'a>(id: Option<&'a str>, reason: &str) -> BadCall<'a> {
-    BadCall { id: id.unwrap_or("null"), fault: Fault::frame(INVALID_REQUEST, reason) }
+    BadCall { id: id.unwrap_or("null"), fault: Fault::frame(INVALID_REQUEST_CODE, reason) }
 }
 
 fn is_object(text: &str) -> bool {
@@ -198,7 +200,8 @@ pub fn failure(id: &str, fault: &Fault) -> String {
     ["{\"jsonrpc\":\"2.0\",\"id\":", id, ",\"error\":", &error, "}"].concat()
 }
 
-/// A notification of a subscription, `result` being JSON text.
+/// A notification of a subscription, `result` being JSON text: what jsonrpsee's `SubscriptionResponse` serializes to,
+/// without parsing an event that is serialized once for all subscribers.
 pub fn notification(method: &str, subscription: u64, result: &str) -> String {
     let subscription = subscription.to_string();
     [
@@ -216,6 +219,9 @@ pub fn notification(method: &str, subscription: u64, result: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jsonrpsee_types::{
+        Id, Response, ResponsePayload, SubscriptionId, SubscriptionPayload, SubscriptionResponse,
+    };
 
     /// The outcome as text: method and id of a call, or code and id of the error.
     fn outcome(frame: &[u8]) -> String {
@@ -270,5 +276,30 @@ mod tests {
             assert_eq!(outcome(frame.as_bytes()), expected, "{frame:.80}");
         }
         assert_eq!(outcome(b"{\"jsonrpc\":\"\xff\"}"), "frame -32700");
+    }
+
+    #[test]
+    fn ids_come_back_byte_for_byte() {
+        for id in ["1.0", "1e2", "-0", "123456789012345678901234567890", r#""\u0061\/""#, "null"] {
+            let frame = format!(r#"{{"jsonrpc":"2.0","method":"a","id":{id}}}"#);
+            assert_eq!(outcome(frame.as_bytes()), format!("a/{id}"));
+            assert_eq!(success(id, "{}"), format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#));
+        }
+    }
+
+    #[test]
+    fn messages_are_what_jsonrpsee_writes() {
+        let result = RawValue::from_string(r#"{"z":1.50}"#.to_owned()).unwrap();
+        let id = Id::Number(7);
+        let reply = Response::new(ResponsePayload::success(result.clone()), id.clone());
+        assert_eq!(success("7", result.get()), serde_json::to_string(&reply).unwrap());
+
+        let fault = Fault::from(crate::Error::Busy);
+        let reply = Response::new(ResponsePayload::<()>::error(&fault), id);
+        assert_eq!(failure("7", &fault), serde_json::to_string(&reply).unwrap());
+
+        let params = SubscriptionPayload { subscription: SubscriptionId::Num(7), result: &result };
+        let event = SubscriptionResponse::new("kv.event".into(), params);
+        assert_eq!(notification("kv.event", 7, result.get()), serde_json::to_string(&event).unwrap());
     }
 }

@@ -5,16 +5,13 @@
 //! it: where the daemon knows more, `data.errorId` names the line in its log.
 
 use crate::Json;
+use jsonrpsee_types::error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE};
+use jsonrpsee_types::{ErrorObject, ErrorObjectOwned};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Code of a frame that is not JSON (JSON-RPC 2.0, section 5.1).
-pub const PARSE_ERROR: i32 = -32700;
-/// Code of JSON that is not a request (JSON-RPC 2.0, section 5.1).
-pub const INVALID_REQUEST: i32 = -32600;
-/// Code of an unknown method (JSON-RPC 2.0, section 5.1).
-pub const METHOD_NOT_FOUND: i32 = -32601;
+pub use jsonrpsee_types::error::{INVALID_REQUEST_CODE, METHOD_NOT_FOUND_CODE, PARSE_ERROR_CODE};
 
 /// Result of everything that may fail with a protocol error.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -54,7 +51,7 @@ pub enum Error {
     /// `ifRev` did not match.
     #[error("changed since: `ifRev` does not match")]
     Conflict {
-        /// The entity as it is now, letter for letter; null when there is none.
+        /// The entity as it is now, byte for byte; null when there is none.
         #[serde(default, deserialize_with = "buffered")]
         current: Option<Json>,
     },
@@ -132,8 +129,8 @@ impl Error {
     /// The JSON-RPC code of this kind. With [`Fault::frame`] a message that can't be read has a code of its own.
     pub fn code(&self) -> i32 {
         match self {
-            Self::Invalid { .. } => -32602,
-            Self::Internal => -32603,
+            Self::Invalid { .. } => INVALID_PARAMS_CODE,
+            Self::Internal => INTERNAL_ERROR_CODE,
             Self::NotFound { .. } => -32001,
             Self::AlreadyExists { .. } => -32002,
             Self::Conflict { .. } => -32003,
@@ -171,7 +168,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A message that can't be taken as a request: `code` is [`PARSE_ERROR`] or [`INVALID_REQUEST`].
+    /// A message that can't be taken as a request: `code` is [`PARSE_ERROR_CODE`] or [`INVALID_REQUEST_CODE`].
     pub fn frame(code: i32, reason: impl Into<String>) -> Self {
         Self { code, ..Error::invalid("", reason).into() }
     }
@@ -179,7 +176,7 @@ impl Fault {
     /// An unknown method.
     pub fn unknown_method(name: &str) -> Self {
         let name: String = name.chars().take(128).collect();
-        Self { code: METHOD_NOT_FOUND, ..Error::Unsupported { what: format!("method `{name}`") }.into() }
+        Self { code: METHOD_NOT_FOUND_CODE, ..Error::Unsupported { what: format!("method `{name}`") }.into() }
     }
 }
 
@@ -188,14 +185,6 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Self { code: error.code(), error, index: None, error_id: None }
     }
-}
-
-#[derive(Serialize, Deserialize)]
-struct Object {
-    code: i32,
-    message: String,
-    #[serde(default)]
-    data: Option<Data>,
 }
 
 /// What an error says to programs: its kind, the members of that kind, and what the place where it arose adds.
@@ -232,41 +221,48 @@ impl JsonSchema for Fault {
     }
 }
 
+/// The error object that carries it on the wire.
+impl From<&Fault> for ErrorObjectOwned {
+    fn from(fault: &Fault) -> Self {
+        let Fault { code, error, index, error_id } = fault;
+        let data = Data { error: error.clone(), index: *index, error_id: error_id.clone() };
+        Self::owned(*code, error.to_string(), Some(data))
+    }
+}
+
+impl From<&ErrorObject<'_>> for Fault {
+    fn from(object: &ErrorObject<'_>) -> Self {
+        let code = object.code();
+        // A kind of a newer daemon, or an error object of another program: keep the text for people.
+        object.data().and_then(|data| read_data(code, data.get()).ok()).unwrap_or_else(|| {
+            let what = object.message().to_owned();
+            Self { code, ..Error::Unsupported { what }.into() }
+        })
+    }
+}
+
+fn read_data(code: i32, text: &str) -> serde_json::Result<Fault> {
+    #[derive(Deserialize)]
+    struct Current {
+        current: Option<Json>,
+    }
+    let Data { mut error, index, error_id } = serde_json::from_str(text)?;
+    if let Error::Conflict { current } = &mut error {
+        *current = serde_json::from_str::<Current>(text)?.current;
+    }
+    Ok(Fault { code, error, index, error_id })
+}
+
 impl Serialize for Fault {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let data = Data { error: self.error.clone(), index: self.index, error_id: self.error_id.clone() };
-        Object { code: self.code, message: self.error.to_string(), data: Some(data) }.serialize(serializer)
+        ErrorObjectOwned::from(self).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Current {
-            current: Option<Json>,
-        }
-        let object = LenientObject::deserialize(deserializer)?;
-        let data = object.data.as_ref().and_then(|d| Some((d, d.to::<Data>().ok()?)));
-        Ok(match data {
-            Some((text, Data { mut error, index, error_id })) => {
-                if let Error::Conflict { current } = &mut error {
-                    *current =
-                        text.to().map_err(serde::de::Error::custom).map(|Current { current }| current)?;
-                }
-                Self { code: object.code, error, index, error_id }
-            }
-            // A kind of a newer daemon, or an error object of somebody else: keep what people can read.
-            None => Self { code: object.code, ..Error::Unsupported { what: object.message }.into() },
-        })
+        ErrorObject::deserialize(deserializer).map(|object| Self::from(&object))
     }
-}
-
-#[derive(Deserialize)]
-struct LenientObject {
-    code: i32,
-    message: String,
-    #[serde(default)]
-    data: Option<Json>,
 }
 
 #[cfg(test)]
@@ -313,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_carries_the_entity_letter_for_letter() {
+    fn a_conflict_carries_the_entity_byte_for_byte() {
         let entity = r#"{"z":12345678901234567890123,"a":1.50}"#;
         let fault = Fault::from(Error::Conflict { current: Some(Json::parse(entity).unwrap()) });
         let text = serde_json::to_string(&fault).unwrap();

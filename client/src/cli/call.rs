@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::similar::Similar;
 use super::{Context, or_stdin, text};
 use crate::{CallOptions, Error};
-use stina_protocol::error::METHOD_NOT_FOUND;
+use stina_protocol::error::METHOD_NOT_FOUND_CODE;
 use stina_protocol::{Json, RequestId};
 
 /// Call any method: `stinactl call kv.get '{"key":"greeting"}'`
@@ -38,7 +38,7 @@ impl Call {
         let how = CallOptions { request_id, ..CallOptions::default() };
         let result = match context.client.call_raw(&method, params.as_deref(), how).await {
             Ok(result) => result,
-            Err(Error::Rpc(fault)) if fault.code == METHOD_NOT_FOUND => {
+            Err(Error::Rpc(fault)) if fault.code == METHOD_NOT_FOUND_CODE => {
                 let similar = similar(context, &method).await?;
                 let failure = Failure::Call(Error::Rpc(fault));
                 return Err(match similar {

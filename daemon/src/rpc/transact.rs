@@ -4,7 +4,7 @@ use super::registry::{Methods, Run};
 use crate::limits::Limits;
 use crate::store::{Failure, WriteFn, WriteTx};
 use serde_json::value::RawValue;
-use stina_protocol::error::{METHOD_NOT_FOUND, Result as Told};
+use stina_protocol::error::{METHOD_NOT_FOUND_CODE, Result as Told};
 use stina_protocol::params::Members;
 use stina_protocol::store::{Step, TransactParams};
 use stina_protocol::{Error, Fault, Json};
@@ -57,7 +57,7 @@ fn as_committed(tx: &WriteTx<'_>, failure: Failure) -> Failure {
 
 fn prepare_step(methods: &Methods, step: &Step) -> Result<WriteFn, Fault> {
     let Some(entry) = methods.by_name.get(step.method.as_str()) else {
-        return Err(Fault { code: METHOD_NOT_FOUND, ..Fault::unknown_method(&step.method) });
+        return Err(Fault { code: METHOD_NOT_FOUND_CODE, ..Fault::unknown_method(&step.method) });
     };
     let Run::Write(prepare) = &entry.run else {
         let reason = format!("`{}` is no mutating method of a module", step.method);

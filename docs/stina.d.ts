@@ -31,14 +31,61 @@ export type Cancelled = {
 
 /** One entity of a revision. */
 export type Change = {
-  /** Sort of entity. */
-  entity: string;
+  entity: "kv";
   /** Its id. */
   id: string;
   /** What happened to it. */
   op: Op;
   /** The entity as the API shows it, for a put. */
-  value?: unknown;
+  value?: Entry;
+} | {
+  entity: "todo";
+  /** Its id. */
+  id: string;
+  /** What happened to it. */
+  op: Op;
+  /** The entity as the API shows it, for a put. */
+  value?: Todo;
+} | {
+  entity: "comment";
+  /** Its id. */
+  id: string;
+  /** What happened to it. */
+  op: Op;
+  /** The entity as the API shows it, for a put. */
+  value?: TodoComment;
+} | {
+  entity: "memory";
+  /** Its id. */
+  id: string;
+  /** What happened to it. */
+  op: Op;
+  /** The entity as the API shows it, for a put. */
+  value?: Memory;
+} | {
+  entity: "conversation";
+  /** Its id. */
+  id: string;
+  /** What happened to it. */
+  op: Op;
+  /** The entity as the API shows it, for a put. */
+  value?: Conversation;
+} | {
+  entity: "interaction";
+  /** Its id. */
+  id: string;
+  /** What happened to it. */
+  op: Op;
+  /** The entity as the API shows it, for a put. */
+  value?: Interaction;
+} | {
+  entity: "message";
+  /** Its id. */
+  id: string;
+  /** What happened to it. */
+  op: Op;
+  /** The entity as the API shows it, for a put. */
+  value?: Message;
 };
 
 /** Answer of `GetChanges`. */
@@ -289,11 +336,82 @@ export type Limit = number;
 /** A change in the change log. */
 export type LogChange = {
   /** The entity after; null when it is gone, or left out. */
-  after: unknown;
+  after: Entry | null;
   /** The entity before; null when it is new, or left out. */
-  before: unknown;
-  /** Sort of entity. */
-  entity: string;
+  before: Entry | null;
+  entity: "kv";
+  /** Its id. */
+  id: string;
+  /** Module that owns the entity. */
+  module: string;
+  /** What happened to it. */
+  op: Op;
+} | {
+  /** The entity after; null when it is gone, or left out. */
+  after: Todo | null;
+  /** The entity before; null when it is new, or left out. */
+  before: Todo | null;
+  entity: "todo";
+  /** Its id. */
+  id: string;
+  /** Module that owns the entity. */
+  module: string;
+  /** What happened to it. */
+  op: Op;
+} | {
+  /** The entity after; null when it is gone, or left out. */
+  after: TodoComment | null;
+  /** The entity before; null when it is new, or left out. */
+  before: TodoComment | null;
+  entity: "comment";
+  /** Its id. */
+  id: string;
+  /** Module that owns the entity. */
+  module: string;
+  /** What happened to it. */
+  op: Op;
+} | {
+  /** The entity after; null when it is gone, or left out. */
+  after: Memory | null;
+  /** The entity before; null when it is new, or left out. */
+  before: Memory | null;
+  entity: "memory";
+  /** Its id. */
+  id: string;
+  /** Module that owns the entity. */
+  module: string;
+  /** What happened to it. */
+  op: Op;
+} | {
+  /** The entity after; null when it is gone, or left out. */
+  after: Conversation | null;
+  /** The entity before; null when it is new, or left out. */
+  before: Conversation | null;
+  entity: "conversation";
+  /** Its id. */
+  id: string;
+  /** Module that owns the entity. */
+  module: string;
+  /** What happened to it. */
+  op: Op;
+} | {
+  /** The entity after; null when it is gone, or left out. */
+  after: Interaction | null;
+  /** The entity before; null when it is new, or left out. */
+  before: Interaction | null;
+  entity: "interaction";
+  /** Its id. */
+  id: string;
+  /** Module that owns the entity. */
+  module: string;
+  /** What happened to it. */
+  op: Op;
+} | {
+  /** The entity after; null when it is gone, or left out. */
+  after: Message | null;
+  /** The entity before; null when it is new, or left out. */
+  before: Message | null;
+  entity: "message";
   /** Its id. */
   id: string;
   /** Module that owns the entity. */

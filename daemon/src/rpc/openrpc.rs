@@ -23,8 +23,18 @@ pub(super) fn document(methods: &Methods) -> Result<Json> {
         .collect();
     results.subschema_for::<Event>();
     results.subschema_for::<Fault>();
+    let kinds = methods.modules.iter().flat_map(|module| module.entities);
+    let kinds: Vec<(&str, Value)> =
+        kinds.map(|kind| (kind.name, (kind.schema)(&mut results).to_value())).collect();
     let mut schemas = params.take_definitions(true);
     schemas.extend(results.take_definitions(true));
+    for (name, members, nullable) in
+        [("Change", &["value"][..], false), ("LogChange", &["before", "after"], true)]
+    {
+        if let Some(schema) = schemas.get_mut(name) {
+            *schema = by_entity(schema, members, nullable, &kinds);
+        }
+    }
     let document = json!({
         "openrpc": "1.3.2",
         "info": {
@@ -36,6 +46,25 @@ pub(super) fn document(methods: &Methods) -> Result<Json> {
         "components": { "schemas": schemas, "errors": errors() },
     });
     Ok(Json::stored(without_links(&document.to_string()))?)
+}
+
+/// The schema of a change, whose `members` are entities of the sort that `entity` names: one alternative for each sort, so
+/// that programs learn from the one what the others are.
+fn by_entity(change: &Value, members: &[&str], nullable: bool, kinds: &[(&str, Value)]) -> Value {
+    let alternatives = kinds.iter().map(|(name, entity)| {
+        let mut change = change.clone();
+        let properties = &mut change["properties"];
+        properties["entity"] = json!({ "type": "string", "const": name });
+        for member in members {
+            let description = properties[*member]["description"].take();
+            properties[*member] = match nullable {
+                true => json!({ "description": description, "anyOf": [entity, { "type": "null" }] }),
+                false => json!({ "description": description, "allOf": [entity] }),
+            };
+        }
+        change
+    });
+    json!({ "description": change["description"], "oneOf": alternatives.collect::<Vec<_>>() })
 }
 
 /// Links between Rust's own pages, such as [`Fault`], mean nothing outside: what they link stays.

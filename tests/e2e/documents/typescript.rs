@@ -71,6 +71,32 @@ fn the_typescript_types_compile_and_have_names_that_no_browser_has() {
 }
 
 #[test]
+fn the_entity_of_a_change_says_what_its_value_is() {
+    let samples = Samples::of("js");
+    let Some(tsc) = tsc(&samples) else { return };
+    let program = |member: &str| {
+        format!(
+            "import type {{ Change }} from './stina.d.ts';
+             export function title(change: Change): string | undefined {{
+                 switch (change.entity) {{
+                     case 'todo': return change.value?.{member};
+                     case 'kv': return change.value?.key;
+                     default: return undefined;
+                 }}
+             }}"
+        )
+    };
+    samples.write("narrow.ts", &program("title"));
+    output(&mut compile(&samples, &tsc, &["--allowImportingTsExtensions", "narrow.ts"]));
+    samples.write("narrow.ts", &program("tags"));
+    let mut wrong =
+        Program::start(&mut compile(&samples, &tsc, &["--allowImportingTsExtensions", "narrow.ts"]));
+    wrong.end_of_input();
+    let (status, errors) = wrong.ends();
+    assert!(!status.success() && errors.contains("'tags' does not exist"), "{errors}");
+}
+
+#[test]
 fn the_node_programs_are_typed() {
     let samples = Samples::of("js");
     let Some(tsc) = tsc(&samples) else { return };

@@ -2,56 +2,44 @@
 
 use crate::transport::{Receiver, Sender};
 use jsonrpsee::core::client::async_client::{Client, ClientBuilder, RpcService};
-use jsonrpsee::core::client::{Error, MiddlewareMethodResponse};
-use jsonrpsee::core::middleware::{RpcServiceBuilder, RpcServiceT};
-use jsonrpsee::types::{Id, Request, ResponseSuccess};
+use jsonrpsee::core::client::{ClientT, Error};
+use jsonrpsee::core::middleware::RpcServiceBuilder;
+use jsonrpsee::core::traits::ToRpcParams;
 use serde_json::value::RawValue;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-/// jsonrpsee's client of one connection, without the timer of its calls.
-///
-/// `ClientT::request` sets up a `futures_timer::Delay` for every call, however long its timeout: a thread that each call
-/// wakes, and 15 to 40 % of `kv.get`. Calls here have deadlines already, so they go to the service beneath, which a layer of
-/// the client's middleware hands out. Dropping this ends jsonrpsee's tasks.
+/// jsonrpsee's own timeout, which is to come after every deadline of a caller.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// jsonrpsee's client of one connection. Dropping it ends jsonrpsee's tasks.
 #[derive(Debug)]
-pub(crate) struct Calls {
-    client: Client<RpcService>,
-    service: RpcService,
-    next_id: AtomicU64,
+pub(crate) struct Calls(Client<RpcService>);
+
+/// Params that are JSON already.
+struct Raw<'p>(Option<&'p RawValue>);
+
+impl ToRpcParams for Raw<'_> {
+    fn to_rpc_params(self) -> Result<Option<Box<RawValue>>, serde_json::Error> {
+        Ok(self.0.map(ToOwned::to_owned))
+    }
 }
 
 impl Calls {
     /// Starts jsonrpsee's tasks, for as many calls at a time.
-    pub(crate) fn new(calls: usize, sender: Sender, receiver: Receiver) -> Result<Self, Error> {
-        let service = Arc::new(OnceLock::new());
-        let seen = Arc::clone(&service);
-        let middleware = RpcServiceBuilder::new().layer_fn(move |service: RpcService| {
-            let _ = seen.set(service.clone());
-            service
-        });
-        let client = ClientBuilder::new()
-            .max_concurrent_requests(calls)
-            .set_rpc_middleware(middleware)
-            .build_with_tokio(sender, receiver);
-        let service = service.get().cloned();
-        let service = service.ok_or_else(|| Error::Custom("jsonrpsee built no service".to_owned()))?;
-        Ok(Self { client, service, next_id: AtomicU64::new(0) })
+    pub(crate) fn new(calls: usize, sender: Sender, receiver: Receiver) -> Self {
+        // No layers: the usual one logs every call.
+        let builder = ClientBuilder::new().set_rpc_middleware(RpcServiceBuilder::new());
+        let builder = builder.max_concurrent_requests(calls).request_timeout(NEVER);
+        Self(builder.build_with_tokio(sender, receiver))
     }
 
-    /// Calls a method, as `ClientT::request` does: [`Error::Call`] holds the daemon's error object.
+    /// Calls a method. [`Error::Call`] holds the daemon's error object; other errors say why the connection ended.
     pub(crate) async fn request(
         &self,
         method: &str,
         params: Option<&RawValue>,
     ) -> Result<Box<RawValue>, Error> {
-        let id = Id::Number(self.next_id.fetch_add(1, Ordering::Relaxed));
-        let response = match self.service.call(Request::borrowed(method, params, id)).await {
-            Ok(response) => MiddlewareMethodResponse::into_response(response).into_inner(),
-            Err(Error::ServiceDisconnect) => return Err(self.client.on_disconnect().await),
-            Err(error) => return Err(error),
-        };
-        Ok(ResponseSuccess::try_from(response)?.result)
+        self.0.request(method, Raw(params)).await
     }
 }
 
@@ -60,6 +48,7 @@ mod tests {
     use super::*;
     use crate::inbox::Inboxes;
     use crate::transport::Pulse;
+    use std::sync::Arc;
     use std::time::Duration;
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
     use tokio::net::UnixStream;
@@ -71,11 +60,11 @@ mod tests {
         let (inboxes, _) = Inboxes::new(1000, Duration::ZERO);
         let pulse = Pulse::new();
         let receiver = Receiver::new(read, 1000, inboxes, Arc::clone(&pulse));
-        (Calls::new(4, Sender::new(write, pulse), receiver).unwrap(), BufReader::new(theirs))
+        (Calls::new(4, Sender::new(write, pulse), receiver), BufReader::new(theirs))
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_waits_as_long_as_its_caller_and_wakes_no_other_thread() {
+    async fn a_call_waits_as_long_as_its_caller() {
         let (calls, mut daemon) = pair();
         let params = RawValue::from_string(r#"{"a":1.50}"#.to_owned()).unwrap();
         let answering = tokio::spawn(async move {
@@ -88,10 +77,6 @@ mod tests {
         assert_eq!(calls.request("m", Some(&params)).await.unwrap().get(), r#"{"b":2.50}"#);
         let (request, _daemon) = answering.await.unwrap();
         assert_eq!(request, "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"m\",\"params\":{\"a\":1.50}}\n");
-        let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-        let names: Vec<_> =
-            threads.filter_map(|t| std::fs::read_to_string(t.path().join("comm")).ok()).collect();
-        assert!(!names.iter().any(|name| name.contains("timer")), "{names:?}");
     }
 
     #[tokio::test]

@@ -51,8 +51,7 @@ impl Connection {
         let pulse = Pulse::new();
         let sender = Sender::new(write, Arc::clone(&pulse));
         let receiver = Receiver::new(read, limits.message_bytes, Arc::clone(&inboxes), Arc::clone(&pulse));
-        let calls = Calls::new(max_calls, sender, receiver)
-            .map_err(|_| CallError::Disconnected(Disconnect::Closed))?;
+        let calls = Calls::new(max_calls, sender, receiver);
         let connection = Arc::new(Self {
             calls,
             inboxes,

@@ -27,6 +27,9 @@ pub enum Failure {
     /// A temporary file failed.
     #[error("temporary file: {0}")]
     File(#[from] std::io::Error),
+    /// A read tried to run a statement that writes.
+    #[error("a read would have run a statement that writes")]
+    Writes,
     /// A panic in a method.
     #[error("a method panicked: {0}")]
     Panic(String),
@@ -46,7 +49,12 @@ impl Failure {
         match self {
             Self::Told(error) => error.into(),
             Self::Step { index, failure } => Fault { index: Some(index), ..failure.into_fault() },
-            Self::Sqlite(_) | Self::Pool(_) | Self::Serialize(_) | Self::File(_) | Self::Panic(_) => {
+            Self::Sqlite(_)
+            | Self::Pool(_)
+            | Self::Serialize(_)
+            | Self::File(_)
+            | Self::Writes
+            | Self::Panic(_) => {
                 let error_id = Uuid::new_v4().simple().to_string();
                 let error = self.told();
                 tracing::error!(error_id, kind = %error, "{}", self.for_log());
@@ -61,7 +69,7 @@ impl Failure {
             Self::Told(error) => error.clone(),
             Self::Step { failure, .. } => failure.told(),
             Self::Pool(_) => Error::Busy,
-            Self::Serialize(_) | Self::Panic(_) => Error::Internal,
+            Self::Serialize(_) | Self::Writes | Self::Panic(_) => Error::Internal,
             Self::File(error) => match error.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::StorageFull,
                 _ => Error::Io,
@@ -189,5 +197,12 @@ mod tests {
             assert_eq!(fault.error, kind);
             assert!(fault.error_id.is_some(), "the log has more");
         }
+    }
+
+    #[test]
+    fn a_read_that_would_write_is_internal_and_logged() {
+        let fault = Failure::Writes.into_fault();
+        assert_eq!(fault.error, Error::Internal);
+        assert!(fault.error_id.is_some(), "the log has more");
     }
 }

@@ -1,6 +1,6 @@
 //! What a method sees of the store: a snapshot to read, or a transaction to write.
 
-use super::Result;
+use super::{Failure, Result};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 use serde::Serialize;
 use std::ops::Deref;
@@ -42,12 +42,14 @@ impl<'c> ReadTx<'c> {
         self.now
     }
 
-    /// A prepared statement, kept for the next time.
+    /// A prepared statement that only reads, kept for the next time.
     ///
     /// # Errors
-    /// SQLite's.
+    /// SQLite's, and [`Failure::Writes`] for a statement that writes.
     pub fn statement(&self, sql: &str) -> Result<CachedStatement<'c>> {
-        Ok(self.conn.prepare_cached(sql)?)
+        let statement = self.conn.prepare_cached(sql)?;
+        // The writer's own connection would run it: only a `WriteTx` may, which logs what it changes.
+        if statement.readonly() { Ok(statement) } else { Err(Failure::Writes) }
     }
 
     /// The first row of a query, if there is one.
@@ -60,7 +62,7 @@ impl<'c> ReadTx<'c> {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>> {
-        Ok(self.conn.prepare_cached(sql)?.query_row(params, read).optional()?)
+        Ok(self.statement(sql)?.query_row(params, read).optional()?)
     }
 
     /// All rows of a query.
@@ -73,10 +75,10 @@ impl<'c> ReadTx<'c> {
         params: impl Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
-        Ok(self.conn.prepare_cached(sql)?.query_map(params, read)?.collect::<rusqlite::Result<_>>()?)
+        Ok(self.statement(sql)?.query_map(params, read)?.collect::<rusqlite::Result<_>>()?)
     }
 
-    pub(crate) fn conn(&self) -> &Connection {
+    pub(super) fn conn(&self) -> &Connection {
         self.conn
     }
 }
@@ -168,6 +170,19 @@ impl<'c> WriteTx<'c> {
         Ok(self.read.conn.prepare_cached(sql)?.execute(params)?)
     }
 
+    /// Runs a statement that changes rows and answers the first of its `RETURNING` rows, if there is one.
+    ///
+    /// # Errors
+    /// SQLite's, and those of `read`.
+    pub fn execute_returning<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        Ok(self.read.conn.prepare_cached(sql)?.query_row(params, read).optional()?)
+    }
+
     /// Logs that an entity is now `after`; `before` is `None` when it is new.
     ///
     /// # Errors
@@ -206,5 +221,36 @@ impl<'c> WriteTx<'c> {
     /// before anybody is told, with `false` when it was rolled back. For state in memory that goes with rows.
     pub fn on_end(&mut self, f: impl FnOnce(bool) + Send + 'static) {
         self.on_end.push(Box::new(f));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_runs_no_statement_that_writes() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE t (x INTEGER) STRICT").unwrap();
+        let author = Author::default();
+        let tx = WriteTx::new(&conn, 1, 0, &author);
+        // The view that a write reads through too: it is on the connection that can write.
+        let read: &ReadTx<'_> = &tx;
+        for sql in [
+            "INSERT INTO t VALUES (1)",
+            "INSERT INTO t VALUES (1) RETURNING x",
+            "DELETE FROM t RETURNING x",
+            "CREATE TABLE u (x)",
+            "PRAGMA user_version = 7",
+        ] {
+            assert!(matches!(read.statement(sql), Err(Failure::Writes)), "{sql}");
+            assert!(matches!(read.first(sql, [], |_| Ok(())), Err(Failure::Writes)), "{sql}");
+            assert!(matches!(read.all(sql, [], |_| Ok(())), Err(Failure::Writes)), "{sql}");
+        }
+        let count = || read.first("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(count(), Some(0));
+        let added = tx.execute_returning("INSERT INTO t VALUES (5) RETURNING x", [], |row| row.get(0));
+        assert_eq!(added.unwrap(), Some(5_i64));
+        assert_eq!((tx.execute("INSERT INTO t VALUES (6)", []).unwrap(), count()), (1, Some(2)));
     }
 }

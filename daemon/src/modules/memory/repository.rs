@@ -159,14 +159,14 @@ pub fn delete(tx: &mut WriteTx<'_>, params: &DeleteParams) -> Result<Memory> {
 pub(super) fn remove(tx: &mut WriteTx<'_>, memory: &Memory) -> Result<()> {
     tx.execute("DELETE FROM memory_tags WHERE id = ?", [&memory.id])?;
     let sql = "DELETE FROM memories WHERE id = ? RETURNING seq";
-    if let Some(seq) = tx.first(sql, [&memory.id], |row| row.get(0))? {
+    if let Some(seq) = tx.execute_returning(sql, [&memory.id], |row| row.get(0))? {
         search::forget(tx, seq)?;
     }
     tx.delete(MEMORY, &memory.id, memory)
 }
 
 fn save(tx: &mut WriteTx<'_>, before: Option<&Memory>, memory: &Memory) -> Result<()> {
-    let seq = tx.first(
+    let seq = tx.execute_returning(
         "INSERT INTO memories (id, title, content, metadata, source, tags, valid_until, created_at, updated_at, rev)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET title = excluded.title, content = excluded.content,

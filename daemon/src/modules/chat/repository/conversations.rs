@@ -46,7 +46,7 @@ pub fn insert(tx: &mut WriteTx<'_>, new: Conversation) -> Result<Conversation> {
     if get(tx, &new.id)?.is_some() {
         return Err(Error::already_exists(CONVERSATION.name, new.id).into());
     }
-    let seq = tx.first(
+    let seq = tx.execute_returning(
         "INSERT INTO chat_conversations (id, title, provider, ai_model, created_at, updated_at, rev)
          VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING seq",
         params![new.id, new.title, new.provider, new.ai_model, new.created_at, new.updated_at, new.rev],

@@ -44,7 +44,7 @@ pub fn require(tx: &ReadTx<'_>, id: &str) -> Result<Interaction> {
 /// # Errors
 /// SQLite's.
 pub fn insert(tx: &mut WriteTx<'_>, new: Interaction) -> Result<Interaction> {
-    let seq = tx.first(
+    let seq = tx.execute_returning(
         "INSERT INTO chat_interactions (id, conversation_id, provider, ai_model, aborted, created_at, rev)
          VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING seq",
         params![

@@ -105,7 +105,7 @@ pub fn insert(tx: &mut WriteTx<'_>, new: Message) -> Result<Message> {
     if exists(tx, &new.id)? {
         return Err(Error::already_exists(MESSAGE.name, new.id).into());
     }
-    let seq = tx.first(
+    let seq = tx.execute_returning(
         "INSERT INTO chat_messages (id, conversation_id, interaction_id, role, provider, aborted, state,
                                     created_at, rev, metadata, content)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",

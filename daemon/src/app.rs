@@ -2,43 +2,13 @@
 
 use crate::config::Config;
 use crate::instance::{Instance, InstanceError};
-use crate::rpc::{Module, Registry};
+use crate::rpc::{self, Module, Registry};
+use crate::stop::Stop;
 use crate::store::{ModuleSchema, OpenError, Store, StoreConfig};
 use crate::transport::{Listener, Server};
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Asks the daemon to stop; cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Stop {
-    token: CancellationToken,
-    started: Instant,
-    socket: Arc<Path>,
-}
-
-impl Stop {
-    fn new(token: CancellationToken, socket: &Path) -> Self {
-        Self { token, started: Instant::now(), socket: socket.into() }
-    }
-
-    /// Asks.
-    pub fn request(&self) {
-        self.token.cancel();
-    }
-
-    /// How long the daemon has run.
-    pub fn uptime(&self) -> Duration {
-        self.started.elapsed()
-    }
-
-    /// Where the daemon listens.
-    pub fn socket(&self) -> &Path {
-        &self.socket
-    }
-}
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -80,10 +50,13 @@ pub async fn run(
         was_touched: instance.was_touched(),
     };
     let (store, writer) = Store::open(store_config, &schemas)?;
-    let (methods, background) = Registry::with(modules, &limits).finish();
+    let mut registry = Registry::new(&limits);
+    rpc::register_core(&mut registry, modules);
+    modules.iter().for_each(|module| (module.register)(&mut registry));
+    let (methods, background) = registry.finish();
     for write in background.at_start {
         // A full disk, say, is no reason to keep from reading.
-        if let Err(fault) = store.write(Box::new(move |tx| write(tx).map(|()| "null".to_owned()))).await {
+        if let Err(fault) = store.write(write).await {
             tracing::error!(%fault, "a write at the start failed");
         }
     }

@@ -1,7 +1,7 @@
 //! What a module says of its subscriptions.
 
 use super::spool::Spool;
-use crate::store::{LiveChange, Place, ReadTx, Result, Transient};
+use crate::store::{JsonText, LiveChange, Place, ReadTx, Result, Transient};
 use stina_protocol::event::Op;
 
 /// The changes that concern one subscription: made from the params of a `subscribe` call.
@@ -42,9 +42,9 @@ impl Initial<'_> {
     /// # Errors
     /// When it can't be written as JSON, or a temporary file fails.
     pub fn entity<T: serde::Serialize>(&mut self, entity: &'static str, id: &str, value: &T) -> Result<()> {
-        let value = serde_json::to_string(value)?;
+        let value = JsonText::of(value)?;
         let change = LiveChange::new(entity.into(), entity.into(), id.to_owned(), Op::Put, None, Some(value));
-        Ok(self.spool.push(change.json())?)
+        Ok(self.spool.push(change.json().get())?)
     }
 }
 
@@ -72,5 +72,5 @@ pub struct OpenStreams {
     /// What [`Outline::capture`] gave.
     pub from: Place,
     /// Events, as JSON.
-    pub events: Vec<String>,
+    pub events: Vec<JsonText>,
 }

@@ -2,16 +2,16 @@
 //!
 //! Source of the shape: <https://spec.open-rpc.org/> (1.3.2).
 
-use super::registry::{Entry, Methods, Run};
-use crate::store::Result;
+use super::methods::{Entry, Methods, Run};
+use crate::store::JsonText;
 use schemars::Schema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 use stina_protocol::event::Event;
-use stina_protocol::{Error, Fault, Json, RequestId};
+use stina_protocol::{Error, Fault, RequestId};
 
 /// The document.
-pub(super) fn document(methods: &Methods) -> Result<Json> {
+pub(super) fn document(methods: &Methods) -> JsonText {
     let settings = || SchemaSettings::draft07().with(|s| s.definitions_path = "/components/schemas".into());
     // What may be left out of params is always there in results, though it may be null.
     let mut params = settings().into_generator();
@@ -36,7 +36,7 @@ pub(super) fn document(methods: &Methods) -> Result<Json> {
         "methods": list,
         "components": { "schemas": schemas, "errors": errors() },
     });
-    Ok(Json::stored(without_links(&document.to_string()))?)
+    JsonText::assembled(without_links(&document.to_string()))
 }
 
 /// Links between Rust's own pages, such as [`Fault`], mean nothing outside: what they link stays.

@@ -1,6 +1,5 @@
 //! Who is connected, as far as others may know.
 
-use super::registry::Call;
 use crate::limits::Limits;
 use crate::store::Caller;
 use std::collections::BTreeMap;
@@ -152,6 +151,12 @@ impl Peers {
         peer
     }
 
+    /// Removes a connection that has ended.
+    pub(super) fn disconnect(&self, peer: &Peer) {
+        self.connected().remove(&peer.id);
+        peer.open.store(false, Ordering::Release);
+    }
+
     /// An id for a subscription, never used twice by one daemon.
     pub(crate) fn subscription_id(&self) -> u64 {
         self.next_subscription.fetch_add(1, Ordering::Relaxed) + 1
@@ -163,29 +168,5 @@ impl Peers {
 
     pub(crate) fn count(&self) -> usize {
         self.connected().len()
-    }
-}
-
-/// A connection that is open. When it is dropped, however that comes, the connection is forgotten and the modules
-/// are told.
-#[derive(Debug)]
-pub(crate) struct PeerGuard {
-    pub(crate) peer: Arc<Peer>,
-    call: Call,
-}
-
-impl PeerGuard {
-    pub(crate) fn new(call: Call) -> Self {
-        Self { peer: Arc::clone(&call.peer), call }
-    }
-}
-
-impl Drop for PeerGuard {
-    fn drop(&mut self) {
-        let Call { store, peers, methods, .. } = &self.call;
-        peers.connected().remove(&self.peer.id);
-        // In this order: who finds it open has time until the modules are told.
-        self.peer.open.store(false, Ordering::Release);
-        methods.disconnected(store, self.peer.id);
     }
 }

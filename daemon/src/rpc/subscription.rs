@@ -3,10 +3,12 @@
 //! Resuming, replaying after a restart and a slow client are this one path.
 
 use super::feed::{Feed, Initial, OpenStreams, Outline};
+use super::methods::Opening;
 use super::peers::Progress;
-use super::registry::Opening;
 use super::spool::{Chunks, Spool};
-use crate::store::{Item, Joined, LiveChange, Result, Revision, Store, View, oldest_rev, read_since};
+use crate::store::{
+    Item, Joined, JsonText, LiveChange, Result, Revision, Store, View, oldest_rev, read_since,
+};
 use futures_util::Stream;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,7 +34,7 @@ pub(crate) struct Subscription {
     passed: u64,
     /// When the filter let the first revision after `told` pass.
     silent_since: Option<Instant>,
-    ready: VecDeque<String>,
+    ready: VecDeque<JsonText>,
 }
 
 enum State {
@@ -69,7 +71,7 @@ impl Subscription {
     }
 
     /// The events as JSON. It does nothing unless it is polled: who does not read costs nothing.
-    pub(crate) fn events(self) -> impl Stream<Item = String> + Send {
+    pub(crate) fn events(self) -> impl Stream<Item = JsonText> + Send {
         futures_util::stream::unfold(self, |mut this| async move {
             loop {
                 if let Some(event) = this.ready.pop_front() {
@@ -166,9 +168,9 @@ impl Subscription {
             }
         };
         let (rev, prev, at) = (self.passed, self.told, self.store.clock().now());
-        self.ready.push_back(format!(
+        self.ready.push_back(JsonText::assembled(format!(
             "{{\"type\":\"change\",\"rev\":{rev},\"prev\":{prev},\"at\":{at},\"initial\":true,\"origin\":{{\"client\":null}},\"changes\":[{changes}]}}"
-        ));
+        )));
         self.told = rev;
         self.state = State::Snapshot(chunks);
     }
@@ -208,7 +210,7 @@ impl Subscription {
             return Ok(());
         }
         let memory = self.store.config().limits.snapshot_bytes;
-        let is_small = events.iter().map(String::len).sum::<usize>() <= memory;
+        let is_small = events.iter().map(JsonText::bytes).sum::<usize>() <= memory;
         self.state = if is_small {
             self.say_synced();
             self.ready.extend(events);
@@ -218,7 +220,7 @@ impl Subscription {
             let directory = self.store.config().location.directory();
             let chunks = self.store.scan(move |_| {
                 let mut spool = Spool::new(memory, &directory);
-                events.iter().try_for_each(|event| spool.push_alone(event))?;
+                events.iter().try_for_each(|event| spool.push_alone(event.get()))?;
                 Ok(spool.chunks()?)
             });
             let chunks = chunks.await?;
@@ -231,7 +233,7 @@ impl Subscription {
     fn send_outline(&mut self, mut chunks: Chunks, next: u64) {
         self.state = match chunks.next() {
             Ok(Some(event)) => {
-                self.ready.push_back(event);
+                self.ready.push_back(JsonText::assembled(event));
                 State::Outline(chunks, next)
             }
             Ok(None) => State::Live(next),
@@ -316,7 +318,7 @@ impl Subscription {
 
     fn say(&mut self, event: &Event) {
         // These events are numbers and names: they always serialize.
-        self.ready.extend(serde_json::to_string(event));
+        self.ready.extend(JsonText::of(event));
     }
 
     fn say_revision(&mut self, revision: &Revision, is_filtered: bool) {
@@ -333,13 +335,13 @@ impl Subscription {
             self.told
         );
         while let Some(change) = wanted.next() {
-            event.push_str(change.json());
+            event.push_str(change.json().get());
             if wanted.peek().is_some() {
                 event.push(',');
             }
         }
         event.push_str("]}");
-        self.ready.push_back(event);
+        self.ready.push_back(JsonText::assembled(event));
         self.tell(*rev);
     }
 }

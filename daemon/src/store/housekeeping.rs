@@ -1,7 +1,7 @@
 //! What the store does when nobody asks: checkpoints when it is quiet, prunes what has grown old in small steps.
 
 use super::Store;
-use super::writer::LOCK_LOOK;
+use super::connection::LOCK_LOOK;
 use crate::limits::Limits;
 use rusqlite::{Connection, params};
 use std::time::Duration;

@@ -2,6 +2,7 @@
 //!
 //! A subscription is a cursor: it takes from here while it keeps up, and from the change log when it does not.
 
+use super::json_text::JsonText;
 use crate::limits::Limits;
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -42,9 +43,9 @@ pub struct LiveChange {
     /// What happened to it.
     pub op: Op,
     /// The entity before, as JSON; only of deletes unless it was asked for.
-    pub before: Option<String>,
+    pub(super) before: Option<JsonText>,
     /// The change as a notification shows it.
-    json: String,
+    json: JsonText,
     /// Where in `json` the entity after the change is.
     after: std::ops::Range<usize>,
 }
@@ -55,8 +56,8 @@ impl LiveChange {
         entity: Cow<'static, str>,
         id: String,
         op: Op,
-        before: Option<String>,
-        after: Option<String>,
+        before: Option<JsonText>,
+        after: Option<JsonText>,
     ) -> Self {
         let op_name = if op == Op::Put { "put" } else { "delete" };
         // A string always serializes.
@@ -65,21 +66,26 @@ impl LiveChange {
         let mut range = 0..0;
         if let Some(after) = after {
             json.push_str(",\"value\":");
-            range = json.len()..json.len() + after.len();
-            json.push_str(&after);
+            range = json.len()..json.len() + after.bytes();
+            json.push_str(after.get());
         }
         json.push('}');
-        Self { module, entity, id, op, before, json, after: range }
+        Self { module, entity, id, op, before, json: JsonText::assembled(json), after: range }
     }
 
     /// The entity after the change, as JSON.
     pub fn after(&self) -> Option<&str> {
-        (!self.after.is_empty()).then(|| &self.json[self.after.clone()])
+        (!self.after.is_empty()).then(|| &self.json.get()[self.after.clone()])
+    }
+
+    /// The entity before the change, as JSON; only of deletes unless it was asked for.
+    pub fn before(&self) -> Option<&str> {
+        self.before.as_ref().map(JsonText::get)
     }
 
     /// The entity after a put, or before a delete, as JSON.
     pub fn entity_json(&self) -> Option<&str> {
-        self.after().or(self.before.as_deref())
+        self.after().or(self.before())
     }
 
     /// Forgets the entity before and after the change.
@@ -89,12 +95,15 @@ impl LiveChange {
     }
 
     /// The change as a notification shows it.
-    pub fn json(&self) -> &str {
+    pub fn json(&self) -> &JsonText {
         &self.json
     }
 
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.id.len() + self.json.len() + self.before.as_ref().map_or(0, String::len)
+        size_of::<Self>()
+            + self.id.len()
+            + self.json.bytes()
+            + self.before.as_ref().map_or(0, JsonText::bytes)
     }
 }
 
@@ -108,7 +117,7 @@ pub struct Transient {
     /// Whether only subscribers get it who asked for such things.
     pub optional: bool,
     /// The event, as JSON.
-    pub json: String,
+    pub json: JsonText,
 }
 
 /// An item of the ring.
@@ -122,7 +131,7 @@ impl Item {
     fn bytes(&self) -> usize {
         match self {
             Self::Revision(revision) => revision.bytes(),
-            Self::Transient(transient) => transient.scope.len() + transient.json.len(),
+            Self::Transient(transient) => transient.scope.len() + transient.json.bytes(),
         }
     }
 }
@@ -282,8 +291,14 @@ mod tests {
     use super::*;
 
     fn revision(rev: u64) -> Arc<Revision> {
-        let change =
-            LiveChange::new("kv".into(), "kv".into(), "k".into(), Op::Put, None, Some("x".repeat(100)));
+        let change = LiveChange::new(
+            "kv".into(),
+            "kv".into(),
+            "k".into(),
+            Op::Put,
+            None,
+            JsonText::of(&"x".repeat(98)).ok(),
+        );
         Arc::new(Revision { rev, at: 0, origin: Origin::default(), reset: None, changes: vec![change] })
     }
 

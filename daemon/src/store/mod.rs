@@ -5,54 +5,44 @@
 
 mod backup;
 mod change_log;
+mod config;
 mod connection;
 mod failure;
 mod foreign;
 mod housekeeping;
 mod hub;
 mod idempotency;
+mod json_text;
 mod migrate;
 mod queue;
 mod readers;
 mod tx;
 mod writer;
 
+pub use config::StoreConfig;
 pub use connection::{APPLICATION_ID, Location};
 pub(crate) use connection::{beside, file_bytes};
 pub use failure::{Failure, OpenError, Result};
 pub use hub::{LiveChange, Place, Revision, Transient};
+pub use json_text::JsonText;
 pub use migrate::{Migration, ModuleSchema};
-pub use queue::{Done, WriteFn};
+pub use queue::WriteFn;
 pub use tx::{Author, Caller, Entity, ReadTx, WriteTx};
 
 pub(crate) use change_log::{View, oldest_rev, read_since};
 pub(crate) use hub::{Hub, Item, Joined};
 pub(crate) use idempotency::{Fingerprint, Once, find as find_result};
 pub(crate) use migrate::versions as schema_versions;
-pub(crate) use queue::{Admission, Job};
+pub(crate) use queue::{Admission, Done, Job};
 pub(crate) use readers::Readers;
 
 use crate::clock::Clock;
-use crate::limits::Limits;
 use rusqlite::Connection;
 use std::sync::Arc;
 use stina_protocol::Fault;
 use stina_protocol::event::ResetReason;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-
-/// What the store is opened with.
-#[derive(Debug, Clone)]
-pub struct StoreConfig {
-    /// Where the database is.
-    pub location: Location,
-    /// Bounds.
-    pub limits: Arc<Limits>,
-    /// Source of time.
-    pub clock: Clock,
-    /// Whether another program wrote to the database while nobody watched.
-    pub was_touched: bool,
-}
 
 /// Handle to the open store; cheap to clone.
 #[derive(Clone)]
@@ -79,18 +69,12 @@ impl Store {
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub fn open(
-        config: StoreConfig,
-        schemas: &[ModuleSchema],
-    ) -> std::result::Result<(Self, Writer), OpenError> {
-        let location = config.location.clone();
-        Self::start(config, schemas).map_err(|error| error.of(&location))
+    pub fn open(config: StoreConfig, schemas: &[ModuleSchema]) -> Result<(Self, Writer), OpenError> {
+        let location = config.location.display();
+        Self::start(config, schemas).map_err(|error| error.of(location))
     }
 
-    fn start(
-        config: StoreConfig,
-        schemas: &[ModuleSchema],
-    ) -> std::result::Result<(Self, Writer), OpenError> {
+    fn start(config: StoreConfig, schemas: &[ModuleSchema]) -> Result<(Self, Writer), OpenError> {
         let conn = migrate::open(&config, schemas)?;
         let mut head = change_log::head(&conn)?;
         if config.was_touched {
@@ -139,11 +123,14 @@ impl Store {
     /// Runs a write of the daemon's own, and waits for its commit.
     ///
     /// # Errors
-    /// The fault that a client would have been told.
-    pub async fn write(&self, run: WriteFn) -> std::result::Result<Done, Fault> {
+    /// The fault that a client would have got.
+    pub async fn write(
+        &self,
+        f: impl FnOnce(&mut WriteTx<'_>) -> Result<()> + Send + 'static,
+    ) -> Result<(), Fault> {
         let (reply, outcome) = oneshot::channel();
         let job = Job {
-            run,
+            run: Box::new(|tx| f(tx).map(|()| JsonText::null())),
             author: Author::daemon(),
             once: None,
             bytes: 0,
@@ -151,7 +138,7 @@ impl Store {
             reply,
         };
         self.queue.admit(job).await;
-        outcome.await.unwrap_or(Err(stina_protocol::Error::ShuttingDown.into()))
+        outcome.await.unwrap_or(Err(stina_protocol::Error::ShuttingDown.into())).map(drop)
     }
 
     /// Newest revision whose commit is done.

@@ -1,6 +1,7 @@
 //! The writer's queue: what is to be written, by whom, and who waits for the answer.
 
 use super::Once;
+use super::json_text::JsonText;
 use super::tx::{Author, WriteTx};
 use crate::limits::Limits;
 use rusqlite::Connection;
@@ -10,18 +11,18 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// What a write does: changes rows, answers its `value` as JSON.
-pub type WriteFn = Box<dyn FnOnce(&mut WriteTx<'_>) -> super::Result<String> + Send>;
+pub type WriteFn = Box<dyn FnOnce(&mut WriteTx<'_>) -> super::Result<JsonText> + Send>;
 
 /// Work that is no write of a client: runs between batches, with the connection to itself.
 pub(super) type ChoreFn = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// What a committed write answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
+pub(crate) struct Done {
     /// Revision that it made, or the newest one when it changed nothing.
-    pub rev: u64,
+    pub(crate) rev: u64,
     /// The result, as JSON.
-    pub value: String,
+    pub(crate) value: JsonText,
 }
 
 /// A queued write.

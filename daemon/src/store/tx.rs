@@ -1,6 +1,6 @@
 //! What a method sees of the store: a snapshot to read, or a transaction to write.
 
-use super::{Failure, Result};
+use super::{Failure, JsonText, Result};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 use serde::Serialize;
 use std::ops::Deref;
@@ -120,8 +120,8 @@ pub(super) struct Recorded {
     pub(super) entity: Entity,
     pub(super) id: String,
     pub(super) op: Op,
-    pub(super) before: Option<String>,
-    pub(super) after: Option<String>,
+    pub(super) before: Option<JsonText>,
+    pub(super) after: Option<JsonText>,
 }
 
 /// Called when the fate of a transaction is known: whether it was committed.
@@ -194,8 +194,8 @@ impl<'c> WriteTx<'c> {
         before: Option<&T>,
         after: &T,
     ) -> Result<()> {
-        let before = before.map(serde_json::to_string).transpose()?;
-        let after = Some(serde_json::to_string(after)?);
+        let before = before.map(JsonText::of).transpose()?;
+        let after = Some(JsonText::of(after)?);
         self.changes.push(Recorded { entity, id: id.to_owned(), op: Op::Put, before, after });
         Ok(())
     }
@@ -205,16 +205,17 @@ impl<'c> WriteTx<'c> {
     /// # Errors
     /// When the value can't be written as JSON.
     pub fn delete<T: Serialize>(&mut self, entity: Entity, id: &str, before: &T) -> Result<()> {
-        let before = Some(serde_json::to_string(before)?);
+        let before = Some(JsonText::of(before)?);
         self.changes.push(Recorded { entity, id: id.to_owned(), op: Op::Delete, before, after: None });
         Ok(())
     }
 
     /// What an entity of which this write made `now` (JSON) was before; `None` when this write has not made it so.
     pub(crate) fn committed(&self, now: &str) -> Option<Option<&str>> {
-        let made = self.changes.iter().rev().find(|c| c.after.as_deref() == Some(now))?;
+        let made =
+            self.changes.iter().rev().find(|c| c.after.as_ref().is_some_and(|after| after.get() == now))?;
         let first = self.changes.iter().find(|c| c.entity == made.entity && c.id == made.id)?;
-        Some(first.before.as_deref())
+        Some(first.before.as_ref().map(JsonText::get))
     }
 
     /// Calls `f` when the fate of this write is known, on the writer thread: with `true` after its commit and

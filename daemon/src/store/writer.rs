@@ -2,7 +2,7 @@
 //!
 //! *Commit, then tell*: replies and notifications leave in [`Thread::commit`], after COMMIT, and nowhere else.
 
-use super::connection::Identity;
+use super::connection::{Identity, LOCK_LOOK};
 use super::hub::Revision;
 use super::queue::{self, Done, Job, Queue, Work, fail};
 use super::tx::{OnEnd, WriteTx};
@@ -12,14 +12,11 @@ use crate::limits::Limits;
 use rusqlite::{Connection, ErrorCode};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use stina_protocol::event::ResetReason;
 use stina_protocol::{Error, Fault};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-
-/// How often the wait for a lock of another process looks whether the daemon is to stop.
-pub(super) const LOCK_LOOK: Duration = Duration::from_millis(100);
 
 /// Starts the writer thread. It answers its connection when it ends.
 pub(super) fn start(

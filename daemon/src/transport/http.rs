@@ -4,7 +4,7 @@
 //! plain `curl -d` sends, and has error bodies of its own. Here WebSocket shares NDJSON's session, so order,
 //! limits and errors are the same on all framings.
 
-use super::listener::Server;
+use super::server::Server;
 use super::session::Session;
 use super::websocket::{MessageSink, Messages};
 use super::wire::Sink;
@@ -117,8 +117,8 @@ async fn post(server: &Arc<Server>, request: Request<Incoming>, pid: Option<i32>
             return plain(StatusCode::BAD_REQUEST, "stinad: the body broke off\n", (CONNECTION, "close"));
         }
     };
-    let (call, guard) = server.connect(Framing::Http, pid);
-    let out = Session::new(call, guard, Collected(String::new()), false).run_one(Line::Whole(&body)).await;
+    let guard = server.connect(Framing::Http, pid);
+    let out = Session::new(guard, Collected(String::new()), false).run_one(Line::Whole(&body)).await;
     match out.0 {
         // Notifications only.
         body if body.is_empty() => json(StatusCode::NO_CONTENT, body),
@@ -180,8 +180,8 @@ fn upgrade(server: Arc<Server>, request: &mut Request<Incoming>, pid: Option<i32
             .write_buffer_size(0);
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         let (sink, stream) = socket.split();
-        let (call, guard) = serving.connect(Framing::WebSocket, pid);
-        let session = Session::new(call, guard, MessageSink::new(sink), true);
+        let guard = serving.connect(Framing::WebSocket, pid);
+        let session = Session::new(guard, MessageSink::new(sink), true);
         let run = session.run(Messages::new(stream), serving.closing.clone());
         // The end of the connection's own deadline, for a peer that does not read.
         if let Some(Err(error)) = serving.killing.run_until_cancelled(run).await {

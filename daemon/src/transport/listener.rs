@@ -1,11 +1,10 @@
 //! Accepting connections: who may connect, how many, and which framing they speak.
 
+use super::server::Server;
 use super::session::Session;
 use super::{http, ndjson};
-use crate::app::Stop;
 use crate::limits::Limits;
-use crate::rpc::{Call, Framing, Methods, PeerGuard, Peers};
-use crate::store::Store;
+use crate::rpc::Framing;
 use rustix::net::RecvFlags;
 use std::io;
 use std::mem::MaybeUninit;
@@ -15,61 +14,6 @@ use stina_protocol::{Error, envelope};
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-/// What every connection shares.
-pub(crate) struct Server {
-    store: Store,
-    methods: Arc<Methods>,
-    peers: Arc<Peers>,
-    stop: Stop,
-    pub(super) tasks: TaskTracker,
-    /// End subscriptions, answer what is in flight, close.
-    pub(super) closing: CancellationToken,
-    /// Close now.
-    pub(super) killing: CancellationToken,
-}
-
-impl Server {
-    pub(crate) fn new(store: Store, methods: Arc<Methods>, stop: Stop) -> Arc<Self> {
-        Arc::new(Self {
-            store,
-            methods,
-            peers: Arc::default(),
-            stop,
-            tasks: TaskTracker::new(),
-            closing: CancellationToken::new(),
-            killing: CancellationToken::new(),
-        })
-    }
-
-    pub(super) fn limits(&self) -> &Limits {
-        &self.store.config().limits
-    }
-
-    pub(super) fn connect(&self, framing: Framing, pid: Option<i32>) -> (Call, PeerGuard) {
-        let call = Call {
-            store: self.store.clone(),
-            peer: self.peers.connect(framing, pid, self.store.clock().now(), self.limits()),
-            peers: Arc::clone(&self.peers),
-            methods: Arc::clone(&self.methods),
-            stop: self.stop.clone(),
-        };
-        (call.clone(), PeerGuard::new(call))
-    }
-
-    /// Ends all connections: in order within the limit, then at once.
-    pub(crate) async fn close(&self) {
-        self.tasks.close();
-        self.closing.cancel();
-        if tokio::time::timeout(self.limits().shutdown, self.tasks.wait()).await.is_err() {
-            tracing::warn!(connections = self.tasks.len(), "closing connections that do not read");
-        }
-        self.killing.cancel();
-        self.tasks.wait().await;
-    }
-}
 
 /// The socket that clients connect to.
 pub(crate) struct Listener {
@@ -180,11 +124,9 @@ async fn serve(
         None => Ok(()),
         Some(byte) if begins_ndjson(byte) => {
             let (read, write) = stream.into_split();
-            let (call, guard) = server.connect(Framing::Ndjson, pid);
+            let guard = server.connect(Framing::Ndjson, pid);
             let lines = ndjson::Lines::new(read, server.limits().frame_bytes);
-            Session::new(call, guard, ndjson::LineSink::new(write), true)
-                .run(lines, server.closing.clone())
-                .await
+            Session::new(guard, ndjson::LineSink::new(write), true).run(lines, server.closing.clone()).await
         }
         Some(_) => http::serve(server, stream, pid, place).await,
     }

@@ -4,8 +4,10 @@ mod batches;
 mod http;
 mod listener;
 mod ndjson;
+mod server;
 mod session;
 mod websocket;
 mod wire;
 
-pub(crate) use listener::{Listener, Server};
+pub(crate) use listener::Listener;
+pub(crate) use server::Server;

@@ -7,8 +7,8 @@
 use super::batches::Batches;
 use super::wire::{Goodbye, Sink, Source};
 use crate::limits::Limits;
-use crate::rpc::{self, Call, PeerGuard, Reply, Started, Subscription};
-use crate::store::Place;
+use crate::rpc::{self, PeerGuard, Reply, Started, Subscription};
+use crate::store::{JsonText, Place};
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt};
 use serde_json::value::RawValue;
@@ -44,7 +44,6 @@ type Running = FuturesUnordered<BoxFuture<'static, (Slot, Reply)>>;
 
 /// The state of a connection.
 pub(super) struct Session<O> {
-    call: Call,
     guard: PeerGuard,
     limits: Arc<Limits>,
     pub(super) out: O,
@@ -52,7 +51,7 @@ pub(super) struct Session<O> {
     /// A write that waits for a place in the queue, or a `store.sync` for news: nothing after it may begin.
     blocked: Option<BoxFuture<'static, ()>>,
     backlog: VecDeque<Waiting>,
-    subscriptions: StreamMap<u64, BoxStream<'static, String>>,
+    subscriptions: StreamMap<u64, BoxStream<'static, JsonText>>,
     events: BTreeMap<u64, &'static str>,
     /// `store.sync` calls: the place in the ring that must have been seen, its revision, the slot.
     syncs: VecDeque<(u64, u64, Slot)>,
@@ -65,7 +64,7 @@ pub(super) struct Session<O> {
 
 /// Something to send that no call in flight gives.
 enum Event {
-    Notification(u64, String),
+    Notification(u64, JsonText),
     Synced,
 }
 
@@ -73,10 +72,9 @@ enum Event {
 const BURST: usize = 64;
 
 impl<O: Sink> Session<O> {
-    pub(super) fn new(call: Call, guard: PeerGuard, out: O, notifies: bool) -> Self {
-        let limits = Arc::clone(&call.store.config().limits);
+    pub(super) fn new(guard: PeerGuard, out: O, notifies: bool) -> Self {
+        let limits = Arc::clone(&guard.call.store.config().limits);
         Self {
-            call,
             guard,
             limits,
             out,
@@ -149,7 +147,7 @@ impl<O: Sink> Session<O> {
                     self.end_subscriptions();
                 }
             }
-            self.guard.peer.calls.store(self.running.len(), Ordering::Release);
+            self.guard.call.peer.calls.store(self.running.len(), Ordering::Release);
         }
     }
 
@@ -251,7 +249,7 @@ impl<O: Sink> Session<O> {
 
     fn begin(&mut self, method: &str, params: Option<&RawValue>, slot: Slot) {
         let waits = |reply: BoxFuture<'static, Reply>, slot| reply.map(|reply| (slot, reply)).boxed();
-        match rpc::start(&self.call, method, params) {
+        match rpc::start(&self.guard, method, params) {
             Started::Done(reply) => self.answer(slot, reply),
             Started::Running(reply) => self.running.push(waits(reply, slot)),
             Started::Waiting(admission, reply) => {
@@ -261,12 +259,12 @@ impl<O: Sink> Session<O> {
             Started::Subscribe(opening) => self.subscribe(opening, slot),
             Started::Unsubscribe(id) => {
                 let was_there = self.unsubscribe(id);
-                self.answer(slot, Ok(was_there.to_string()));
+                self.answer(slot, Ok(json(&was_there)));
             }
-            Started::Sync => match self.call.store.ahead() {
+            Started::Sync => match self.guard.call.store.ahead() {
                 // This connection may have read it. Once it is told, the call begins again.
                 Some(rev) => {
-                    let store = self.call.store.clone();
+                    let store = self.guard.call.store.clone();
                     self.blocked = Some(async move { store.told(rev).await }.boxed());
                     let (method, params) = (method.to_owned(), params.map(ToOwned::to_owned));
                     self.backlog.push_front(Waiting { method, params, slot });
@@ -277,7 +275,7 @@ impl<O: Sink> Session<O> {
     }
 
     fn begin_sync(&mut self, slot: Slot) {
-        let Place { head, next } = self.call.store.hub.place();
+        let Place { head, next } = self.guard.call.store.hub.place();
         self.syncs.push_back((next, head, slot));
     }
 
@@ -297,18 +295,18 @@ impl<O: Sink> Session<O> {
         if let Some(error) = refusal {
             return self.answer(slot, Err(error.into()));
         }
-        let id = self.call.peers.subscription_id();
-        let progress = self.guard.peer.open(id, opening.method, self.call.store.head());
+        let id = self.guard.call.peers.subscription_id();
+        let progress = self.guard.call.peer.open(id, opening.method, self.guard.call.store.head());
         self.events.insert(id, opening.event);
-        let events = Subscription::new(self.call.store.clone(), opening, progress).events();
+        let events = Subscription::new(self.guard.call.store.clone(), opening, progress).events();
         self.subscriptions.insert(id, events.boxed());
         // The id leaves before the first event: both go through this task's output, in this order. In a batch
         // the events may come first; who wants the id first subscribes outside one.
-        self.answer(slot, Ok(id.to_string()));
+        self.answer(slot, Ok(json(&id)));
     }
 
     fn unsubscribe(&mut self, id: u64) -> bool {
-        self.guard.peer.close(id);
+        self.guard.call.peer.close(id);
         self.events.remove(&id);
         self.subscriptions.remove(&id).is_some()
     }
@@ -324,7 +322,7 @@ impl<O: Sink> Session<O> {
         match event {
             Event::Notification(id, event) => {
                 if let Some(method) = self.events.get(&id) {
-                    self.out.push(envelope::notification(method, id, &event));
+                    self.out.push(envelope::notification(method, id, event.get()));
                 }
             }
             Event::Synced => {
@@ -336,13 +334,13 @@ impl<O: Sink> Session<O> {
     }
 
     fn synced(&mut self, rev: u64, slot: Slot) {
-        self.answer(slot, Ok(format!("{{\"rev\":{rev}}}")));
+        self.answer(slot, Ok(JsonText::assembled(format!("{{\"rev\":{rev}}}"))));
     }
 
     fn answer(&mut self, slot: Slot, reply: Reply) {
-        self.answered += reply.as_ref().map_or(0, String::len);
+        self.answered += reply.as_ref().map_or(0, JsonText::bytes);
         let render = |id: &str, reply: Reply| match reply {
-            Ok(result) => envelope::success(id, &result),
+            Ok(result) => envelope::success(id, result.get()),
             Err(fault) => envelope::failure(id, &fault),
         };
         let message = match slot {
@@ -358,6 +356,11 @@ impl<O: Sink> Session<O> {
     }
 }
 
+/// A number or a truth value, as JSON.
+fn json(value: &impl serde::Serialize) -> JsonText {
+    JsonText::of(value).unwrap_or_else(|_| JsonText::null())
+}
+
 /// Waits until the write that found the queue full is in it, or was answered that there is no room.
 async fn queued(blocked: &mut Option<BoxFuture<'static, ()>>) {
     match blocked {
@@ -371,7 +374,7 @@ async fn queued(blocked: &mut Option<BoxFuture<'static, ()>>) {
 /// One future for both: a subscription that has taken in what its filter drops wakes nobody, so the place where
 /// it is polled is the place where a waiting `store.sync` must be looked at.
 async fn next_event(
-    subscriptions: &mut StreamMap<u64, BoxStream<'static, String>>,
+    subscriptions: &mut StreamMap<u64, BoxStream<'static, JsonText>>,
     syncs: &VecDeque<(u64, u64, Slot)>,
     guard: &PeerGuard,
 ) -> Event {
@@ -380,7 +383,7 @@ async fn next_event(
             return Poll::Ready(Event::Notification(id, event));
         }
         match syncs.front() {
-            Some((seq, ..)) if guard.peer.has_seen(*seq) => Poll::Ready(Event::Synced),
+            Some((seq, ..)) if guard.call.peer.has_seen(*seq) => Poll::Ready(Event::Synced),
             _ => Poll::Pending,
         }
     })

@@ -6,7 +6,7 @@
 use super::{MESSAGE, NAME};
 use crate::limits::Limits;
 use crate::rpc::{OpenStreams, Outline};
-use crate::store::{Caller, Result, Store, Transient, WriteTx};
+use crate::store::{Caller, JsonText, Result, Store, Transient, WriteTx};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -285,7 +285,7 @@ fn cancel(message: &str) -> Event {
     Event::Cancel { message_id: message.to_owned() }
 }
 
-fn json(event: &Event) -> String {
+fn json(event: &Event) -> JsonText {
     // Strings and numbers always serialize.
-    serde_json::to_string(event).unwrap_or_default()
+    JsonText::of(event).unwrap_or_else(|_| JsonText::null())
 }

@@ -65,7 +65,7 @@ pub async fn run(
 
     let tasks = TaskTracker::new();
     let background_stop = CancellationToken::new();
-    tasks.spawn(store.clone().keep_house(background_stop.clone()));
+    tasks.spawn(store.clone().maintain(background_stop.clone()));
     tasks.spawn(store.clone().watch_for_foreign_writers(background_stop.clone()));
     for task in background.tasks {
         tasks.spawn(task(store.clone(), background_stop.clone()));
@@ -82,7 +82,7 @@ pub async fn run(
     tracing::info!("stopping");
     drop(listener);
     server.close().await;
-    store.hurry();
+    store.begin_shutdown();
     background_stop.cancel();
     tasks.close();
     tasks.wait().await;

@@ -15,7 +15,7 @@ mod subscription;
 mod transact;
 
 pub use call::CallContext;
-pub use feed::{Feed, Initial, OpenStreams, Outline};
+pub use feed::{Feed, Initial, OpenStreams};
 pub use peers::Peer;
 pub use registry::{Module, Registry};
 
@@ -23,5 +23,5 @@ pub(crate) use core_methods::register as register_core;
 pub(crate) use dispatch::{Reply, Started, start};
 pub(crate) use methods::{Methods, Opening};
 pub(crate) use peer_guard::PeerGuard;
-pub(crate) use peers::{Framing, Peers};
-pub(crate) use subscription::Subscription;
+pub(crate) use peers::{Framing, Peers, Progress};
+pub(crate) use subscription::SubscriptionCursor;

@@ -1,6 +1,6 @@
 //! The change log: one row a change, written in the transaction that it tells of.
 
-use super::hub::{LiveChange, Revision};
+use super::revision::{LiveChange, Revision};
 use super::tx::{Author, Recorded};
 use super::{ReadTx, Result};
 use rusqlite::{Connection, Row, params};

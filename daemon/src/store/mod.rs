@@ -1,4 +1,4 @@
-//! The store: one writable connection, a pool of read-only ones, the change log, and the ring of live events.
+//! The store: one writable connection, a pool of read-only ones, the change log, and the event buffer.
 //!
 //! *Blind core*: nothing here knows a module. A module brings [`Migration`]s and functions over [`ReadTx`] and
 //! [`WriteTx`].
@@ -7,30 +7,32 @@ mod backup;
 mod change_log;
 mod config;
 mod connection;
+mod event_buffer;
 mod failure;
 mod foreign;
 mod housekeeping;
-mod hub;
 mod idempotency;
 mod json_text;
 mod migrate;
 mod queue;
 mod readers;
+mod revision;
 mod tx;
 mod writer;
 
 pub use config::StoreConfig;
 pub use connection::{APPLICATION_ID, Location};
 pub(crate) use connection::{beside, file_bytes};
+pub use event_buffer::Position;
 pub use failure::{Failure, OpenError, Result};
-pub use hub::{LiveChange, Place, Revision, Transient};
 pub use json_text::JsonText;
 pub use migrate::{Migration, ModuleSchema};
 pub use queue::WriteFn;
+pub use revision::{LiveChange, Revision, Transient};
 pub use tx::{Author, Caller, Entity, ReadTx, WriteTx};
 
 pub(crate) use change_log::{View, oldest_rev, read_since};
-pub(crate) use hub::{Hub, Item, Joined};
+pub(crate) use event_buffer::{CatchUp, EventBuffer, Item};
 pub(crate) use idempotency::{Fingerprint, Once, find as find_result};
 pub(crate) use migrate::versions as schema_versions;
 pub(crate) use queue::{Admission, Done, Job};
@@ -47,7 +49,7 @@ use tokio_util::sync::CancellationToken;
 /// Handle to the open store; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    pub(crate) hub: Arc<Hub>,
+    pub(crate) events: Arc<EventBuffer>,
     pub(crate) readers: Readers,
     pub(crate) queue: queue::Queue,
     epoch: Arc<str>,
@@ -80,18 +82,18 @@ impl Store {
         if config.was_touched {
             tracing::warn!("another program wrote to the database while no daemon ran");
             let tx = conn.unchecked_transaction()?;
-            // An older copy may have been put in its place: what follows is another history. The log says so too, to
-            // whoever resumes without an epoch.
+            // An older copy may have been put in its place: what follows is another history. The reset in the log
+            // reaches a client that resumes without an epoch.
             migrate::renew_epoch(&tx)?;
             head = change_log::append_reset(&tx, head + 1, config.clock.now(), ResetReason::External)?.rev;
             tx.commit()?;
         }
         let epoch: Arc<str> = migrate::epoch(&conn)?.into();
-        let hub = Arc::new(Hub::new(&config.limits, head));
+        let events = Arc::new(EventBuffer::new(&config.limits, head));
         let readers = Readers::open(&config)?;
         let lost = CancellationToken::new();
-        let (queue, thread) = writer::start(conn, head, Arc::clone(&hub), lost.clone(), &config)?;
-        let store = Self { hub, readers, queue, epoch, lost, config };
+        let (queue, thread) = writer::start(conn, head, Arc::clone(&events), lost.clone(), &config)?;
+        let store = Self { events, readers, queue, epoch, lost, config };
         Ok((store, Writer { thread }))
     }
 
@@ -143,37 +145,37 @@ impl Store {
 
     /// Newest revision whose commit is done.
     pub fn head(&self) -> u64 {
-        self.hub.head()
+        self.events.head()
     }
 
-    /// The newest revision, if it can be read and was not told yet; not known while all readers are taken.
+    /// The newest revision, if readers see it and it is not published yet; unknown while all readers are in use.
     pub(crate) fn ahead(&self) -> Option<u64> {
         let newest = self.readers.try_reader()?.read(|tx| Ok(tx.rev())).ok()?;
         (newest > self.head()).then_some(newest)
     }
 
-    /// Waits until everything up to a committed revision was told: readers see it a moment sooner.
-    pub(crate) async fn told(&self, rev: u64) {
-        let mut bell = self.hub.bell();
-        while self.hub.head() < rev {
-            // The hub outlives who waits for it: it can't hang up.
-            _ = bell.changed().await;
+    /// Waits until everything up to a committed revision is published: readers see it a little earlier.
+    pub(crate) async fn published(&self, rev: u64) {
+        let mut changed = self.events.watch();
+        while self.events.head() < rev {
+            // This store keeps the buffer, so its sender is not dropped.
+            _ = changed.changed().await;
         }
     }
 
-    /// Waits until the database's file is removed or replaced under the daemon; then nothing more is written.
+    /// Waits until the database's file is removed or replaced under the daemon; from then on nothing is written.
     pub async fn lost(&self) {
         self.lost.cancelled().await;
     }
 
-    /// Whoever waits for a lock of another process waits no more: the daemon is to end.
-    pub(crate) fn hurry(&self) {
-        self.queue.hurry();
+    /// Signals the shutdown: the writer stops waiting for locks of other processes.
+    pub(crate) fn begin_shutdown(&self) {
+        self.queue.begin_shutdown();
     }
 
-    /// Tells the subscribers of a module something that is not in the log.
-    pub fn tell(&self, transient: Transient) {
-        self.hub.publish_transient(transient);
+    /// Notifies the subscribers of a module of an event that is not in the log.
+    pub fn notify(&self, transient: Transient) {
+        self.events.publish_transient(transient);
     }
 
     /// Id of this database's history.

@@ -4,8 +4,8 @@ use super::repository::{Direction, conversations, current, interactions, message
 use super::streams::Streams;
 use super::{CONVERSATION, INTERACTION, MESSAGE, NAME};
 use crate::modules::kv;
-use crate::rpc::{Feed, Initial, OpenStreams, Outline};
-use crate::store::{LiveChange, ReadTx, Result, Transient};
+use crate::rpc::{Feed, Initial, OpenStreams};
+use crate::store::{LiveChange, Position, ReadTx, Result, Transient};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -76,8 +76,8 @@ impl Feed for ChatFeed {
         is_ours && self.conversation.as_ref().is_none_or(|wanted| *wanted == transient.scope)
     }
 
-    fn open_streams(&self, outline: Outline<'_>) -> OpenStreams {
-        self.streams.outline(self.conversation.as_deref(), self.deltas, outline)
+    fn open_streams(&self, position: &dyn Fn() -> Position) -> OpenStreams {
+        self.streams.open_streams(self.conversation.as_deref(), self.deltas, position)
     }
 }
 

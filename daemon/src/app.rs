@@ -1,4 +1,4 @@
-//! The daemon as a whole: what starts in which order, and what stops in which.
+//! The daemon as a whole: the order of its start, and the order of its stop.
 
 use crate::config::Config;
 use crate::instance::{Instance, InstanceError};
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Why the daemon could not start.
+/// Why the daemon could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Another one is there, or the place is not usable.
+    /// Another daemon is running, or the directory or socket is not usable.
     #[error(transparent)]
     Instance(#[from] InstanceError),
     /// The database can't be opened.
@@ -22,17 +22,17 @@ pub enum RunError {
     /// The socket does not work.
     #[error("cannot listen: {0}")]
     Listen(#[from] std::io::Error),
-    /// The file is no longer where it was.
+    /// The database file was removed or replaced.
     #[error(
         "{0} was removed or replaced while stinad served it; it stopped, because nobody would find what it wrote"
     )]
     Lost(String),
 }
 
-/// Runs the daemon until `stop`. Calls `ready` once it serves.
+/// Runs the daemon until `stop` is cancelled. Calls `ready` once it serves.
 ///
 /// # Errors
-/// When it can't start, or its database is taken away. Once it runs, it ends in order.
+/// When it can't start, or its database is removed or replaced. Once it runs, it always stops in order.
 pub async fn run(
     config: Config,
     modules: &[Module],
@@ -55,7 +55,7 @@ pub async fn run(
     modules.iter().for_each(|module| (module.register)(&mut registry));
     let (methods, background) = registry.finish();
     for write in background.at_start {
-        // A full disk, say, is no reason to keep from reading.
+        // A full disk, for example, must not prevent reading.
         if let Err(fault) = store.write(write).await {
             tracing::error!(%fault, "a write at the start failed");
         }
@@ -77,8 +77,9 @@ pub async fn run(
         () = listener.accept(&server) => false,
     };
 
-    // Stop: no new connections; end subscriptions and answer calls in flight; background work; then the writer
-    // drains its queue, commits and checkpoints; readers, then its own connection; socket and locks last, so that no other daemon starts before.
+    // Stop: accept no connections; end subscriptions and answer calls in flight; end background work; let the writer
+    // drain its queue, commit and checkpoint; close the readers, then the writer's connection. Socket and locks come last,
+    // so that no other daemon starts before.
     tracing::info!("stopping");
     drop(listener);
     server.close().await;

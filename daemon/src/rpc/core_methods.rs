@@ -1,4 +1,4 @@
-//! `store.*` and `rpc.discover`: the methods that every daemon has, whatever its modules.
+//! `store.*` and `rpc.discover`: the methods of every daemon, independent of its modules.
 
 use super::call::CallContext;
 use super::feed::{Feed, Initial};
@@ -128,7 +128,7 @@ fn counts(tx: &ReadTx<'_>, modules: &[Module]) -> Result<BTreeMap<String, u64>> 
     Ok(counts)
 }
 
-/// Bytes of values that one page of `store.changes` holds, one revision over; of that, no more than a frame holds.
+/// Bytes of values in one page of `store.changes`, one revision over. A revision larger than a frame is shown without values.
 const CHANGES_PAGE: usize = 4 << 20;
 
 fn changes(tx: &ReadTx<'_>, frame_bytes: usize, params: ChangesParams) -> Result<ChangePage> {
@@ -149,7 +149,7 @@ fn changes(tx: &ReadTx<'_>, frame_bytes: usize, params: ChangesParams) -> Result
         let changes = changes.collect::<Result<Vec<_>>>()?;
         if !changes.is_empty() || revision.reset.is_some() {
             let (at, origin, reset) = (revision.at, revision.origin.clone(), revision.reset);
-            // A change has an entity before or after it, or both.
+            // Every change has a value before or after it: one with neither had its values left out.
             let omitted = changes.iter().any(|change| change.before.is_none() && change.after.is_none());
             items.push(LogRevision { rev: revision.rev, at, origin, reset, omitted, changes });
         }

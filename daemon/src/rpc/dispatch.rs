@@ -1,4 +1,4 @@
-//! One call: which method, which params, and where it runs.
+//! One call: finds the method, parses its params, and starts it where it runs.
 
 use super::call::CallContext;
 use super::methods::{Entry, LongRead, Methods, Opening, Run, UnsubscribeParams};
@@ -20,15 +20,15 @@ pub(crate) type Reply = Result<JsonText, Fault>;
 
 /// A call that was begun.
 pub(crate) enum Started {
-    /// It is done.
+    /// It has finished.
     Done(Reply),
-    /// It goes on; whatever must keep the order of arrival is done.
+    /// It is running. Everything that must happen in order of arrival has happened.
     Running(BoxFuture<'static, Reply>),
-    /// A write that found the queue full: until the first future ends, nothing that follows may begin.
+    /// A write that found the queue full. No later call may begin before the first future ends.
     Waiting(BoxFuture<'static, ()>, BoxFuture<'static, Reply>),
     Subscribe(Opening),
     Unsubscribe(u64),
-    /// Answer once everything up to now has been sent.
+    /// `store.sync`: to be answered once every pending notification was sent.
     Sync,
 }
 
@@ -102,7 +102,7 @@ fn envelope(rev: u64, value: &JsonText) -> JsonText {
     JsonText::assembled(format!("{{\"rev\":{rev},\"value\":{}}}", value.get()))
 }
 
-/// `[id]`, as jsonrpsee does, or by name.
+/// The id in `[id]`, as jsonrpsee sends it, or in params by name.
 fn unsubscribe_params(params: &RawValue) -> Result<u64, Fault> {
     if let Ok([id]) = serde_json::from_str::<[u64; 1]>(params.get()) {
         return Ok(id);
@@ -113,7 +113,7 @@ fn unsubscribe_params(params: &RawValue) -> Result<u64, Fault> {
     Ok(params.subscription)
 }
 
-/// A short read for which no connection was free: it waits for one on another thread.
+/// A short read for which no read connection was free: it waits for one on another thread.
 fn read_later(
     call: &CallContext,
     methods: &Arc<Methods>,
@@ -136,8 +136,8 @@ fn read_later(
 fn scan(call: &CallContext, run: LongRead) -> BoxFuture<'static, Reply> {
     let (store, peer) = (call.store.clone(), Arc::clone(&call.peer));
     Box::pin(async move {
-        // Kept until the answer is taken, so that a client that does not read holds few large answers.
-        let _place = peer.scans.acquire().await.map_err(|_| Error::ShuttingDown)?;
+        // Held until the answer is taken, so that a client that does not read holds few large answers.
+        let _permit = peer.scans.acquire().await.map_err(|_| Error::ShuttingDown)?;
         let read = store.scan(move |tx| Ok(envelope(tx.rev(), &run(tx)?)));
         read.await.map_err(Failure::into_fault)
     })
@@ -171,7 +171,7 @@ fn write(
         reply,
     };
     let outcome: BoxFuture<'static, Reply> = Box::pin(async move {
-        // The writer answers every job that it took; a dropped sender means that it ended.
+        // The writer answers every job that it receives: a dropped sender means that it has ended.
         let Done { rev, value } = outcome.await.unwrap_or(Err(Error::ShuttingDown.into()))?;
         Ok(envelope(rev, &value))
     });

@@ -13,7 +13,7 @@ use stina_protocol::{Error, Fault, RequestId};
 /// The document.
 pub(super) fn document(methods: &Methods) -> JsonText {
     let settings = || SchemaSettings::draft07().with(|s| s.definitions_path = "/components/schemas".into());
-    // What may be left out of params is always there in results, though it may be null.
+    // A member that params may omit is always present in results, though it may be null.
     let mut params = settings().into_generator();
     let mut results = settings().for_serialize().into_generator();
     let list: Vec<Value> = methods
@@ -39,7 +39,7 @@ pub(super) fn document(methods: &Methods) -> JsonText {
     JsonText::assembled(without_links(&document.to_string()))
 }
 
-/// Links between Rust's own pages, such as [`Fault`], mean nothing outside: what they link stays.
+/// Removes links between pages of rustdoc, such as [`Fault`], which mean nothing outside; their text stays.
 fn without_links(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -108,7 +108,7 @@ fn content_descriptors(params: &Schema) -> Vec<Value> {
             })
         })
         .collect();
-    // Required ones first, as OpenRPC wants of optional params that they come last.
+    // Required ones first: OpenRPC wants optional params last.
     descriptors.sort_by_key(|d| d["required"] != Value::Bool(true));
     descriptors
 }
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_are_taken_out_and_nothing_else() {
+    fn links_are_removed_and_nothing_else() {
         for (text, expected) in [
             ("Answer of [`Find`](super::Find).", "Answer of `Find`."),
             ("[`a::b`] (not [`c`])", "`a::b` (not `c`)"),

@@ -1,4 +1,4 @@
-//! Params: from JSON to a method's type, with an error that names the field at fault.
+//! Params: from JSON to a method's type, with an error that names the invalid field.
 
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeOwned, Deserializer as _, MapAccess, Visitor};
@@ -10,11 +10,11 @@ use stina_protocol::error::Result;
 use stina_protocol::json::compact;
 use stina_protocol::{Error, RequestId};
 
-/// The members of a params object, their values still text.
+/// The members of a params object, with their values as text.
 pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
-    /// Takes the params of a call apart; none count as an empty object.
+    /// Splits the params of a call into members. No params count as an empty object.
     pub(crate) fn read(params: Option<&'a RawValue>) -> Result<Self> {
         let Some(params) = params else { return Ok(Self(Vec::new())) };
         if !params.get().starts_with('{') {
@@ -22,7 +22,7 @@ impl<'a> Fields<'a> {
         }
         let mut json = serde_json::Deserializer::from_str(params.get());
         let fields = json.deserialize_map(Members).map_err(|e| Error::invalid("", reason(&e.to_string())))?;
-        // Not by comparing each with each: a frame has room for millions.
+        // A set, because a frame has room for millions of members.
         let mut names = HashSet::with_capacity(fields.len());
         if let Some((name, _)) = fields.iter().find(|(name, _)| !names.insert(name.as_ref())) {
             return Err(Error::invalid(name.as_ref(), "given twice"));
@@ -30,7 +30,7 @@ impl<'a> Fields<'a> {
         Ok(Self(fields))
     }
 
-    /// Takes `requestId` out, which every mutating method has beside its own params.
+    /// Removes and returns `requestId`, which every mutating method takes beside its own params.
     pub(crate) fn take_request_id(&mut self) -> Result<Option<RequestId>> {
         let Some(at) = self.0.iter().position(|(name, _)| name == "requestId") else { return Ok(None) };
         let (_, value) = self.0.remove(at);
@@ -38,7 +38,7 @@ impl<'a> Fields<'a> {
         id.map_err(|e| Error::invalid("requestId", reason(&e.to_string())))
     }
 
-    /// Name and text of every member, ordered by name and without white space: equal for equal params.
+    /// Name and text of every member, sorted by name and without white space: equal for equal params.
     pub(crate) fn canonical(&self) -> Vec<String> {
         let mut fields: Vec<_> = self.0.iter().collect();
         fields.sort_unstable_by(|a, b| a.0.cmp(&b.0));
@@ -58,7 +58,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The field at fault. For unknown and missing fields serde's text has the name, the path only the parent.
+/// The invalid field. For unknown and missing fields, serde's text has the name, and the path has only the parent.
 fn field(path: &str, text: &str) -> String {
     let named = ["unknown field `", "missing field `"].iter().find_map(|start| text.strip_prefix(start));
     let Some(name) = named.and_then(|rest| rest.split('`').next()) else { return path.to_owned() };
@@ -69,7 +69,7 @@ fn field(path: &str, text: &str) -> String {
     }
 }
 
-/// serde's text without the position, which would be one within the field.
+/// serde's text without the position, which counts from the beginning of the field.
 fn reason(text: &str) -> String {
     let end = text.rfind(" at line ").unwrap_or(text.len());
     text[..end].to_owned()
@@ -135,7 +135,7 @@ mod tests {
         assert!(
             parse(&format!("{{{},\"m7\":1}}", members.join(","))).unwrap_err().starts_with("m7: given twice")
         );
-        // Comparing each with each took minutes.
+        // Comparing every pair took minutes.
         assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
     }
 

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 /// How long a subscription waits after a failed read.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// An open subscription: what it has read and sent. Its [`Stage`] says what it does next.
+/// An open subscription: how far it has read and sent. Its [`Stage`] is what it does next.
 pub(crate) struct SubscriptionCursor {
     store: Store,
     feed: Arc<dyn Feed>,
@@ -94,7 +94,7 @@ impl SubscriptionCursor {
         })
     }
 
-    /// Does what `stage` says; answers the next one.
+    /// Runs one stage; returns the next one.
     async fn step(&mut self, stage: Stage) -> Result<Stage, Failed> {
         match stage {
             Stage::Opening => self.open().await.map_err(|f| Failed(Stage::Opening, f)),

@@ -44,8 +44,8 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
     }))
 }
 
-/// *Commit, then tell*: a conflict shows the entity as it is, not as an earlier step of this write, which is now
-/// rolled back, made it.
+/// *Commit, then tell*: a conflict shows the committed entity. An earlier step of this write may have changed it, but
+/// that change is now rolled back.
 fn as_committed(tx: &WriteTx<'_>, failure: Failure) -> Failure {
     let Failure::Protocol(Error::Conflict { current: Some(current) }) = &failure else { return failure };
     let Some(before) = tx.committed(current.get()) else { return failure };

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// One JSON value as text: serialized here, assembled of such texts, or read back from the store.
 ///
-/// It is passed on without being parsed again. Values that callers give are [`stina_protocol::Json`], which checks them.
+/// The daemon passes it on without parsing it again. Values given by clients are [`stina_protocol::Json`], which checks them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonText(String);
 
@@ -23,7 +23,7 @@ impl JsonText {
         Self("null".to_owned())
     }
 
-    /// Text that somebody assembled of JSON texts.
+    /// Text that the caller has assembled of JSON texts.
     pub(crate) fn assembled(text: String) -> Self {
         Self(text)
     }

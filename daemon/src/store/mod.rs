@@ -100,7 +100,7 @@ impl Store {
     /// Runs a short read in one snapshot: on the current thread when a connection is free, as it nearly always is.
     ///
     /// # Errors
-    /// What `f` fails with, or that no reader is to be had.
+    /// Those of `f`, and that no reader was free in time.
     pub async fn read<T: Send + 'static>(
         &self,
         f: impl FnOnce(&ReadTx<'_>) -> Result<T> + Send + 'static,
@@ -201,8 +201,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Closes the queue, waits until what is queued is committed and checkpointed, then closes the database: the
-    /// readers first, because only a connection that can write leaves nothing beside the file.
+    /// Closes the queue, waits until its jobs are committed and checkpointed, then closes the database. The readers close
+    /// first: only a connection that can write, closed last, removes `-wal` and `-shm`.
     pub async fn finish(self, store: Store) {
         store.queue.close().await;
         let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;

@@ -40,7 +40,7 @@ pub(super) enum Work {
     Job(Job, OwnedSemaphorePermit),
     Chore(ChoreFn),
     /// Check whether another process has written.
-    LookForForeign,
+    CheckForForeign,
 }
 
 /// The writer's queue, bounded in writes and in bytes; cheap to clone.
@@ -111,10 +111,10 @@ impl Queue {
     }
 
     /// Checks whether another process has written to the database; subscribers then get a reset.
-    pub(super) async fn look_for_foreign(&self) {
+    pub(super) async fn check_for_foreign(&self) {
         if let Some(sender) = self.direct.upgrade() {
             // The queue is closed only when the daemon stops: no subscriber is left then.
-            let _ = sender.send(Work::LookForForeign).await;
+            let _ = sender.send(Work::CheckForForeign).await;
         }
     }
 

@@ -77,7 +77,7 @@ impl Thread {
             match work {
                 Work::Job(job, permit) => next = self.batch(job, permit),
                 Work::Chore(chore) => chore(&mut self.conn),
-                Work::LookForForeign => self.look_for_foreign(),
+                Work::CheckForForeign => self.check_for_foreign(),
             }
             if next.is_none() {
                 next = self.queue.blocking_recv();
@@ -259,7 +259,7 @@ impl Thread {
     }
 
     /// Commits a reset if another process has written, without waiting for a job.
-    fn look_for_foreign(&mut self) {
+    fn check_for_foreign(&mut self) {
         if !self.is_in_place() {
             return;
         }
@@ -274,7 +274,7 @@ impl Thread {
                 let reset = self.log_foreign(&mut rev);
                 self.commit(reset, Vec::new(), rev);
             }
-            // The next batch looks again.
+            // The next batch checks again.
             Err(error) => tracing::warn!(%error, "can't log that another process wrote"),
         }
     }

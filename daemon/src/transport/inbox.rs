@@ -16,7 +16,7 @@ pub(super) struct WaitingCall {
 #[derive(Default)]
 pub(super) struct Inbox {
     backlog: VecDeque<WaitingCall>,
-    /// What the call that began last waits for, such as a permit of the writer's queue: until it ends, nothing begins.
+    /// The call that began last waits for this, such as for room in the writer's queue. No call begins before it ends.
     blocked: Option<BoxFuture<'static, ()>>,
 }
 

@@ -1,4 +1,4 @@
-//! What leaves a connection: replies, each to where its call came from, and notifications.
+//! The outbox: replies, each in the form that its call asks for, and notifications.
 
 use super::batches::Batches;
 use super::wire::Sink;
@@ -19,7 +19,7 @@ pub(super) enum Slot {
 }
 
 impl Slot {
-    /// Whether somebody waits for the reply.
+    /// Whether the call has an id, and so gets a reply.
     pub(super) fn has_id(&self) -> bool {
         !matches!(self, Self::Silent | Self::Batch(_, _, None))
     }
@@ -44,7 +44,7 @@ impl<O: Sink> Outbox<O> {
         self.sink.pending() < self.limits.output_bytes
     }
 
-    /// Begins a turn: what was answered before it no longer counts.
+    /// Begins a turn, in which nothing was answered yet.
     pub(super) fn begin_turn(&mut self) {
         self.answered = 0;
     }
@@ -85,7 +85,7 @@ impl<O: Sink> Outbox<O> {
         }
     }
 
-    /// Refuses what is no call, under the id that it has, or `null`.
+    /// Refuses a message that is no call, under its id, or `null`.
     pub(super) fn refuse(&mut self, id: &str, fault: &Fault) {
         self.sink.push(envelope::failure(id, fault));
     }

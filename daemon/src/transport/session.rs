@@ -23,7 +23,7 @@ use stina_protocol::envelope::{self, BadCall, Message};
 use stina_protocol::frame::Line;
 use tokio_util::sync::CancellationToken;
 
-/// A connection: what arrives goes through the inbox, is in flight, and leaves through the outbox.
+/// A connection: a call goes through the inbox, is in flight, and its reply leaves through the outbox.
 pub(super) struct Session<O> {
     connection: PeerGuard,
     limits: Arc<Limits>,

@@ -30,7 +30,7 @@ impl Stream for Subscribed {
     }
 }
 
-/// What the subscriptions have come to.
+/// Why [`Subscriptions::next`] returned.
 pub(super) enum Reached {
     /// The next event of one of them.
     Event { subscription: u64, method: &'static str, event: JsonText },
@@ -64,8 +64,8 @@ impl Subscriptions {
 
     /// Waits for the next event, or until all of them have reached `awaited`. Cancel safe.
     ///
-    /// One future for both: a subscription that has taken in what its filter drops wakes nobody, so `awaited` must be
-    /// looked at wherever the subscriptions are polled.
+    /// One future for both: a subscription whose filter drops an event wakes no task, so `awaited` must be checked wherever
+    /// the subscriptions are polled.
     pub(super) async fn next(&mut self, awaited: Option<Position>) -> Reached {
         std::future::poll_fn(|cx| {
             if let Poll::Ready(Some((subscription, (method, event)))) = self.open.poll_next_unpin(cx) {

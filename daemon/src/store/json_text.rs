@@ -2,6 +2,7 @@
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 /// One JSON value as text: serialized here, assembled of such texts, or read back from the store.
 ///
@@ -25,6 +26,7 @@ impl JsonText {
 
     /// Text that the caller has assembled of JSON texts.
     pub(crate) fn assembled(text: String) -> Self {
+        debug_assert!(serde_json::from_str::<&RawValue>(&text).is_ok(), "not JSON: {text}");
         Self(text)
     }
 

@@ -60,3 +60,38 @@ impl Inbox {
         self.blocked = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::future::FutureExt;
+    use tokio::sync::oneshot;
+
+    fn call(method: &str) -> WaitingCall {
+        WaitingCall { method: method.to_owned(), params: None, slot: Slot::Silent }
+    }
+
+    fn next(inbox: &mut Inbox) -> Option<String> {
+        inbox.next().map(|call| call.method)
+    }
+
+    #[test]
+    fn calls_begin_in_order_and_none_while_one_is_blocked() {
+        let mut inbox = Inbox::default();
+        assert!(inbox.is_empty() && inbox.unblocked().now_or_never().is_none());
+        ["a", "b", "c"].into_iter().for_each(|method| inbox.push(call(method)));
+        assert_eq!(next(&mut inbox).as_deref(), Some("a"));
+        let (admit, admission) = oneshot::channel::<()>();
+        inbox.block(admission.map(drop).boxed());
+        assert!(next(&mut inbox).is_none() && inbox.unblocked().now_or_never().is_none());
+        admit.send(()).unwrap();
+        assert!(inbox.unblocked().now_or_never().is_some());
+        // `b` has to begin again: it does so before `c`.
+        let again = inbox.next().unwrap();
+        inbox.put_back(again, std::future::ready(()).boxed());
+        assert!(next(&mut inbox).is_none());
+        assert!(inbox.unblocked().now_or_never().is_some());
+        assert_eq!((next(&mut inbox).as_deref(), next(&mut inbox).as_deref()), (Some("b"), Some("c")));
+        assert!(inbox.is_empty());
+    }
+}

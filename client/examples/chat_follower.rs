@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use stina_client::Client;
-use stina_client::protocol::chat::{Message, MessageState, SubscribeParams};
+use stina_client::protocol::chat::{Message, MessageState};
 use stina_client::protocol::event::{Changes, Event, Op, Start};
 
 /// Messages that are being written, with their words so far.
@@ -15,9 +15,7 @@ type Open = BTreeMap<String, String>;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = Client::builder().name("chat-follower", "1.0").connect().await?;
-    let start = Start { initial: true, ..Start::default() };
-    let params = SubscribeParams { head: start, ..SubscribeParams::default() };
-    let mut events = client.chat().subscribe(params).await?;
+    let mut events = client.chat().subscribe(Start::initial().into()).await?;
     let mut open = Open::new();
     while let Some(event) = events.next().await {
         match event? {

@@ -2,17 +2,12 @@
 
 use crate::chat::SharedListener;
 use crate::link::Link;
-use crate::mirror::Collection;
 use crate::retry::{Outgoing, checked, new_request_id, stamp};
-use crate::{
-    Chat, ClientBuilder, Error, Kv, Memories, Mirror, Options, Result, State, Store, Subscription, Todos,
-    Transaction,
-};
+use crate::{ClientBuilder, Error, Options, Result, State};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use stina_protocol::event::Subscription as Subscribe;
 use stina_protocol::method::{Bare, Kind, Read, Wire, Write};
 use stina_protocol::store::{Discover, Welcome};
 use stina_protocol::types::NoParams;
@@ -216,52 +211,27 @@ impl Client {
         *self.inner.methods.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&methods));
         Ok(methods)
     }
+}
 
-    /// Subscribes. The stream begins where `params` say, or now; when it is returned, nothing that happens from
-    /// then on is missed.
+impl ClientBuilder {
+    /// Connects. From then on the client reconnects by itself.
     ///
     /// # Errors
-    /// As [`Self::call`].
-    pub async fn subscribe<S: Subscribe>(&self, params: S::Params) -> Result<Subscription> {
-        Subscription::open::<S>(self, params).await
+    /// [`Error::NotReachable`] when the daemon is not there now; [`Error::Rpc`] when it refuses this client.
+    pub async fn connect(self) -> Result<Client> {
+        Client::connect(self.options()?).await
     }
 
-    /// Begins a transaction.
-    pub fn transact(&self) -> Transaction {
-        Transaction::new(self.clone())
-    }
-
-    /// Keeps a collection in memory, sorted and up to date; returns when the present entities are there.
+    /// A client that connects in the background, for a program that may be started before the daemon. Calls wait
+    /// for the connection until their deadlines.
     ///
     /// # Errors
-    /// As [`Self::call`].
-    pub async fn mirror<C: Collection>(&self, collection: C) -> Result<Mirror<C>> {
-        Mirror::open(self, collection).await
-    }
-
-    /// `chat.*`: conversations and what is said in them.
-    pub fn chat(&self) -> Chat {
-        Chat::new(self.clone())
-    }
-
-    /// `kv.*`: small state under a key.
-    pub fn kv(&self) -> Kv {
-        Kv::new(self.clone())
-    }
-
-    /// `todo.*`: things to do, and comments on them.
-    pub fn todos(&self) -> Todos {
-        Todos::new(self.clone())
-    }
-
-    /// `memory.*`: what the assistant remembers.
-    pub fn memories(&self) -> Memories {
-        Memories::new(self.clone())
-    }
-
-    /// `store.*`: the store and the daemon itself.
-    pub fn store(&self) -> Store {
-        Store::new(self.clone())
+    /// As [`Self::options`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn start(self) -> Result<Client> {
+        Ok(Client::start(self.options()?))
     }
 }
 

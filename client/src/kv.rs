@@ -9,6 +9,13 @@ use stina_protocol::kv::{
 };
 use stina_protocol::{Error as Kind, Json, Page, Reply};
 
+impl Client {
+    /// `kv.*`: small state under a key.
+    pub fn kv(&self) -> Kv {
+        Kv::new(self.clone())
+    }
+}
+
 /// The methods `kv.*`. Their errors are those of [`Client::call`].
 #[derive(Debug, Clone)]
 pub struct Kv {

@@ -1,12 +1,19 @@
 //! `client.memories()`: what the assistant remembers.
 
-use crate::Result;
 use crate::entities::Entities;
+use crate::{Client, Result};
 use stina_protocol::memory::{
-    Fields, Find, FindParams, GetMany, GetManyParams, Hit, Memory, New, Search, SearchParams,
+    Find, FindParams, GetMany, GetManyParams, Hit, Memory, New, Search, SearchParams,
 };
 use stina_protocol::text::{Content, Line};
-use stina_protocol::{Error as Kind, Page, Reply, With};
+use stina_protocol::{Error as Kind, Page, Reply};
+
+impl Client {
+    /// `memory.*`: what the assistant remembers.
+    pub fn memories(&self) -> Memories {
+        Memories::new(self.clone())
+    }
+}
 
 /// The methods `memory.*`.
 pub type Memories = Entities<Memory>;
@@ -15,17 +22,17 @@ impl Memories {
     /// Makes a memory that has a title (which may be empty), a content, and nothing else.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call).
+    /// As [`Client::call`].
     pub async fn add(&self, title: impl Into<String>, content: impl Into<String>) -> Result<Reply<Memory>> {
         let title = Line::new(title).map_err(|reason| Kind::invalid("title", reason))?;
         let content = Content::new(content).map_err(|reason| Kind::invalid("content", reason))?;
-        self.create(With { head: New::new(title, content), fields: Fields::default() }).await
+        self.create(New::new(title, content).into()).await
     }
 
     /// Those of some memories that exist, expired or not, each once, in the order asked for.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call).
+    /// As [`Client::call`].
     pub async fn get_many(&self, params: GetManyParams) -> Result<Reply<Page<Memory>>> {
         self.client.call::<GetMany>(params).await
     }
@@ -33,7 +40,7 @@ impl Memories {
     /// The newest memory with that content, else the newest whose content contains it in any case.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call).
+    /// As [`Client::call`].
     pub async fn find(&self, params: FindParams) -> Result<Reply<Option<Memory>>> {
         self.client.call::<Find>(params).await
     }
@@ -41,7 +48,7 @@ impl Memories {
     /// Memories with all of the words in title, content or tags, best first; any text is a valid query.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call).
+    /// As [`Client::call`].
     pub async fn search(&self, params: SearchParams) -> Result<Reply<Page<Hit>>> {
         self.client.call::<Search>(params).await
     }

@@ -1,6 +1,6 @@
 //! How a client connects, and every bound that it keeps.
 
-use crate::{Client, Error, Result};
+use crate::{Error, Result};
 use std::path::PathBuf;
 use std::time::Duration;
 use stina_protocol::paths;
@@ -70,7 +70,7 @@ pub struct Options {
     pub limits: Limits,
 }
 
-/// Builds a [`Client`].
+/// Builds a [`Client`](crate::Client).
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct ClientBuilder {
@@ -125,25 +125,5 @@ impl ClientBuilder {
             deadline: deadline.unwrap_or(Duration::from_secs(15)),
             limits,
         })
-    }
-
-    /// Connects. From then on the client reconnects by itself.
-    ///
-    /// # Errors
-    /// [`Error::NotReachable`] when the daemon is not there now; [`Error::Rpc`] when it refuses this client.
-    pub async fn connect(self) -> Result<Client> {
-        Client::connect(self.options()?).await
-    }
-
-    /// A client that connects in the background, for a program that may be started before the daemon. Calls wait
-    /// for the connection until their deadlines.
-    ///
-    /// # Errors
-    /// As [`Self::options`].
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
-    pub fn start(self) -> Result<Client> {
-        Ok(Client::start(self.options()?))
     }
 }

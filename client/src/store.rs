@@ -8,6 +8,13 @@ use stina_protocol::store::{
 use stina_protocol::types::NoParams;
 use stina_protocol::{Reply, RequestId};
 
+impl Client {
+    /// `store.*`: the store and the daemon itself.
+    pub fn store(&self) -> Store {
+        Store::new(self.clone())
+    }
+}
+
 /// The methods `store.*`. Their errors are those of [`Client::call`].
 #[derive(Debug, Clone)]
 pub struct Store {

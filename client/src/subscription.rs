@@ -31,6 +31,17 @@ pub struct Subscription {
     events: mpsc::Receiver<Result<Event>>,
 }
 
+impl Client {
+    /// Subscribes. The stream begins where `params` say, or now; when it is returned, nothing that happens from
+    /// then on is missed.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn subscribe<S: Subscribe>(&self, params: S::Params) -> Result<Subscription> {
+        Subscription::open::<S>(self, params).await
+    }
+}
+
 impl Subscription {
     pub(crate) async fn open<S: Subscribe>(client: &Client, params: S::Params) -> Result<Self> {
         let mut cursor = Cursor::<S>::open(client, params).await?;

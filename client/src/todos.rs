@@ -1,14 +1,21 @@
 //! `client.todos()`: things to do, and comments on them.
 
-use crate::Result;
 use crate::entities::{Entities, id};
+use crate::{Client, Result};
 use stina_protocol::text::{Note, Title};
 use stina_protocol::todo::{
-    AddComment, Comment, DeleteComment, Fields, Find, FindParams, ListComments, ListCommentsParams, New,
-    NewComment, Todo,
+    AddComment, Comment, DeleteComment, Find, FindParams, ListComments, ListCommentsParams, New, NewComment,
+    Todo,
 };
 use stina_protocol::types::Target;
-use stina_protocol::{Error as Kind, Page, Reply, With};
+use stina_protocol::{Error as Kind, Page, Reply};
+
+impl Client {
+    /// `todo.*`: things to do, and comments on them.
+    pub fn todos(&self) -> Todos {
+        Todos::new(self.clone())
+    }
+}
 
 /// The methods `todo.*`.
 pub type Todos = Entities<Todo>;
@@ -17,16 +24,16 @@ impl Todos {
     /// Makes a todo that has a title and nothing else.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call).
+    /// As [`Client::call`].
     pub async fn add(&self, title: impl Into<String>) -> Result<Reply<Todo>> {
         let title = Title::new(title).map_err(|reason| Kind::invalid("title", reason))?;
-        self.create(With { head: New::new(title), fields: Fields::default() }).await
+        self.create(New::new(title).into()).await
     }
 
     /// The todo with that id, else the newest with that title, whatever its case.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call); `not_found`.
+    /// As [`Client::call`]; `not_found`.
     pub async fn find(&self, identifier: impl Into<String>) -> Result<Reply<Todo>> {
         let identifier = Title::new(identifier).map_err(|reason| Kind::invalid("identifier", reason))?;
         self.client.call::<Find>(FindParams { identifier }).await
@@ -35,7 +42,7 @@ impl Todos {
     /// Adds a comment to a todo.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call); `not_found` when there is no such todo.
+    /// As [`Client::call`]; `not_found` when there is no such todo.
     pub async fn add_comment(
         &self,
         todo: impl Into<String>,
@@ -49,7 +56,7 @@ impl Todos {
     /// One page of the comments of some todos, oldest first.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call).
+    /// As [`Client::call`].
     pub async fn list_comments(&self, params: ListCommentsParams) -> Result<Reply<Page<Comment>>> {
         self.client.call::<ListComments>(params).await
     }
@@ -57,7 +64,7 @@ impl Todos {
     /// Deletes a comment; answers it.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call); `not_found`.
+    /// As [`Client::call`]; `not_found`.
     pub async fn delete_comment(&self, comment: impl Into<String>) -> Result<Reply<Comment>> {
         self.client.call::<DeleteComment>(Target::any(id("id", comment)?)).await
     }

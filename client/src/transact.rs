@@ -6,6 +6,13 @@ use stina_protocol::method::Write;
 use stina_protocol::store::{Step, Transact, TransactParams};
 use stina_protocol::{Error as Kind, Json, Method};
 
+impl Client {
+    /// Begins a transaction.
+    pub fn transact(&self) -> Transaction {
+        Transaction::new(self.clone())
+    }
+}
+
 /// Builds a transaction: one revision, one notification; or nothing at all.
 ///
 /// A step that later ones refer to needs an id that its caller chose.

@@ -1,49 +1,19 @@
-//! The daemon as a whole: what starts in which order, and what stops in which.
+//! The daemon as a whole: the order of its start, and the order of its stop.
 
 use crate::config::Config;
 use crate::instance::{Instance, InstanceError};
-use crate::rpc::{Module, Registry};
+use crate::rpc::{self, Module, Registry};
+use crate::stop::Stop;
 use crate::store::{ModuleSchema, OpenError, Store, StoreConfig};
 use crate::transport::{Listener, Server};
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Asks the daemon to stop; cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Stop {
-    token: CancellationToken,
-    started: Instant,
-    socket: Arc<Path>,
-}
-
-impl Stop {
-    fn new(token: CancellationToken, socket: &Path) -> Self {
-        Self { token, started: Instant::now(), socket: socket.into() }
-    }
-
-    /// Asks.
-    pub fn request(&self) {
-        self.token.cancel();
-    }
-
-    /// How long the daemon has run.
-    pub fn uptime(&self) -> Duration {
-        self.started.elapsed()
-    }
-
-    /// Where the daemon listens.
-    pub fn socket(&self) -> &Path {
-        &self.socket
-    }
-}
-
-/// Why the daemon could not start.
+/// Why the daemon could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Another one is there, or the place is not usable.
+    /// Another daemon is running, or the directory or socket is not usable.
     #[error(transparent)]
     Instance(#[from] InstanceError),
     /// The database can't be opened.
@@ -52,17 +22,17 @@ pub enum RunError {
     /// The socket does not work.
     #[error("cannot listen: {0}")]
     Listen(#[from] std::io::Error),
-    /// The file is no longer where it was.
+    /// The database file was removed or replaced.
     #[error(
         "{0} was removed or replaced while stinad served it; it stopped, because nobody would find what it wrote"
     )]
     Lost(String),
 }
 
-/// Runs the daemon until `stop`. Calls `ready` once it serves.
+/// Runs the daemon until `stop` is cancelled. Calls `ready` once it serves.
 ///
 /// # Errors
-/// When it can't start, or its database is taken away. Once it runs, it ends in order.
+/// When it can't start, or its database is removed or replaced. Once it runs, it always stops in order.
 pub async fn run(
     config: Config,
     modules: &[Module],
@@ -80,10 +50,13 @@ pub async fn run(
         was_touched: instance.was_touched(),
     };
     let (store, writer) = Store::open(store_config, &schemas)?;
-    let (methods, background) = Registry::with(modules, &limits).finish();
+    let mut registry = Registry::new(&limits);
+    rpc::register_core(&mut registry, modules);
+    modules.iter().for_each(|module| (module.register)(&mut registry));
+    let (methods, background) = registry.finish();
     for write in background.at_start {
-        // A full disk, say, is no reason to keep from reading.
-        if let Err(fault) = store.write(Box::new(move |tx| write(tx).map(|()| "null".to_owned()))).await {
+        // A full disk, for example, must not prevent reading.
+        if let Err(fault) = store.write(write).await {
             tracing::error!(%fault, "a write at the start failed");
         }
     }
@@ -92,7 +65,7 @@ pub async fn run(
 
     let tasks = TaskTracker::new();
     let background_stop = CancellationToken::new();
-    tasks.spawn(store.clone().keep_house(background_stop.clone()));
+    tasks.spawn(store.clone().maintain(background_stop.clone()));
     tasks.spawn(store.clone().watch_for_foreign_writers(background_stop.clone()));
     for task in background.tasks {
         tasks.spawn(task(store.clone(), background_stop.clone()));
@@ -104,12 +77,13 @@ pub async fn run(
         () = listener.accept(&server) => false,
     };
 
-    // Stop: no new connections; end subscriptions and answer calls in flight; background work; then the writer
-    // drains its queue, commits and checkpoints; readers, then its own connection; socket and locks last, so that no other daemon starts before.
+    // Stop: accept no connections; end subscriptions and answer calls in flight; end background work; let the writer
+    // drain its queue, commit and checkpoint; close the readers, then the writer's connection. Socket and locks come last,
+    // so that no other daemon starts before.
     tracing::info!("stopping");
     drop(listener);
     server.close().await;
-    store.hurry();
+    store.begin_shutdown();
     background_stop.cancel();
     tasks.close();
     tasks.wait().await;

@@ -12,5 +12,6 @@ pub mod instance;
 pub mod limits;
 pub mod modules;
 pub mod rpc;
+mod stop;
 pub mod store;
 mod transport;

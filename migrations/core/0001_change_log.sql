@@ -15,10 +15,9 @@ CREATE TABLE core_meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row a change. A rowid table: `before` and `after` may be megabytes.
+-- One row a change. One B-tree that grows at its end: an integer key and no index, since every write appends here.
 CREATE TABLE core_changes (
-    rev        INTEGER NOT NULL,
-    idx        INTEGER NOT NULL,
+    seq        INTEGER NOT NULL PRIMARY KEY, -- the revision, times 2^22, plus the number of the change in it
     at         INTEGER NOT NULL,
     module     TEXT    NOT NULL,
     entity     TEXT    NOT NULL,
@@ -28,7 +27,7 @@ CREATE TABLE core_changes (
     after      TEXT,
     client     TEXT,
     request_id TEXT,
-    PRIMARY KEY (rev, idx)
+    undoes     INTEGER -- the revision that this one undoes
 ) STRICT;
 
 -- What each write with a `requestId` answered, so that a repeat answers the same.

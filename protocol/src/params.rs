@@ -50,6 +50,13 @@ pub struct With<H, F> {
     pub fields: F,
 }
 
+/// With nothing in common with other methods said, and nothing filtered.
+impl<H, F: Default> From<H> for With<H, F> {
+    fn from(head: H) -> Self {
+        Self { head, fields: F::default() }
+    }
+}
+
 impl<H: Params, F: Params> Params for With<H, F> {
     fn take(members: &mut Members<'_>) -> Result<Self> {
         Ok(Self { head: H::take(members)?, fields: F::take(members)? })

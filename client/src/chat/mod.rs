@@ -25,6 +25,13 @@ use stina_protocol::chat::{
 use stina_protocol::types::{ById, NoParams, Paging, Target};
 use stina_protocol::{Error, Page, Reply};
 
+impl Client {
+    /// `chat.*`: conversations and what is said in them.
+    pub fn chat(&self) -> Chat {
+        Chat::new(self.clone())
+    }
+}
+
 /// The methods `chat.*`. Their errors are those of [`Client::call`].
 ///
 /// Conversations, interactions and messages are named by their ids; one that has not the form of an id is

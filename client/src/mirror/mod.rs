@@ -89,6 +89,16 @@ impl<C: Collection> Clone for Mirror<C> {
     }
 }
 
+impl Client {
+    /// Keeps a collection in memory, sorted and up to date; returns when the present entities are there.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn mirror<C: Collection>(&self, collection: C) -> Result<Mirror<C>> {
+        Mirror::open(self, collection).await
+    }
+}
+
 impl<C: Collection> Mirror<C> {
     /// Begins to mirror, and waits for the present entities.
     pub(crate) async fn open(client: &Client, collection: C) -> Result<Self> {

@@ -1,8 +1,9 @@
-//! `store.*` and `rpc.discover`: the methods that every daemon has, whatever its modules.
+//! `store.*` and `rpc.discover`: the methods of every daemon, independent of its modules.
 
+use super::call::CallContext;
 use super::feed::{Feed, Initial};
-use super::openrpc;
-use super::registry::{Call, Methods, Module, Registry, Run};
+use super::methods::Run;
+use super::registry::{Module, Registry};
 use crate::store::{LiveChange, ReadTx, Result, View, oldest_rev, read_since};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +15,12 @@ use stina_protocol::store::{
 use stina_protocol::types::{MAX_ID, NoParams};
 use stina_protocol::{Error, Json, VERSION};
 
-pub(super) fn register(registry: &mut Registry, modules: &[Module]) {
-    registry.call::<Hello, _>(hello);
+/// Registers them.
+pub(crate) fn register(registry: &mut Registry, modules: &[Module]) {
+    let all: Arc<[Module]> = modules.into();
+    registry.know(modules.iter().flat_map(|module| module.entities));
+    let known = Arc::clone(&all);
+    registry.call::<Hello, _>(move |call, params| hello(call, Arc::clone(&known), params));
     registry.call::<Ping, _>(|call, NoParams {}| async move {
         let read = call.store.read(|tx| {
             tx.first("SELECT value FROM core_meta WHERE name = 'epoch'", [], |_| Ok(()))?;
@@ -23,11 +28,12 @@ pub(super) fn register(registry: &mut Registry, modules: &[Module]) {
         });
         read.await
     });
-    registry.call::<GetInfo, _>(info);
+    let known = Arc::clone(&all);
+    registry.call::<GetInfo, _>(move |call, NoParams {}| info(call, Arc::clone(&known)));
     registry.call::<Clients, _>(|call, NoParams {}| async move {
         Ok(ClientList { clients: call.peers.states(call.store.head()) })
     });
-    let (known, frame_bytes) = (modules.to_vec(), registry.limits().frame_bytes);
+    let (known, frame_bytes) = (Arc::clone(&all), registry.limits().frame_bytes);
     registry.scan::<GetChanges>(move |tx, params| {
         check_modules(&known, params.modules.as_deref())?;
         changes(tx, frame_bytes, params)
@@ -36,28 +42,27 @@ pub(super) fn register(registry: &mut Registry, modules: &[Module]) {
         let id = request_id.clone();
         let stored = call.store.read(move |tx| crate::store::find_result(tx, &id)).await?;
         let (rev, value) = stored.ok_or_else(|| Error::not_found("result", request_id))?;
-        Ok(StoredReply { rev, value: Json::stored(value)? })
+        Ok(StoredReply { rev, value: Json::stored(value.into_string())? })
     });
     registry.call::<Stop, _>(|call, NoParams {}| async move {
         tracing::info!(client = call.peer.name(), "asked to stop");
         call.stop.request();
         Ok(Rev { rev: call.store.head() })
     });
-    registry.call::<Discover, _>(|call, NoParams {}| async move { openrpc::document(&call.methods) });
     registry.add::<Sync>(Run::Sync, None);
     registry.add::<Transact>(Run::Transact, None);
-    let modules = modules.to_vec();
+    registry.add::<Discover>(Run::Discover, None);
     registry.feed::<Subscribe, _>(move |mut params: Filter| {
-        check_modules(&modules, params.modules.as_deref())?;
+        check_modules(&all, params.modules.as_deref())?;
         if let Some(names) = &mut params.modules {
             names.sort_unstable();
             names.dedup();
         }
-        Ok(AllModules { names: params.modules, modules: modules.clone() })
+        Ok(AllModules { names: params.modules, modules: Arc::clone(&all) })
     });
 }
 
-async fn hello(call: Call, params: HelloParams) -> Result<Welcome> {
+async fn hello(call: CallContext, known: Arc<[Module]>, params: HelloParams) -> Result<Welcome> {
     if params.protocol.is_some_and(|v| !(v.min..=v.max).contains(&VERSION)) {
         let what = format!("a protocol without version {VERSION}");
         return Err(Error::Unsupported { what }.into());
@@ -66,7 +71,7 @@ async fn hello(call: Call, params: HelloParams) -> Result<Welcome> {
         return Err(Error::invalid("client.version", format!("longer than {MAX_ID} bytes")).into());
     }
     call.peer.introduce(params.client);
-    let modules = call.methods.modules.iter().map(|m| m.name.to_owned());
+    let modules = known.iter().map(|m| m.name.to_owned());
     let features = ["transact", "requestId", "sync"].map(ToOwned::to_owned);
     let (rev, oldest_rev) = call.store.read(|tx| Ok((tx.rev(), oldest_rev(tx)?))).await?;
     Ok(Welcome {
@@ -80,12 +85,11 @@ async fn hello(call: Call, params: HelloParams) -> Result<Welcome> {
     })
 }
 
-async fn info(call: Call, NoParams {}: NoParams) -> Result<Info> {
-    let methods = Arc::clone(&call.methods);
+async fn info(call: CallContext, known: Arc<[Module]>) -> Result<Info> {
     let (rev, oldest_rev, counts, schemas) = call
         .store
         .scan(move |tx| {
-            Ok((tx.rev(), oldest_rev(tx)?, counts(tx, &methods)?, crate::store::schema_versions(tx)?))
+            Ok((tx.rev(), oldest_rev(tx)?, counts(tx, &known)?, crate::store::schema_versions(tx)?))
         })
         .await?;
     let config = call.store.config();
@@ -116,16 +120,16 @@ async fn info(call: Call, NoParams {}: NoParams) -> Result<Info> {
     })
 }
 
-fn counts(tx: &ReadTx<'_>, methods: &Methods) -> Result<BTreeMap<String, u64>> {
+fn counts(tx: &ReadTx<'_>, modules: &[Module]) -> Result<BTreeMap<String, u64>> {
     let mut counts = BTreeMap::new();
-    for entity in methods.modules.iter().flat_map(|m| m.entities) {
+    for entity in modules.iter().flat_map(|m| m.entities) {
         let sql = format!("SELECT count(*) FROM {}", entity.table);
         counts.insert(entity.name.to_owned(), tx.first(&sql, [], |row| row.get(0))?.unwrap_or(0));
     }
     Ok(counts)
 }
 
-/// Bytes of values that one page of `store.changes` holds, one revision over; of that, no more than a frame holds.
+/// Bytes of values in one page of `store.changes`, one revision over. A revision larger than a frame is shown without values.
 const CHANGES_PAGE: usize = 4 << 20;
 
 fn changes(tx: &ReadTx<'_>, frame_bytes: usize, params: ChangesParams) -> Result<ChangePage> {
@@ -146,7 +150,7 @@ fn changes(tx: &ReadTx<'_>, frame_bytes: usize, params: ChangesParams) -> Result
         let changes = changes.collect::<Result<Vec<_>>>()?;
         if !changes.is_empty() || revision.reset.is_some() {
             let (at, origin, reset) = (revision.at, revision.origin.clone(), revision.reset);
-            // A change has an entity before or after it, or both.
+            // Every change has a value before or after it: one with neither had its values left out.
             let omitted = changes.iter().any(|change| change.before.is_none() && change.after.is_none());
             items.push(LogRevision { rev: revision.rev, at, origin, reset, omitted, changes });
         }
@@ -161,12 +165,12 @@ fn log_change(change: &LiveChange) -> Result<LogChange> {
         entity: change.entity.clone().into_owned(),
         op: change.op,
         id: change.id.clone(),
-        before: json(change.before.as_deref())?,
+        before: json(change.before())?,
         after: json(change.after())?,
     })
 }
 
-fn check_modules(modules: &[Module], names: Option<&[String]>) -> stina_protocol::error::Result<()> {
+fn check_modules(modules: &[Module], names: Option<&[String]>) -> Result<(), Error> {
     let known = |name: &String| modules.iter().any(|m| m.name == name);
     match names.and_then(|names| names.iter().find(|name| !known(name))) {
         Some(name) => Err(Error::invalid("modules", format!("there is no module `{name}`"))),
@@ -177,7 +181,7 @@ fn check_modules(modules: &[Module], names: Option<&[String]>) -> stina_protocol
 /// `store.subscribe`: the changes of all modules, or of some.
 struct AllModules {
     names: Option<Vec<String>>,
-    modules: Vec<Module>,
+    modules: Arc<[Module]>,
 }
 
 impl AllModules {

@@ -1,8 +1,10 @@
-//! One call: which method, which params, and where it runs.
+//! One call: finds the method, parses its params, and starts it where it runs.
 
-use super::registry::{Call, Entry, LongRead, Opening, Run, UnsubscribeParams};
-use super::transact;
-use crate::store::{Admission, Author, Done, Failure, Fingerprint, Job, Once, WriteFn};
+use super::call::CallContext;
+use super::methods::{Entry, LongRead, Methods, Opening, Run, UnsubscribeParams};
+use super::peer_guard::PeerGuard;
+use super::{openrpc, transact};
+use crate::store::{Admission, Author, Done, Failure, Fingerprint, Job, JsonText, Once, WriteFn};
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,31 +16,33 @@ use stina_protocol::{Error, Fault};
 use tokio::sync::oneshot;
 
 /// The result of a call as JSON, or why it failed.
-pub(crate) type Reply = Result<String, Fault>;
+pub(crate) type Reply = Result<JsonText, Fault>;
 
 /// A call that was begun.
 pub(crate) enum Started {
-    /// It is done.
+    /// It has finished.
     Done(Reply),
-    /// It goes on; whatever must keep the order of arrival is done.
+    /// It is running. Everything that must happen in order of arrival has happened.
     Running(BoxFuture<'static, Reply>),
-    /// A write that found the queue full: until the first future ends, nothing that follows may begin.
+    /// A write that found the queue full. No later call may begin before the first future ends.
     Waiting(BoxFuture<'static, ()>, BoxFuture<'static, Reply>),
     Subscribe(Opening),
     Unsubscribe(u64),
-    /// Answer once everything up to now has been sent.
+    /// `store.sync`: to be answered once every pending notification was sent.
     Sync,
 }
 
 /// Begins a call.
-pub(crate) fn start(call: &Call, method: &str, params: Option<&RawValue>) -> Started {
-    let Some(entry) = call.methods.by_name.get(method) else {
+pub(crate) fn start(connection: &PeerGuard, method: &str, params: Option<&RawValue>) -> Started {
+    let PeerGuard { call, methods } = connection;
+    let Some(entry) = methods.by_name.get(method) else {
         return Started::Done(Err(Fault::unknown_method(method)));
     };
     let span = tracing::info_span!("call", method, peer = call.peer.id, client = call.peer.name());
     let _entered = span.enter();
     tracing::debug!("begins");
-    let started = begin(call, entry, method, params, &span).unwrap_or_else(|fault| Started::Done(Err(fault)));
+    let started =
+        begin(connection, entry, method, params, &span).unwrap_or_else(|fault| Started::Done(Err(fault)));
     if let Started::Done(Err(fault)) = &started {
         tracing::debug!(code = fault.code, "refused");
     }
@@ -46,7 +50,7 @@ pub(crate) fn start(call: &Call, method: &str, params: Option<&RawValue>) -> Sta
 }
 
 fn begin(
-    call: &Call,
+    PeerGuard { call, methods }: &PeerGuard,
     entry: &Entry,
     method: &str,
     params: Option<&RawValue>,
@@ -64,7 +68,7 @@ fn begin(
                 let reply = outcome.unwrap_or_else(|_| Err(Failure::Panic(method.to_owned())));
                 Started::Done(reply.map_err(Failure::into_fault))
             }
-            None => Started::Running(read_later(call, method, params)),
+            None => Started::Running(read_later(call, methods, method, params)),
         },
         Run::Scan(prepare) => Started::Running(scan(call, prepare(fields)?)),
         Run::Write(prepare) => {
@@ -73,7 +77,7 @@ fn begin(
         }
         Run::Transact => {
             let once = once(method, &mut fields)?;
-            let run = transact::prepare(&call.methods, fields.parse()?, &call.store.config().limits)?;
+            let run = transact::prepare(methods, fields.parse()?, &call.store.config().limits)?;
             write(call, run, once, params, span)
         }
         Run::Call(f) => {
@@ -85,16 +89,20 @@ fn begin(
             fields.parse::<NoParams>()?;
             Started::Sync
         }
+        Run::Discover => {
+            fields.parse::<NoParams>()?;
+            Started::Done(Ok(openrpc::document(methods)))
+        }
         Run::Unsubscribe => return Err(Error::invalid("subscription", "missing").into()),
     };
     Ok(started)
 }
 
-fn envelope(rev: u64, value: &str) -> String {
-    format!("{{\"rev\":{rev},\"value\":{value}}}")
+fn envelope(rev: u64, value: &JsonText) -> JsonText {
+    JsonText::assembled(format!("{{\"rev\":{rev},\"value\":{}}}", value.get()))
 }
 
-/// `[id]`, as jsonrpsee does, or by name.
+/// The id in `[id]`, as jsonrpsee sends it, or in params by name.
 fn unsubscribe_params(params: &RawValue) -> Result<u64, Fault> {
     if let Ok([id]) = serde_json::from_str::<[u64; 1]>(params.get()) {
         return Ok(id);
@@ -105,9 +113,14 @@ fn unsubscribe_params(params: &RawValue) -> Result<u64, Fault> {
     Ok(params.subscription)
 }
 
-/// A short read for which no connection was free: it waits for one on another thread.
-fn read_later(call: &Call, method: &str, params: Option<&RawValue>) -> BoxFuture<'static, Reply> {
-    let (store, methods) = (call.store.clone(), Arc::clone(&call.methods));
+/// A short read for which no read connection was free: it waits for one on another thread.
+fn read_later(
+    call: &CallContext,
+    methods: &Arc<Methods>,
+    method: &str,
+    params: Option<&RawValue>,
+) -> BoxFuture<'static, Reply> {
+    let (store, methods) = (call.store.clone(), Arc::clone(methods));
     let (method, params) = (method.to_owned(), params.map(ToOwned::to_owned));
     Box::pin(async move {
         let read = store.scan(move |tx| {
@@ -120,11 +133,11 @@ fn read_later(call: &Call, method: &str, params: Option<&RawValue>) -> BoxFuture
     })
 }
 
-fn scan(call: &Call, run: LongRead) -> BoxFuture<'static, Reply> {
+fn scan(call: &CallContext, run: LongRead) -> BoxFuture<'static, Reply> {
     let (store, peer) = (call.store.clone(), Arc::clone(&call.peer));
     Box::pin(async move {
-        // Kept until the answer is taken, so that a client that does not read holds few large answers.
-        let _place = peer.scans.acquire().await.map_err(|_| Error::ShuttingDown)?;
+        // Held until the answer is taken, so that a client that does not read holds few large answers.
+        let _permit = peer.scans.acquire().await.map_err(|_| Error::ShuttingDown)?;
         let read = store.scan(move |tx| Ok(envelope(tx.rev(), &run(tx)?)));
         read.await.map_err(Failure::into_fault)
     })
@@ -138,7 +151,7 @@ fn once(method: &str, fields: &mut Members<'_>) -> Result<Option<Once>, Fault> {
 }
 
 fn write(
-    call: &Call,
+    call: &CallContext,
     run: WriteFn,
     once: Option<Once>,
     params: Option<&RawValue>,
@@ -158,7 +171,7 @@ fn write(
         reply,
     };
     let outcome: BoxFuture<'static, Reply> = Box::pin(async move {
-        // The writer answers every job that it took; a dropped sender means that it ended.
+        // The writer answers every job that it receives: a dropped sender means that it has ended.
         let Done { rev, value } = outcome.await.unwrap_or(Err(Error::ShuttingDown.into()))?;
         Ok(envelope(rev, &value))
     });

@@ -1,7 +1,7 @@
-//! What a module says of its subscriptions.
+//! How a module defines its subscriptions.
 
 use super::spool::Spool;
-use crate::store::{Entity, EntityKind, LiveChange, Place, ReadTx, Result, Transient};
+use crate::store::{Entity, EntityKind, JsonText, LiveChange, Position, ReadTx, Result, Transient};
 use stina_protocol::event::Op;
 
 /// The changes that concern one subscription: made from the params of a `subscribe` call.
@@ -9,28 +9,28 @@ pub trait Feed: Send + Sync + 'static {
     /// Whether a change concerns this subscription.
     fn wants(&self, change: &LiveChange) -> bool;
 
-    /// Sends the present entities that concern it.
+    /// Sends a snapshot of the entities that concern it.
     ///
     /// # Errors
     /// Those of the reads.
     fn initial(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()>;
 
-    /// Whether something that is not in the log concerns it.
+    /// Whether an event that is not in the log concerns it.
     fn wants_transient(&self, transient: &Transient) -> bool {
         let _ = transient;
         false
     }
 
-    /// The present state of what is told by transients only, for who has caught up with the log.
+    /// The state of the open streams, whose events are not in the log, for a subscription that has caught up with it.
     ///
-    /// `outline.capture()` must be called while no such transient can be told: it marks the place from which
-    /// on the subscription gets them. Of what a revision after [`Place::head`] tells, nothing may be said here.
-    fn open_streams(&self, outline: Outline<'_>) -> OpenStreams {
-        OpenStreams { from: outline.capture(), events: Vec::new() }
+    /// Call `position` while no such event can be published: the subscription gets those that follow this position.
+    /// Leave out what begins in a revision after its [`Position::head`].
+    fn open_streams(&self, position: &dyn Fn() -> Position) -> OpenStreams {
+        OpenStreams { from: position(), events: Vec::new() }
     }
 }
 
-/// Takes the present entities of a feed.
+/// Takes the entities of a snapshot.
 #[derive(Debug)]
 pub struct Initial<'s> {
     pub(super) spool: &'s mut Spool,
@@ -42,40 +42,22 @@ impl Initial<'_> {
     /// # Errors
     /// When it can't be written as JSON, or a temporary file fails.
     pub fn entity<T: Entity>(&mut self, entity: &T) -> Result<()> {
-        self.json(T::KIND, entity.key(), serde_json::to_string(entity)?)
+        self.json(T::KIND, entity.key(), JsonText::of(entity)?)
     }
 
     /// Sends an entity of that kind, which is JSON already.
-    pub(super) fn json(&mut self, kind: EntityKind, key: &str, value: String) -> Result<()> {
-        let change =
-            LiveChange::new(kind.module.into(), kind.name.into(), key.to_owned(), Op::Put, None, Some(value));
-        Ok(self.spool.push(change.json())?)
-    }
-}
-
-/// Marks the place in the ring from which on a subscription is live.
-pub struct Outline<'h> {
-    pub(super) capture: &'h dyn Fn() -> Place,
-}
-
-impl Outline<'_> {
-    /// The place.
-    pub fn capture(&self) -> Place {
-        (self.capture)()
-    }
-}
-
-impl std::fmt::Debug for Outline<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Outline")
+    pub(super) fn json(&mut self, kind: EntityKind, key: &str, value: JsonText) -> Result<()> {
+        let (module, entity) = (kind.module.into(), kind.name.into());
+        let change = LiveChange::new(module, entity, key.to_owned(), Op::Put, None, Some(value));
+        Ok(self.spool.push(change.json().get())?)
     }
 }
 
 /// The answer of [`Feed::open_streams`].
 #[derive(Debug)]
 pub struct OpenStreams {
-    /// What [`Outline::capture`] gave.
-    pub from: Place,
+    /// The position after which the subscription goes on live.
+    pub from: Position,
     /// Events, as JSON.
-    pub events: Vec<String>,
+    pub events: Vec<JsonText>,
 }

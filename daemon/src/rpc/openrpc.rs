@@ -2,18 +2,18 @@
 //!
 //! Source of the shape: <https://spec.open-rpc.org/> (1.3.2).
 
-use super::registry::{Entry, Methods, Run};
-use crate::store::Result;
+use super::methods::{Entry, Methods, Run};
+use crate::store::JsonText;
 use schemars::Schema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 use stina_protocol::event::Event;
-use stina_protocol::{Error, Fault, Json, RequestId};
+use stina_protocol::{Error, Fault, RequestId};
 
 /// The document.
-pub(super) fn document(methods: &Methods) -> Result<Json> {
+pub(super) fn document(methods: &Methods) -> JsonText {
     let settings = || SchemaSettings::draft07().with(|s| s.definitions_path = "/components/schemas".into());
-    // What may be left out of params is always there in results, though it may be null.
+    // A member that params may omit is always present in results, though it may be null.
     let mut params = settings().into_generator();
     let mut results = settings().for_serialize().into_generator();
     let list: Vec<Value> = methods
@@ -23,7 +23,7 @@ pub(super) fn document(methods: &Methods) -> Result<Json> {
         .collect();
     results.subschema_for::<Event>();
     results.subschema_for::<Fault>();
-    let kinds = methods.modules.iter().flat_map(|module| module.entities);
+    let kinds = methods.entities.iter();
     let kinds: Vec<(&str, Value)> =
         kinds.map(|kind| (kind.name, (kind.schema)(&mut results).to_value())).collect();
     let mut schemas = params.take_definitions(true);
@@ -45,7 +45,7 @@ pub(super) fn document(methods: &Methods) -> Result<Json> {
         "methods": list,
         "components": { "schemas": schemas, "errors": errors() },
     });
-    Ok(Json::stored(without_links(&document.to_string()))?)
+    JsonText::assembled(without_links(&document.to_string()))
 }
 
 /// The schema of a change, whose `members` are entities of the sort that `entity` names: one alternative for each sort, so
@@ -67,7 +67,7 @@ fn by_entity(change: &Value, members: &[&str], nullable: bool, kinds: &[(&str, V
     json!({ "description": change["description"], "oneOf": alternatives.collect::<Vec<_>>() })
 }
 
-/// Links between Rust's own pages, such as [`Fault`], mean nothing outside: what they link stays.
+/// Removes links between pages of rustdoc, such as [`Fault`], which mean nothing outside; their text stays.
 fn without_links(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -136,7 +136,7 @@ fn content_descriptors(params: &Schema) -> Vec<Value> {
             })
         })
         .collect();
-    // Required ones first, as OpenRPC wants of optional params that they come last.
+    // Required ones first: OpenRPC wants optional params last.
     descriptors.sort_by_key(|d| d["required"] != Value::Bool(true));
     descriptors
 }
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_are_taken_out_and_nothing_else() {
+    fn links_are_removed_and_nothing_else() {
         for (text, expected) in [
             ("Answer of [`Find`](super::Find).", "Answer of `Find`."),
             ("[`a::b`] (not [`c`])", "`a::b` (not `c`)"),

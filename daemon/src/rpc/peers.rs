@@ -1,11 +1,10 @@
-//! Who is connected, as far as others may know.
+//! The connections, as far as other connections may know of them.
 
-use super::registry::Call;
 use crate::limits::Limits;
-use crate::store::Caller;
+use crate::store::{Caller, Position};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use stina_protocol::store::{ClientInfo, ClientState, SubscriptionState};
 use tokio::sync::Semaphore;
 
@@ -38,25 +37,33 @@ pub struct Peer {
     open: Arc<AtomicBool>,
     client: OnceLock<ClientInfo>,
     pub(crate) calls: AtomicUsize,
-    /// Places for long reads.
+    /// Permits for long reads.
     pub(crate) scans: Semaphore,
-    subscriptions: Mutex<BTreeMap<u64, Arc<Progress>>>,
+    /// Its subscriptions, to show them; those that have ended are dead here. The session owns them.
+    progress: Mutex<Vec<Weak<Progress>>>,
 }
 
 /// How far a subscription has come.
 #[derive(Debug)]
 pub(crate) struct Progress {
+    id: u64,
     method: &'static str,
-    /// Last revision that it has taken in, sent or passed over.
-    pub(crate) rev: AtomicU64,
-    /// One more than the sequence number before which it has taken in every item of the ring; 0 while it
-    /// reads the log.
-    seen: AtomicU64,
+    /// Last revision that it has read, whether it was sent or dropped by the filter.
+    read_rev: AtomicU64,
+    /// One more than the sequence number of the next item that it takes from the event buffer; 0 while it reads the log.
+    next: AtomicU64,
 }
 
 impl Progress {
-    pub(crate) fn set_seen(&self, seq: Option<u64>) {
-        self.seen.store(seq.map_or(0, |seq| seq + 1), Ordering::Release);
+    /// Notes how far the subscription has come: its revision, and the next item of the event buffer once it is live.
+    pub(super) fn report(&self, read_rev: u64, next: Option<u64>) {
+        self.read_rev.store(read_rev, Ordering::Release);
+        self.next.store(next.map_or(0, |next| next + 1), Ordering::Release);
+    }
+
+    /// Whether the subscription has taken in every event before `position`.
+    pub(crate) fn has_reached(&self, position: Position) -> bool {
+        self.next.load(Ordering::Acquire) > position.next
     }
 }
 
@@ -72,37 +79,32 @@ impl Peer {
         lasts.then(|| Caller { id: self.id, open: Arc::clone(&self.open) })
     }
 
-    /// Takes the words of `store.hello`; only the first count, since what was written is signed with them.
+    /// Takes the name from `store.hello`. Only the first one counts: writes carry it as `origin`.
     pub(crate) fn introduce(&self, client: ClientInfo) {
         let _ = self.client.set(client);
     }
 
-    fn subscriptions(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Progress>>> {
-        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> MutexGuard<'_, Vec<Weak<Progress>>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn open(&self, id: u64, method: &'static str, rev: u64) -> Arc<Progress> {
-        let progress = Arc::new(Progress { method, rev: AtomicU64::new(rev), seen: AtomicU64::new(0) });
-        self.subscriptions().insert(id, Arc::clone(&progress));
+    /// Shows a new subscription to others, for as long as its session keeps what this returns.
+    pub(crate) fn register(&self, id: u64, method: &'static str, rev: u64) -> Arc<Progress> {
+        let progress = Progress { id, method, read_rev: AtomicU64::new(rev), next: AtomicU64::new(0) };
+        let progress = Arc::new(progress);
+        let mut all = self.progress();
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Arc::downgrade(&progress));
         progress
-    }
-
-    pub(crate) fn close(&self, id: u64) {
-        self.subscriptions().remove(&id);
-    }
-
-    /// Whether every subscription has taken in all items before `seq`.
-    pub(crate) fn has_seen(&self, seq: u64) -> bool {
-        self.subscriptions().values().all(|p| p.seen.load(Ordering::Acquire) > seq)
     }
 
     fn state(&self, head: u64) -> ClientState {
         let client = self.client.get();
-        let open = self.subscriptions();
-        let subscriptions = open.iter().map(|(id, progress)| {
-            let rev = progress.rev.load(Ordering::Acquire);
+        let all = self.progress();
+        let subscriptions = all.iter().filter_map(Weak::upgrade).map(|progress| {
+            let rev = progress.read_rev.load(Ordering::Acquire);
             SubscriptionState {
-                id: *id,
+                id: progress.id,
                 method: progress.method.to_owned(),
                 rev,
                 lag: head.saturating_sub(rev),
@@ -121,7 +123,7 @@ impl Peer {
     }
 }
 
-/// Everybody who is connected.
+/// The open connections.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     next: AtomicU64,
@@ -134,7 +136,7 @@ impl Peers {
         self.connected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new connection.
+    /// Adds a connection.
     pub(crate) fn connect(&self, framing: Framing, pid: Option<i32>, now: i64, limits: &Limits) -> Arc<Peer> {
         let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         let peer = Arc::new(Peer {
@@ -146,10 +148,16 @@ impl Peers {
             client: OnceLock::new(),
             calls: AtomicUsize::new(0),
             scans: Semaphore::new(limits.scans_per_connection),
-            subscriptions: Mutex::default(),
+            progress: Mutex::default(),
         });
         self.connected().insert(id, Arc::clone(&peer));
         peer
+    }
+
+    /// Removes a connection that has ended.
+    pub(super) fn disconnect(&self, peer: &Peer) {
+        self.connected().remove(&peer.id);
+        peer.open.store(false, Ordering::Release);
     }
 
     /// An id for a subscription, never used twice by one daemon.
@@ -163,29 +171,5 @@ impl Peers {
 
     pub(crate) fn count(&self) -> usize {
         self.connected().len()
-    }
-}
-
-/// A connection that is open. When it is dropped, however that comes, the connection is forgotten and the modules
-/// are told.
-#[derive(Debug)]
-pub(crate) struct PeerGuard {
-    pub(crate) peer: Arc<Peer>,
-    call: Call,
-}
-
-impl PeerGuard {
-    pub(crate) fn new(call: Call) -> Self {
-        Self { peer: Arc::clone(&call.peer), call }
-    }
-}
-
-impl Drop for PeerGuard {
-    fn drop(&mut self) {
-        let Call { store, peers, methods, .. } = &self.call;
-        peers.connected().remove(&self.peer.id);
-        // In this order: who finds it open has time until the modules are told.
-        self.peer.open.store(false, Ordering::Release);
-        methods.disconnected(store, self.peer.id);
     }
 }

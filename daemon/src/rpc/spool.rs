@@ -1,15 +1,16 @@
-//! Present entities on their way to one subscriber: a consistent snapshot that pins no reader while the
-//! subscriber is slow. Small ones stay in memory, large ones go to an unnamed temporary file beside the database: there
-//! is room for about as much, it is private, and it is a disk, which `/tmp` often is not.
+//! A snapshot on its way to one subscriber. It pins no reader while the subscriber is slow.
+//!
+//! A small snapshot stays in memory. A large one goes to an unnamed temporary file beside the database: that directory is
+//! private and on a disk with about enough room, which `/tmp` often is not.
 
 use std::io::{self, BufRead, BufReader, Seek, Write};
 use std::path::Path;
 use tempfile::SpooledTempFile;
 
-/// Bytes of changes that are sent as one notification, one change over.
+/// Bytes of changes in one notification, one change over.
 const CHUNK: usize = 64 * 1024;
 
-/// Takes changes (JSON), gives them back in chunks.
+/// Takes changes (JSON) and returns them in chunks.
 #[derive(Debug)]
 pub(super) struct Spool {
     file: SpooledTempFile,
@@ -17,12 +18,12 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// A spool that holds up to `memory` bytes in memory, and what is more in `directory`.
+    /// A spool that holds up to `memory` bytes in memory, and larger ones in a file in `directory`.
     pub(super) fn new(memory: usize, directory: &Path) -> Self {
         Self { file: SpooledTempFile::new_in(memory, directory), in_line: 0 }
     }
 
-    /// Adds a change. Its JSON is compact: it has no line break.
+    /// Adds a change. Its JSON must be compact: a line break would end the chunk.
     pub(super) fn push(&mut self, change: &str) -> io::Result<()> {
         if self.in_line >= CHUNK {
             self.file.write_all(b"\n")?;
@@ -34,13 +35,13 @@ impl Spool {
         self.file.write_all(change.as_bytes())
     }
 
-    /// Adds JSON that is a chunk by itself.
+    /// Adds JSON as a chunk of its own.
     pub(super) fn push_alone(&mut self, event: &str) -> io::Result<()> {
         self.file.write_all(event.as_bytes())?;
         self.file.write_all(b"\n")
     }
 
-    /// Ends writing.
+    /// Ends writing, begins reading.
     pub(super) fn chunks(mut self) -> io::Result<Chunks> {
         self.file.rewind()?;
         Ok(Chunks { file: BufReader::new(self.file) })
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_in_comes_out_in_chunks_also_from_disk() {
+    fn changes_come_back_in_chunks_from_memory_and_from_disk() {
         for memory in [0, 1 << 30] {
             let mut spool = Spool::new(memory, &std::env::temp_dir());
             for i in 0..1000 {

@@ -1,15 +1,15 @@
 //! `store.transact`: several mutating methods as one write.
 
-use super::registry::{Methods, Run};
+use super::methods::{Methods, Run};
 use crate::limits::Limits;
-use crate::store::{Failure, WriteFn, WriteTx};
+use crate::store::{Failure, JsonText, WriteFn, WriteTx};
 use serde_json::value::RawValue;
-use stina_protocol::error::{METHOD_NOT_FOUND_CODE, Result as Told};
+use stina_protocol::error::METHOD_NOT_FOUND_CODE;
 use stina_protocol::params::Members;
 use stina_protocol::store::{Step, TransactParams};
 use stina_protocol::{Error, Fault, Json};
 
-/// Prepares every step, so that wrong params are told before anything is queued.
+/// Prepares every step, so that wrong params are refused before anything is queued.
 pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits) -> Result<WriteFn, Fault> {
     let TransactParams { ops, if_rev } = params;
     if ops.is_empty() {
@@ -37,17 +37,17 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
             if index > 0 {
                 results.push(',');
             }
-            results.push_str(&value);
+            results.push_str(value.get());
         }
         results.push_str("]}");
-        Ok(results)
+        Ok(JsonText::assembled(results))
     }))
 }
 
-/// *Commit, then tell*: a conflict shows the entity as it is, not as an earlier step of this write, which is now
-/// rolled back, made it.
+/// *Commit, then tell*: a conflict shows the committed entity. An earlier step of this write may have changed it, but
+/// that change is now rolled back.
 fn as_committed(tx: &WriteTx<'_>, failure: Failure) -> Failure {
-    let Failure::Told(Error::Conflict { current: Some(current) }) = &failure else { return failure };
+    let Failure::Protocol(Error::Conflict { current: Some(current) }) = &failure else { return failure };
     let Some(before) = tx.committed(current.get()) else { return failure };
     match before.map(|json| Json::stored(json.to_owned())).transpose() {
         Ok(current) => Error::Conflict { current }.into(),
@@ -64,6 +64,5 @@ fn prepare_step(methods: &Methods, step: &Step) -> Result<WriteFn, Fault> {
         return Err(Error::invalid("method", reason).into());
     };
     let params: Option<&RawValue> = step.params.as_ref().map(stina_protocol::Json::as_raw);
-    let told: Told<WriteFn> = Members::read(params).and_then(|fields| prepare(fields));
-    Ok(told?)
+    Ok(Members::read(params).and_then(|fields| prepare(fields))?)
 }

@@ -1,21 +1,39 @@
 //! The change log: one row a change, written in the transaction that it tells of.
 
-use super::hub::{LiveChange, Revision};
+use super::revision::{LiveChange, Revision};
 use super::tx::{Author, Recorded};
 use super::{ReadTx, Result};
 use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
 use stina_protocol::event::{Op, Origin, ResetReason};
 
+/// Bits of a row's key (`seq`) that number the changes of one revision; the revision is above them.
+const CHANGE_BITS: u32 = 22;
+
+/// Most changes of one revision.
+pub(super) const MAX_CHANGES: usize = 1 << CHANGE_BITS;
+
+/// The key of a revision's first change; one more than that of every change before it.
+pub(super) fn first_seq(rev: u64) -> u64 {
+    // SQLite's integers have 63 bits without the sign; no revision comes near.
+    rev.min(i64::MAX.cast_unsigned() >> CHANGE_BITS) << CHANGE_BITS
+}
+
+/// The revision of the change with that key.
+pub(super) fn rev_of(seq: u64) -> u64 {
+    seq >> CHANGE_BITS
+}
+
 /// Newest revision in the log. Pruning always leaves it one.
 pub(super) fn head(conn: &Connection) -> rusqlite::Result<u64> {
-    conn.prepare_cached("SELECT coalesce(max(rev), 0) FROM core_changes")?.query_row([], |row| row.get(0))
+    conn.prepare_cached("SELECT coalesce(max(seq), 0) FROM core_changes")?
+        .query_row([], |row| row.get(0).map(rev_of))
 }
 
 /// First revision that is still in the log; 0 while there is none.
 pub(crate) fn oldest_rev(tx: &ReadTx<'_>) -> Result<u64> {
-    let oldest = tx.first("SELECT coalesce(min(rev), 0) FROM core_changes", [], |row| row.get(0))?;
-    Ok(oldest.unwrap_or(0))
+    let oldest = tx.first("SELECT coalesce(min(seq), 0) FROM core_changes", [], |row| row.get(0))?;
+    Ok(rev_of(oldest.unwrap_or(0)))
 }
 
 /// Writes what a job changed; answers the revision as subscribers will get it.
@@ -27,17 +45,16 @@ pub(super) fn append(
     changes: Vec<Recorded>,
 ) -> rusqlite::Result<Revision> {
     let mut insert = conn.prepare_cached(
-        "INSERT INTO core_changes (rev, idx, at, module, entity, id, op, before, after, client, request_id)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO core_changes (seq, at, module, entity, id, op, before, after, client, request_id)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     let origin = &author.origin;
     for (idx, c) in changes.iter().enumerate() {
         insert.execute(params![
-            rev,
-            idx,
+            first_seq(rev) + idx as u64,
             at,
-            c.entity.module,
-            c.entity.name,
+            c.module,
+            c.entity,
             c.id,
             op_name(c.op),
             c.before,
@@ -46,9 +63,9 @@ pub(super) fn append(
             origin.request_id
         ])?;
     }
-    let changes = changes.into_iter().map(|c| {
-        LiveChange::new(c.entity.module.into(), c.entity.name.into(), c.id, c.op, c.before, c.after)
-    });
+    let changes = changes
+        .into_iter()
+        .map(|c| LiveChange::new(c.module.into(), c.entity.into(), c.id, c.op, c.before, c.after));
     Ok(Revision { rev, at, origin: origin.clone(), reset: None, changes: changes.collect() })
 }
 
@@ -62,8 +79,8 @@ pub(super) fn append_reset(
     let origin = Author::daemon().origin;
     let name = if reason == ResetReason::External { "external" } else { "restored" };
     conn.execute(
-        "INSERT INTO core_changes (rev, idx, at, module, entity, id, op, client) VALUES (?, 0, ?, 'store', 'store', ?, 'reset', ?)",
-        params![rev, at, name, origin.client],
+        "INSERT INTO core_changes (seq, at, module, entity, id, op, client) VALUES (?, ?, 'store', 'store', ?, 'reset', ?)",
+        params![first_seq(rev), at, name, origin.client],
     )?;
     Ok(Revision { rev, at, origin, reset: Some(reason), changes: Vec::new() })
 }
@@ -92,14 +109,14 @@ pub(crate) fn read_since(
     view: View<'_>,
 ) -> Result<Vec<Arc<Revision>>> {
     let mut statement = tx.statement(
-        "SELECT rev, at, module, entity, id, op, iif(?2 OR op = 'delete', before, NULL), after, client, request_id
-         FROM core_changes WHERE rev > ?1 ORDER BY rev, idx",
+        "SELECT seq, at, module, entity, id, op, iif(?2 OR op = 'delete', before, NULL), after, client, request_id
+         FROM core_changes WHERE seq >= ?1 ORDER BY seq",
     )?;
-    let mut rows = statement.query(params![since, matches!(view, View::Full(_))])?;
+    let mut rows = statement.query(params![first_seq(since + 1), matches!(view, View::Full(_))])?;
     let mut revisions: Vec<Revision> = Vec::new();
     let (mut bytes, mut in_revision) = (0, 0);
     while let Some(row) = rows.next()? {
-        let rev = row.get(0)?;
+        let rev = rev_of(row.get(0)?);
         if revisions.last().is_none_or(|r| r.rev != rev) {
             if revisions.len() == max_revisions || bytes >= max_bytes {
                 break;

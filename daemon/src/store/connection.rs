@@ -9,10 +9,14 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// `application_id` of our databases: "Stin" in ASCII.
 pub const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Stin");
+
+/// How often the writer's wait for a lock of another process looks whether the daemon is to stop.
+pub(super) const LOCK_LOOK: Duration = Duration::from_millis(100);
 
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,15 +4,17 @@
 //! itself (`row.rs`). What one entity does beyond that, such as its search index, it says in the trait's hooks.
 
 use super::row::{self, RowError};
-use super::{Failure, ReadTx, Result, WriteTx};
+use super::tx::Recorded;
+use super::{Failure, JsonText, ReadTx, Result, WriteTx};
 use rusqlite::types::Value;
-use rusqlite::{CachedStatement, Params, Row, ToSql};
+use rusqlite::{Params, Row, ToSql};
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use stina_protocol::event::Op;
 use stina_protocol::params::fields;
 use stina_protocol::types::Target;
 use stina_protocol::{EntityId, Error, Json};
@@ -104,7 +106,7 @@ pub struct EntityKind {
 }
 
 /// Takes the key and the JSON of an entity.
-pub type Each<'f> = dyn FnMut(&str, String) -> Result<()> + 'f;
+pub type Each<'f> = dyn FnMut(&str, JsonText) -> Result<()> + 'f;
 
 impl EntityKind {
     /// The kind of `T`.
@@ -115,7 +117,7 @@ impl EntityKind {
             table,
             walk: |tx, each| {
                 walk::<T>(tx, "ORDER BY rowid", [], |entity| {
-                    each(entity.key(), serde_json::to_string(&entity)?)?;
+                    each(entity.key(), JsonText::of(&entity)?)?;
                     Ok(true)
                 })
             },
@@ -325,7 +327,7 @@ pub fn save<T: Entity>(tx: &mut WriteTx<'_>, before: Option<&T>, mut after: T) -
     after.set_rev(tx.rev());
     let table = T::table();
     let sql = if before.is_some() { &table.update } else { &table.insert };
-    let mut statement: CachedStatement<'_> = tx.statement(sql)?;
+    let mut statement = tx.conn().prepare_cached(sql)?;
     row::bind(&after, &table.written, &mut statement).map_err(|error| failure(T::KIND, error))?;
     for (at, (_, derive)) in T::DERIVED.iter().enumerate() {
         let value: &dyn ToSql = &derive(&after);
@@ -341,7 +343,8 @@ pub fn save<T: Entity>(tx: &mut WriteTx<'_>, before: Option<&T>, mut after: T) -
         after.set_row(tx.conn().last_insert_rowid().cast_unsigned());
     }
     T::index(tx, before, Some(&after))?;
-    tx.put(T::KIND, after.key(), before, &after)?;
+    let before = before.map(JsonText::of).transpose()?;
+    record::<T>(tx, Op::Put, after.key(), before, Some(JsonText::of(&after)?));
     Ok(after)
 }
 
@@ -353,7 +356,19 @@ pub fn remove<T: Entity>(tx: &mut WriteTx<'_>, entity: &T) -> Result<()> {
     entity.remove_parts(tx)?;
     T::index(tx, Some(entity), None)?;
     tx.execute(&T::table().delete, [entity.key()])?;
-    tx.delete(T::KIND, entity.key(), entity)
+    record::<T>(tx, Op::Delete, entity.key(), Some(JsonText::of(entity)?), None);
+    Ok(())
+}
+
+fn record<T: Entity>(
+    tx: &mut WriteTx<'_>,
+    op: Op,
+    id: &str,
+    before: Option<JsonText>,
+    after: Option<JsonText>,
+) {
+    let EntityKind { module, name: entity, .. } = T::KIND;
+    tx.record(Recorded { module, entity, id: id.to_owned(), op, before, after });
 }
 
 /// Removes the entity that `target` names, as [`remove`] does; answers it.

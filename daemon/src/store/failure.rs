@@ -1,20 +1,19 @@
 //! What goes wrong inside, and the one table that says what a client is told of it.
 
-use super::Location;
 use rusqlite::ErrorCode;
 use std::path::PathBuf;
 use stina_protocol::{Error, Fault};
 use uuid::Uuid;
 
-/// Result of everything that runs in a transaction.
-pub type Result<T> = std::result::Result<T, Failure>;
+/// Result of everything that runs in a transaction, and of what else may fail as [`Failure`] does.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// Why an operation on the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Something the client is to be told as it is.
+    /// An error that the client gets as it is.
     #[error(transparent)]
-    Told(#[from] Error),
+    Protocol(#[from] Error),
     /// SQLite said no.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
@@ -27,6 +26,9 @@ pub enum Failure {
     /// A temporary file failed.
     #[error("temporary file: {0}")]
     File(#[from] std::io::Error),
+    /// A read tried to run a statement that writes.
+    #[error("a read would have run a statement that writes")]
+    Writes,
     /// A panic in a method.
     #[error("a method panicked: {0}")]
     Panic(String),
@@ -41,14 +43,19 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What the client is told. What it is not told goes to the log, under the id that the fault carries.
+    /// The fault that the client gets. The rest goes to the log, under the id that the fault carries.
     pub fn into_fault(self) -> Fault {
         match self {
-            Self::Told(error) => error.into(),
+            Self::Protocol(error) => error.into(),
             Self::Step { index, failure } => Fault { index: Some(index), ..failure.into_fault() },
-            Self::Sqlite(_) | Self::Pool(_) | Self::Serialize(_) | Self::File(_) | Self::Panic(_) => {
+            Self::Sqlite(_)
+            | Self::Pool(_)
+            | Self::Serialize(_)
+            | Self::File(_)
+            | Self::Writes
+            | Self::Panic(_) => {
                 let error_id = Uuid::new_v4().simple().to_string();
-                let error = self.told();
+                let error = self.on_the_wire();
                 tracing::error!(error_id, kind = %error, "{}", self.for_log());
                 Fault { error_id: Some(error_id), ..error.into() }
             }
@@ -56,12 +63,12 @@ impl Failure {
     }
 
     /// The kind of error that stands for this one on the wire.
-    fn told(&self) -> Error {
+    fn on_the_wire(&self) -> Error {
         match self {
-            Self::Told(error) => error.clone(),
-            Self::Step { failure, .. } => failure.told(),
+            Self::Protocol(error) => error.clone(),
+            Self::Step { failure, .. } => failure.on_the_wire(),
             Self::Pool(_) => Error::Busy,
-            Self::Serialize(_) | Self::Panic(_) => Error::Internal,
+            Self::Serialize(_) | Self::Writes | Self::Panic(_) => Error::Internal,
             Self::File(error) => match error.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::StorageFull,
                 _ => Error::Io,
@@ -157,8 +164,8 @@ pub enum OpenError {
 
 impl OpenError {
     /// The same, with the database that it is about.
-    pub(super) fn of(self, location: &Location) -> Self {
-        let unusable = |reason: String| Self::Unusable { path: location.display(), reason };
+    pub(super) fn of(self, path: String) -> Self {
+        let unusable = |reason: String| Self::Unusable { path, reason };
         match self {
             Self::Sqlite(error) => unusable(error.to_string()),
             Self::Io(error) => unusable(error.to_string()),
@@ -189,5 +196,12 @@ mod tests {
             assert_eq!(fault.error, kind);
             assert!(fault.error_id.is_some(), "the log has more");
         }
+    }
+
+    #[test]
+    fn a_read_that_would_write_is_internal_and_logged() {
+        let fault = Failure::Writes.into_fault();
+        assert_eq!(fault.error, Error::Internal);
+        assert!(fault.error_id.is_some(), "the log has more");
     }
 }

@@ -1,13 +1,13 @@
-//! Noticing writers that are no clients: an old program, the `sqlite3` shell.
+//! Notices writes of other processes: an old program, the `sqlite3` shell.
 //!
-//! An idle file is not polled: every commit in WAL mode touches the `-wal` file, and the system tells of that. It tells of
-//! our own commits too; the writer's `data_version` knows which were others'. While we commit ourselves the
-//! writer looks at every batch, so the watch is taken off for a moment after each alarm: else every page that we
-//! write would wake a thread.
+//! An idle file is not polled. Every commit in WAL mode changes the `-wal` file, and the system reports that change. It
+//! reports our own commits too; `data_version` shows the writer which commits were not its own. The writer checks it with
+//! every batch, so the watch is removed for a while after each report: otherwise every page that we write would wake a
+//! thread.
 //!
-//! The alarm comes with a transaction's pages. Its COMMIT, one fsync later, is a word in shared memory, of which the
-//! system tells nobody: so after an alarm, also one of our own commits, we look
-//! again, every [`AGAIN`] at first, then ever more seldom, for [`SETTLED`], and then no more.
+//! The report comes with a transaction's pages. Its COMMIT, one fsync later, changes shared memory, which the system does
+//! not report. So after each report, the writer checks again: every [`AGAIN`] at first, then less and less often, until
+//! [`SETTLED`] has passed.
 
 use super::Store;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -19,34 +19,34 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How long the watch is off after an alarm.
+/// How long the watch is off after a report.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Time between two looks after an alarm, and so the longest that a commit waits to be noticed; where its fsync takes
-/// longer than ten of these, a tenth of what that took.
+/// Time between two checks after a report, and so the longest time that a commit goes unnoticed. Where its fsync takes
+/// longer than ten of these, it is a tenth of the fsync's time.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// Time after which what gave the alarm is committed, or never will be, on any disk that works.
+/// Time after which, on any disk that works, the reported transaction has committed or never will.
 const SETTLED: Duration = Duration::from_secs(10);
 
 impl Store {
-    /// Watches until `stop`. A database in memory has no other writers.
+    /// Watches until `stop` is cancelled. A database in memory has no other writers.
     pub(crate) async fn watch_for_foreign_writers(self, stop: CancellationToken) {
         let Some(path) = self.config.location.file() else { return };
         let touched = Arc::new(Notify::new());
         let watch = async {
             let mut watcher = watcher(path, &touched)?;
-            // The directory, because the WAL itself may go and come.
+            // The directory, because the WAL itself may be deleted and created.
             let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let mut alarm = Instant::now();
+            let mut reported = Instant::now();
             loop {
                 watcher.watch(directory, RecursiveMode::NonRecursive)?;
-                // For what was written while nobody watched.
-                self.queue.look_for_foreign().await;
-                self.look_until_touched(&touched, alarm).await;
-                alarm = Instant::now();
+                // Something may have been written while the watch was off.
+                self.queue.check_for_foreign().await;
+                self.check_until_touched(&touched, reported).await;
+                reported = Instant::now();
                 watcher.unwatch(directory)?;
-                self.queue.look_for_foreign().await;
+                self.queue.check_for_foreign().await;
                 tokio::time::sleep(PAUSE).await;
             }
         };
@@ -56,20 +56,20 @@ impl Store {
         }
     }
 
-    /// Waits for the next alarm; meanwhile looks for the commit of what gave the last one.
-    async fn look_until_touched(&self, touched: &Notify, alarm: Instant) {
-        while alarm.elapsed() < SETTLED {
-            let again = AGAIN.max(alarm.elapsed() / 10);
+    /// Waits for the next report; meanwhile checks for the commit of the last one.
+    async fn check_until_touched(&self, touched: &Notify, reported: Instant) {
+        while reported.elapsed() < SETTLED {
+            let again = AGAIN.max(reported.elapsed() / 10);
             if tokio::time::timeout(again, touched.notified()).await.is_ok() {
                 return;
             }
-            self.queue.look_for_foreign().await;
+            self.queue.check_for_foreign().await;
         }
         touched.notified().await;
     }
 }
 
-/// Gives the alarm when the database or a file beside it changes.
+/// Notifies `touched` when the database or a file beside it changes.
 fn watcher(path: &Path, touched: &Arc<Notify>) -> notify::Result<RecommendedWatcher> {
     let touched = Arc::clone(touched);
     let name = path.file_name().unwrap_or_default().to_owned();

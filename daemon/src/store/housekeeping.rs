@@ -1,30 +1,31 @@
-//! What the store does when nobody asks: checkpoints when it is quiet, prunes what has grown old in small steps.
+//! Maintenance: checkpoints when the store is quiet, and prunes old rows in small steps.
 
 use super::Store;
-use super::writer::LOCK_LOOK;
+use super::change_log::{first_seq, rev_of};
+use super::connection::LOCK_LOOK;
 use crate::limits::Limits;
 use rusqlite::{Connection, params};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// A store that is never quiet is pruned all the same; its commits checkpoint by themselves.
+/// Time after which a store that is never quiet is pruned; its commits checkpoint by themselves.
 const BUSY_FOR: Duration = Duration::from_secs(60);
 
 impl Store {
     /// Keeps the WAL and the log small until `stop`.
-    pub(crate) async fn keep_house(self, stop: CancellationToken) {
-        _ = stop.run_until_cancelled(self.keep_house_forever()).await;
+    pub(crate) async fn maintain(self, stop: CancellationToken) {
+        _ = stop.run_until_cancelled(self.maintain_forever()).await;
     }
 
-    async fn keep_house_forever(self) {
-        let mut bell = self.hub.bell();
+    async fn maintain_forever(self) {
+        let mut changed = self.events.watch();
         let limits = self.config.limits.clone();
         let mut pruned = (tokio::time::Instant::now(), 0);
         loop {
-            // The hub outlives this: it can't hang up.
-            _ = bell.changed().await;
+            // This store keeps the event buffer, so its sender is not dropped.
+            _ = changed.changed().await;
             let quiet = async {
-                while tokio::time::timeout(limits.checkpoint_after, bell.changed())
+                while tokio::time::timeout(limits.checkpoint_after, changed.changed())
                     .await
                     .is_ok_and(|r| r.is_ok())
                 {}
@@ -37,9 +38,9 @@ impl Store {
             }
             let mut pause = limits.checkpoint_after;
             while is_quiet && self.queue.chore(|conn| checkpoint(conn)).await == Some(false) {
-                // A reader was in the way. Without a further write nothing else would lead back here.
-                if tokio::time::timeout(pause, bell.changed()).await.is_ok() {
-                    bell.mark_changed();
+                // A reader was in the way. Without a further write nothing else would try again.
+                if tokio::time::timeout(pause, changed.changed()).await.is_ok() {
+                    changed.mark_changed();
                     break;
                 }
                 pause = BUSY_FOR.min(pause * 2);
@@ -47,9 +48,9 @@ impl Store {
         }
     }
 
-    /// Prunes in steps; other work gets its turn between them.
+    /// Prunes in steps, with other work between them.
     async fn prune(&self, limits: &Limits) {
-        // On a reader: it passes over the whole log, though not over its values.
+        // On a reader, because it walks the whole log, though not its values.
         let size = "SELECT coalesce(sum(coalesce(octet_length(before), 0) + coalesce(octet_length(after), 0)), 0) FROM core_changes";
         let size = self.scan(move |tx| tx.first(size, [], |row| row.get::<_, u64>(0))).await;
         let mut over = match size {
@@ -73,8 +74,8 @@ struct Pruned {
     bytes: u64,
 }
 
-/// Moves the WAL into the database, as far as that goes at once: to wait for a reader or for another process
-/// would hold up every write. Answers whether nothing is left over that could be done later.
+/// Moves the WAL into the database, as far as that is possible at once: waiting for a reader or another process would
+/// delay every write. Returns `false` when a later attempt could move more.
 pub(super) fn checkpoint(conn: &Connection) -> bool {
     let is_busy = conn
         .busy_timeout(Duration::ZERO)
@@ -88,7 +89,7 @@ pub(super) fn checkpoint(conn: &Connection) -> bool {
     }
 }
 
-/// Deletes a few old rows; from the log regardless of their age when it is `too_large`.
+/// Deletes a few old rows. When the log is `too_large`, their age does not count.
 fn prune_step(conn: &mut Connection, limits: &Limits, now: i64, too_large: bool) -> rusqlite::Result<Pruned> {
     let before = |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
     let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -97,25 +98,27 @@ fn prune_step(conn: &mut Connection, limits: &Limits, now: i64, too_large: bool)
         params![before(limits.result_age), limits.prune_rows],
     )?;
     let (oldest, head): (u64, u64) =
-        tx.query_row("SELECT coalesce(min(rev), 0), coalesce(max(rev), 0) FROM core_changes", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
+        tx.query_row("SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM core_changes", [], |row| {
+            Ok((rev_of(row.get(0)?), rev_of(row.get(1)?)))
         })?;
-    // Old and far back: both must hold, unless the log is too large. The newest revision always stays. Only from
-    // the oldest on: where the clock has jumped an older revision may be the younger, and a hole would be a gap
-    // that nobody is told.
+    // A revision must be old and far back, unless the log is too large. The newest one always stays. Pruning goes on from
+    // the oldest one only: after the clock has jumped, an earlier revision may have the later time, and a hole would be
+    // a gap without a reset.
     let step_end = oldest.saturating_add(limits.prune_rows).min(head);
     let keep_from = head.saturating_sub(limits.log_revisions);
     let kept: Option<u64> = tx.query_row(
-        "SELECT min(rev) FROM core_changes WHERE rev < ?1 AND NOT (?2 OR (rev <= ?3 AND at < ?4))",
-        params![step_end, too_large, keep_from, before(limits.log_age)],
+        "SELECT min(seq) FROM core_changes WHERE seq < ?1 AND NOT (?2 OR (seq < ?3 AND at < ?4))",
+        params![first_seq(step_end), too_large, first_seq(keep_from + 1), before(limits.log_age)],
         |row| row.get(0),
     )?;
+    // The whole of the revision that stays.
+    let kept = kept.map_or(step_end, rev_of);
     let deleted: Vec<u64> = tx
         .prepare_cached(
-            "DELETE FROM core_changes WHERE rev < ?
+            "DELETE FROM core_changes WHERE seq < ?
              RETURNING coalesce(octet_length(before), 0) + coalesce(octet_length(after), 0)",
         )?
-        .query_map([kept.unwrap_or(step_end)], |row| row.get(0))?
+        .query_map([first_seq(kept)], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     tx.commit()?;
     Ok(Pruned { rows: results + deleted.len(), bytes: deleted.iter().sum() })
@@ -132,8 +135,8 @@ mod tests {
         // A clock far ahead was set right after revision 5.
         for rev in 1..=20_u64 {
             let at = if (3..=5).contains(&rev) { 9_000_000 } else { rev };
-            let sql = "INSERT INTO core_changes (rev, idx, at, module, entity, id, op) VALUES (?, 0, ?, 'kv', 'kv', 'k', 'put')";
-            conn.execute(sql, params![rev, at]).unwrap();
+            let sql = "INSERT INTO core_changes (seq, at, module, entity, id, op) VALUES (?, ?, 'kv', 'kv', 'k', 'put')";
+            conn.execute(sql, params![first_seq(rev), at]).unwrap();
         }
         let limits = Limits {
             log_age: Duration::from_secs(1),
@@ -143,8 +146,8 @@ mod tests {
         };
         let mut left = |now, too_large| -> Vec<u64> {
             prune_step(&mut conn, &limits, now, too_large).unwrap();
-            let mut revs = conn.prepare("SELECT rev FROM core_changes ORDER BY rev").unwrap();
-            revs.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+            let mut revs = conn.prepare("SELECT seq FROM core_changes ORDER BY seq").unwrap();
+            revs.query_map([], |row| row.get(0).map(rev_of)).unwrap().map(Result::unwrap).collect()
         };
         assert_eq!(left(5_000, false), (3..=20).collect::<Vec<_>>());
         assert_eq!(left(10_000_000, false), (16..=20).collect::<Vec<_>>());

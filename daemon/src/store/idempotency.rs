@@ -1,6 +1,6 @@
 //! Exactly once: what a write with a `requestId` answered is kept, in the same transaction as the write.
 
-use super::{ReadTx, Result};
+use super::{JsonText, ReadTx, Result};
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 use stina_protocol::{Error, RequestId};
@@ -31,12 +31,12 @@ pub(crate) struct Once {
 /// A stored answer.
 pub(super) struct Stored {
     pub(super) rev: u64,
-    pub(super) value: String,
+    pub(super) value: JsonText,
     fingerprint: Vec<u8>,
 }
 
 /// What the write `id` answered, if it happened: revision and value (JSON).
-pub(crate) fn find(tx: &ReadTx<'_>, id: &RequestId) -> Result<Option<(u64, String)>> {
+pub(crate) fn find(tx: &ReadTx<'_>, id: &RequestId) -> Result<Option<(u64, JsonText)>> {
     Ok(stored(tx, id)?.map(|stored| (stored.rev, stored.value)))
 }
 
@@ -55,7 +55,13 @@ pub(super) fn repeat(tx: &ReadTx<'_>, once: &Once) -> Result<Option<Stored>> {
 }
 
 /// Keeps the answer of a write.
-pub(super) fn keep(conn: &Connection, once: &Once, at: i64, rev: u64, value: &str) -> rusqlite::Result<()> {
+pub(super) fn keep(
+    conn: &Connection,
+    once: &Once,
+    at: i64,
+    rev: u64,
+    value: &JsonText,
+) -> rusqlite::Result<()> {
     conn.prepare_cached(
         "INSERT INTO core_results (request_id, at, fingerprint, rev, value) VALUES (?, ?, ?, ?, ?)",
     )?

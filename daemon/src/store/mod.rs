@@ -1,42 +1,47 @@
-//! The store: one writable connection, a pool of read-only ones, the change log, and the ring of live events.
+//! The store: one writable connection, a pool of read-only ones, the change log, and the event buffer.
 //!
 //! *Blind core*: nothing here knows a module. A module brings [`Migration`]s and functions over [`ReadTx`] and
 //! [`WriteTx`].
 
 mod backup;
 mod change_log;
+mod config;
 mod connection;
 pub mod entity;
+mod event_buffer;
 mod failure;
 mod foreign;
 mod housekeeping;
-mod hub;
 mod idempotency;
+mod json_text;
 mod migrate;
 mod queue;
 mod readers;
+mod revision;
 mod row;
 mod tx;
 mod writer;
 
+pub use config::StoreConfig;
 pub use connection::{APPLICATION_ID, Location};
 pub(crate) use connection::{beside, file_bytes};
 pub use entity::{Entity, EntityKind, Table};
+pub use event_buffer::Position;
 pub use failure::{Failure, OpenError, Result};
-pub use hub::{LiveChange, Place, Revision, Transient};
+pub use json_text::JsonText;
 pub use migrate::{Migration, ModuleSchema};
-pub use queue::{Done, WriteFn};
+pub use queue::WriteFn;
+pub use revision::{LiveChange, Revision, Transient};
 pub use tx::{Author, Caller, ReadTx, WriteTx};
 
 pub(crate) use change_log::{View, oldest_rev, read_since};
-pub(crate) use hub::{Hub, Item, Joined};
+pub(crate) use event_buffer::{CatchUp, EventBuffer, Item};
 pub(crate) use idempotency::{Fingerprint, Once, find as find_result};
 pub(crate) use migrate::versions as schema_versions;
-pub(crate) use queue::{Admission, Job};
+pub(crate) use queue::{Admission, Done, Job};
 pub(crate) use readers::Readers;
 
 use crate::clock::Clock;
-use crate::limits::Limits;
 use rusqlite::Connection;
 use std::sync::Arc;
 use stina_protocol::Fault;
@@ -44,23 +49,10 @@ use stina_protocol::event::ResetReason;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// What the store is opened with.
-#[derive(Debug, Clone)]
-pub struct StoreConfig {
-    /// Where the database is.
-    pub location: Location,
-    /// Bounds.
-    pub limits: Arc<Limits>,
-    /// Source of time.
-    pub clock: Clock,
-    /// Whether another program wrote to the database while nobody watched.
-    pub was_touched: bool,
-}
-
 /// Handle to the open store; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    pub(crate) hub: Arc<Hub>,
+    pub(crate) events: Arc<EventBuffer>,
     pub(crate) readers: Readers,
     pub(crate) queue: queue::Queue,
     epoch: Arc<str>,
@@ -82,42 +74,36 @@ impl Store {
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub fn open(
-        config: StoreConfig,
-        schemas: &[ModuleSchema],
-    ) -> std::result::Result<(Self, Writer), OpenError> {
-        let location = config.location.clone();
-        Self::start(config, schemas).map_err(|error| error.of(&location))
+    pub fn open(config: StoreConfig, schemas: &[ModuleSchema]) -> Result<(Self, Writer), OpenError> {
+        let location = config.location.display();
+        Self::start(config, schemas).map_err(|error| error.of(location))
     }
 
-    fn start(
-        config: StoreConfig,
-        schemas: &[ModuleSchema],
-    ) -> std::result::Result<(Self, Writer), OpenError> {
+    fn start(config: StoreConfig, schemas: &[ModuleSchema]) -> Result<(Self, Writer), OpenError> {
         let conn = migrate::open(&config, schemas)?;
         let mut head = change_log::head(&conn)?;
         if config.was_touched {
             tracing::warn!("another program wrote to the database while no daemon ran");
             let tx = conn.unchecked_transaction()?;
-            // An older copy may have been put in its place: what follows is another history. The log says so too, to
-            // whoever resumes without an epoch.
+            // An older copy may have been put in its place: what follows is another history. The reset in the log
+            // reaches a client that resumes without an epoch.
             migrate::renew_epoch(&tx)?;
             head = change_log::append_reset(&tx, head + 1, config.clock.now(), ResetReason::External)?.rev;
             tx.commit()?;
         }
         let epoch: Arc<str> = migrate::epoch(&conn)?.into();
-        let hub = Arc::new(Hub::new(&config.limits, head));
+        let events = Arc::new(EventBuffer::new(&config.limits, head));
         let readers = Readers::open(&config)?;
         let lost = CancellationToken::new();
-        let (queue, thread) = writer::start(conn, head, Arc::clone(&hub), lost.clone(), &config)?;
-        let store = Self { hub, readers, queue, epoch, lost, config };
+        let (queue, thread) = writer::start(conn, head, Arc::clone(&events), lost.clone(), &config)?;
+        let store = Self { events, readers, queue, epoch, lost, config };
         Ok((store, Writer { thread }))
     }
 
     /// Runs a short read in one snapshot: on the current thread when a connection is free, as it nearly always is.
     ///
     /// # Errors
-    /// What `f` fails with, or that no reader is to be had.
+    /// Those of `f`, and that no reader was free in time.
     pub async fn read<T: Send + 'static>(
         &self,
         f: impl FnOnce(&ReadTx<'_>) -> Result<T> + Send + 'static,
@@ -142,11 +128,14 @@ impl Store {
     /// Runs a write of the daemon's own, and waits for its commit.
     ///
     /// # Errors
-    /// The fault that a client would have been told.
-    pub async fn write(&self, run: WriteFn) -> std::result::Result<Done, Fault> {
+    /// The fault that a client would have got.
+    pub async fn write(
+        &self,
+        f: impl FnOnce(&mut WriteTx<'_>) -> Result<()> + Send + 'static,
+    ) -> Result<(), Fault> {
         let (reply, outcome) = oneshot::channel();
         let job = Job {
-            run,
+            run: Box::new(|tx| f(tx).map(|()| JsonText::null())),
             author: Author::daemon(),
             once: None,
             bytes: 0,
@@ -154,42 +143,42 @@ impl Store {
             reply,
         };
         self.queue.admit(job).await;
-        outcome.await.unwrap_or(Err(stina_protocol::Error::ShuttingDown.into()))
+        outcome.await.unwrap_or(Err(stina_protocol::Error::ShuttingDown.into())).map(drop)
     }
 
     /// Newest revision whose commit is done.
     pub fn head(&self) -> u64 {
-        self.hub.head()
+        self.events.head()
     }
 
-    /// The newest revision, if it can be read and was not told yet; not known while all readers are taken.
+    /// The newest revision, if readers see it and it is not published yet; unknown while all readers are in use.
     pub(crate) fn ahead(&self) -> Option<u64> {
         let newest = self.readers.try_reader()?.read(|tx| Ok(tx.rev())).ok()?;
         (newest > self.head()).then_some(newest)
     }
 
-    /// Waits until everything up to a committed revision was told: readers see it a moment sooner.
-    pub(crate) async fn told(&self, rev: u64) {
-        let mut bell = self.hub.bell();
-        while self.hub.head() < rev {
-            // The hub outlives who waits for it: it can't hang up.
-            _ = bell.changed().await;
+    /// Waits until everything up to a committed revision is published: readers see it a little earlier.
+    pub(crate) async fn published(&self, rev: u64) {
+        let mut changed = self.events.watch();
+        while self.events.head() < rev {
+            // This store keeps the buffer, so its sender is not dropped.
+            _ = changed.changed().await;
         }
     }
 
-    /// Waits until the database's file is removed or replaced under the daemon; then nothing more is written.
+    /// Waits until the database's file is removed or replaced under the daemon; from then on nothing is written.
     pub async fn lost(&self) {
         self.lost.cancelled().await;
     }
 
-    /// Whoever waits for a lock of another process waits no more: the daemon is to end.
-    pub(crate) fn hurry(&self) {
-        self.queue.hurry();
+    /// Signals the shutdown: the writer stops waiting for locks of other processes.
+    pub(crate) fn begin_shutdown(&self) {
+        self.queue.begin_shutdown();
     }
 
-    /// Tells the subscribers of a module something that is not in the log.
-    pub fn tell(&self, transient: Transient) {
-        self.hub.publish_transient(transient);
+    /// Notifies the subscribers of a module of an event that is not in the log.
+    pub fn notify(&self, transient: Transient) {
+        self.events.publish_transient(transient);
     }
 
     /// Id of this database's history.
@@ -215,8 +204,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Closes the queue, waits until what is queued is committed and checkpointed, then closes the database: the
-    /// readers first, because only a connection that can write leaves nothing beside the file.
+    /// Closes the queue, waits until its jobs are committed and checkpointed, then closes the database. The readers close
+    /// first: only a connection that can write, closed last, removes `-wal` and `-shm`.
     pub async fn finish(self, store: Store) {
         store.queue.close().await;
         let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;

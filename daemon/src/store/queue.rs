@@ -1,6 +1,7 @@
-//! The writer's queue: what is to be written, by whom, and who waits for the answer.
+//! The writer's queue: each write with its author and the receiver of its answer.
 
 use super::Once;
+use super::json_text::JsonText;
 use super::tx::{Author, WriteTx};
 use crate::limits::Limits;
 use rusqlite::Connection;
@@ -9,19 +10,19 @@ use stina_protocol::{Error, Fault};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-/// What a write does: changes rows, answers its `value` as JSON.
-pub type WriteFn = Box<dyn FnOnce(&mut WriteTx<'_>) -> super::Result<String> + Send>;
+/// A write: changes rows and answers its `value` as JSON.
+pub type WriteFn = Box<dyn FnOnce(&mut WriteTx<'_>) -> super::Result<JsonText> + Send>;
 
-/// Work that is no write of a client: runs between batches, with the connection to itself.
+/// Maintenance: runs between batches, with the connection to itself.
 pub(super) type ChoreFn = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// What a committed write answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
+pub(crate) struct Done {
     /// Revision that it made, or the newest one when it changed nothing.
-    pub rev: u64,
+    pub(crate) rev: u64,
     /// The result, as JSON.
-    pub value: String,
+    pub(crate) value: JsonText,
 }
 
 /// A queued write.
@@ -38,8 +39,8 @@ pub(crate) struct Job {
 pub(super) enum Work {
     Job(Job, OwnedSemaphorePermit),
     Chore(ChoreFn),
-    /// Look whether another process has written.
-    LookForForeign,
+    /// Check whether another process has written.
+    CheckForForeign,
 }
 
 /// The writer's queue, bounded in writes and in bytes; cheap to clone.
@@ -49,13 +50,13 @@ pub(crate) struct Queue {
     direct: mpsc::WeakSender<Work>,
     bytes: Arc<Semaphore>,
     limits: Arc<Limits>,
-    hurry: CancellationToken,
+    shutdown: CancellationToken,
 }
 
 /// Bytes are counted in units of this, so that the count fits a semaphore.
 const UNIT: usize = 1024;
 
-/// What became of a job that was offered without waiting.
+/// The answer to a job that was offered without waiting.
 pub(crate) enum Admission {
     /// It is queued; its reply will come.
     Queued,
@@ -82,8 +83,8 @@ impl Queue {
         }
     }
 
-    /// Queues a job; waits for room as long as the limits say. A job that finds none is answered `busy`, or
-    /// `shutting_down` when the queue is closed.
+    /// Queues a job; waits for room as long as the limits allow. Without room the job is answered `busy`; a closed queue
+    /// answers it `shutting_down`.
     pub(crate) async fn admit(&self, job: Job) {
         let units = self.units(&job);
         let room = async {
@@ -109,43 +110,44 @@ impl Queue {
         result.await.ok()
     }
 
-    /// Looks whether another process has written to the database; subscribers are told if so.
-    pub(super) async fn look_for_foreign(&self) {
+    /// Checks whether another process has written to the database; subscribers then get a reset.
+    pub(super) async fn check_for_foreign(&self) {
         if let Some(sender) = self.direct.upgrade() {
-            // A closed queue means that the daemon is stopping: then nobody is there to be told.
-            let _ = sender.send(Work::LookForForeign).await;
+            // The queue is closed only when the daemon stops: no subscriber is left then.
+            let _ = sender.send(Work::CheckForForeign).await;
         }
     }
 
-    /// From now on the writer does not wait for locks of other processes: the daemon is to end.
-    pub(super) fn hurry(&self) {
-        self.hurry.cancel();
+    /// Signals the shutdown: the writer stops waiting for locks of other processes.
+    pub(super) fn begin_shutdown(&self) {
+        self.shutdown.cancel();
     }
 
-    /// Closes the queue: what is in it is still done.
+    /// Closes the queue. Jobs that are in it still run.
     pub(super) async fn close(&self) {
         self.sender.lock().await.take();
     }
 }
 
-/// The end of the queue that the writer takes from.
-pub(super) struct Taking {
+/// The writer's end of the queue.
+pub(super) struct Receiver {
     pub(super) queue: mpsc::Receiver<Work>,
-    pub(super) hurry: CancellationToken,
+    /// Cancelled when the daemon is to end.
+    pub(super) shutdown: CancellationToken,
 }
 
 /// A queue with these bounds.
-pub(super) fn bounded(limits: Arc<Limits>) -> (Queue, Taking) {
+pub(super) fn bounded(limits: Arc<Limits>) -> (Queue, Receiver) {
     let (sender, queue) = mpsc::channel(limits.queued_writes);
     let direct = sender.downgrade();
     let bytes = Arc::new(Semaphore::new(limits.queued_write_bytes / UNIT));
-    let hurry = CancellationToken::new();
-    let taking = Taking { queue, hurry: hurry.clone() };
-    (Queue { sender: Arc::new(Mutex::new(Some(sender))), direct, bytes, limits, hurry }, taking)
+    let shutdown = CancellationToken::new();
+    let receiver = Receiver { queue, shutdown: shutdown.clone() };
+    (Queue { sender: Arc::new(Mutex::new(Some(sender))), direct, bytes, limits, shutdown }, receiver)
 }
 
-/// Answers a job that was not done.
+/// Answers a job that was not committed.
 pub(super) fn fail(reply: oneshot::Sender<Result<Done, Fault>>, fault: &Fault) {
-    // Whoever asked may be gone.
+    // The receiver may be gone.
     let _ = reply.send(Err(fault.clone()));
 }

@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 #[derive(Clone)]
 pub(crate) struct Readers {
     pool: Pool<SqliteConnectionManager>,
-    /// Fewer than there are connections, so that long reads leave one to short ones.
+    /// Fewer permits than there are connections, so that long reads leave one to short reads.
     scans: Arc<Semaphore>,
     clock: Clock,
 }
@@ -38,7 +38,7 @@ impl Readers {
         Ok(Self { pool, scans: Arc::new(Semaphore::new(limits.scans)), clock: config.clock.clone() })
     }
 
-    /// Reads on this thread; waits for a connection if it must.
+    /// Reads on this thread; waits for a connection when none is free.
     pub(crate) fn read<T>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T>) -> Result<T> {
         snapshot(&*self.pool.get()?, &self.clock, f)
     }
@@ -54,8 +54,8 @@ impl Readers {
         f: impl FnOnce(&ReadTx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let readers = self.clone();
-        // A task of its own: places are given in turn, and one that is given to a call that nobody polls, because
-        // its connection does not read, would be lost to all others.
+        // A task of its own: permits are granted in turn. Granted to a call that is not polled, because its connection does
+        // not read, a permit would be lost to all others.
         let task = tokio::spawn(async move {
             let scans = Arc::clone(&readers.scans);
             let permit = scans.acquire_owned().await.map_err(|_| Error::ShuttingDown)?;
@@ -83,7 +83,7 @@ impl Reader {
     }
 }
 
-/// Ends the read transaction however `f` ends, a panic included: the connection goes back to the pool.
+/// Ends the read transaction when it is dropped, also by a panic: the connection goes back to the pool.
 struct EndRead<'c>(&'c Connection);
 
 impl Drop for EndRead<'_> {
@@ -98,7 +98,7 @@ impl Drop for EndRead<'_> {
 fn snapshot<T>(conn: &Connection, clock: &Clock, f: impl FnOnce(&ReadTx<'_>) -> Result<T>) -> Result<T> {
     conn.prepare_cached("BEGIN")?.execute([])?;
     let _end = EndRead(conn);
-    // The first read of the transaction: it fixes the snapshot that the rest of it sees.
+    // The first read of the transaction fixes the snapshot that the others see.
     let rev = change_log::head(conn)?;
     f(&ReadTx::new(conn, rev, clock.now()))
 }

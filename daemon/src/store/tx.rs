@@ -1,8 +1,7 @@
 //! What a method sees of the store: a snapshot to read, or a transaction to write.
 
-use super::{EntityKind, Result};
+use super::{Failure, JsonText, Result};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
-use serde::Serialize;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,12 +30,14 @@ impl<'c> ReadTx<'c> {
         self.now
     }
 
-    /// A prepared statement, kept for the next time.
+    /// A prepared statement that only reads, kept for the next time.
     ///
     /// # Errors
-    /// SQLite's.
+    /// SQLite's, and [`Failure::Writes`] for a statement that writes.
     pub fn statement(&self, sql: &str) -> Result<CachedStatement<'c>> {
-        Ok(self.conn.prepare_cached(sql)?)
+        let statement = self.conn.prepare_cached(sql)?;
+        // The writer's own connection would run it: only a `WriteTx` may, which logs what it changes.
+        if statement.readonly() { Ok(statement) } else { Err(Failure::Writes) }
     }
 
     /// The first row of a query, if there is one.
@@ -49,7 +50,7 @@ impl<'c> ReadTx<'c> {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>> {
-        Ok(self.conn.prepare_cached(sql)?.query_row(params, read).optional()?)
+        Ok(self.statement(sql)?.query_row(params, read).optional()?)
     }
 
     /// All rows of a query.
@@ -62,10 +63,10 @@ impl<'c> ReadTx<'c> {
         params: impl Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
-        Ok(self.conn.prepare_cached(sql)?.query_map(params, read)?.collect::<rusqlite::Result<_>>()?)
+        Ok(self.statement(sql)?.query_map(params, read)?.collect::<rusqlite::Result<_>>()?)
     }
 
-    pub(crate) fn conn(&self) -> &Connection {
+    pub(super) fn conn(&self) -> &Connection {
         self.conn
     }
 }
@@ -104,18 +105,18 @@ impl Author {
 /// A change on its way into the log.
 #[derive(Debug)]
 pub(super) struct Recorded {
-    pub(super) entity: EntityKind,
+    pub(super) module: &'static str,
+    pub(super) entity: &'static str,
     pub(super) id: String,
     pub(super) op: Op,
-    pub(super) before: Option<String>,
-    pub(super) after: Option<String>,
+    pub(super) before: Option<JsonText>,
+    pub(super) after: Option<JsonText>,
 }
 
 /// Called when the fate of a transaction is known: whether it was committed.
 pub(super) type OnEnd = Box<dyn FnOnce(bool) + Send>;
 
-/// A write in progress. What it changes must be [`put`](Self::put) or [`delete`](Self::delete)d here too, so
-/// that it is logged and told.
+/// A write in progress. Entities change through [`entity`](super::entity), which logs each change.
 ///
 /// **Failure**: an error rolls the whole job back. **Concurrency**: there is only one at a time.
 pub struct WriteTx<'c> {
@@ -157,43 +158,69 @@ impl<'c> WriteTx<'c> {
         Ok(self.read.conn.prepare_cached(sql)?.execute(params)?)
     }
 
-    /// Logs that an entity is now `after`; `before` is `None` when it is new.
+    /// Runs a statement that changes rows and answers the first of its `RETURNING` rows, if there is one.
     ///
     /// # Errors
-    /// When a value can't be written as JSON.
-    pub fn put<T: Serialize>(
-        &mut self,
-        entity: EntityKind,
-        id: &str,
-        before: Option<&T>,
-        after: &T,
-    ) -> Result<()> {
-        let before = before.map(serde_json::to_string).transpose()?;
-        let after = Some(serde_json::to_string(after)?);
-        self.changes.push(Recorded { entity, id: id.to_owned(), op: Op::Put, before, after });
-        Ok(())
+    /// SQLite's, and those of `read`.
+    pub fn execute_returning<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        Ok(self.read.conn.prepare_cached(sql)?.query_row(params, read).optional()?)
     }
 
-    /// Logs that an entity, which was `before`, is gone.
-    ///
-    /// # Errors
-    /// When the value can't be written as JSON.
-    pub fn delete<T: Serialize>(&mut self, entity: EntityKind, id: &str, before: &T) -> Result<()> {
-        let before = Some(serde_json::to_string(before)?);
-        self.changes.push(Recorded { entity, id: id.to_owned(), op: Op::Delete, before, after: None });
-        Ok(())
+    /// Logs a change of an entity, so that subscribers are notified of it.
+    pub(super) fn record(&mut self, change: Recorded) {
+        self.changes.push(change);
     }
 
     /// What an entity of which this write made `now` (JSON) was before; `None` when this write has not made it so.
     pub(crate) fn committed(&self, now: &str) -> Option<Option<&str>> {
-        let made = self.changes.iter().rev().find(|c| c.after.as_deref() == Some(now))?;
-        let first = self.changes.iter().find(|c| c.entity == made.entity && c.id == made.id)?;
-        Some(first.before.as_deref())
+        let made =
+            self.changes.iter().rev().find(|c| c.after.as_ref().is_some_and(|after| after.get() == now))?;
+        let first = self
+            .changes
+            .iter()
+            .find(|c| (c.module, c.entity, &c.id) == (made.module, made.entity, &made.id))?;
+        Some(first.before.as_ref().map(JsonText::get))
     }
 
     /// Calls `f` when the fate of this write is known, on the writer thread: with `true` after its commit and
     /// before anybody is told, with `false` when it was rolled back. For state in memory that goes with rows.
     pub fn on_end(&mut self, f: impl FnOnce(bool) + Send + 'static) {
         self.on_end.push(Box::new(f));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_runs_no_statement_that_writes() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE t (x INTEGER) STRICT").unwrap();
+        let author = Author::default();
+        let tx = WriteTx::new(&conn, 1, 0, &author);
+        // The view that a write reads through too: it is on the connection that can write.
+        let read: &ReadTx<'_> = &tx;
+        for sql in [
+            "INSERT INTO t VALUES (1)",
+            "INSERT INTO t VALUES (1) RETURNING x",
+            "DELETE FROM t RETURNING x",
+            "CREATE TABLE u (x)",
+            "PRAGMA user_version = 7",
+        ] {
+            assert!(matches!(read.statement(sql), Err(Failure::Writes)), "{sql}");
+            assert!(matches!(read.first(sql, [], |_| Ok(())), Err(Failure::Writes)), "{sql}");
+            assert!(matches!(read.all(sql, [], |_| Ok(())), Err(Failure::Writes)), "{sql}");
+        }
+        let count = || read.first("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(count(), Some(0));
+        let added = tx.execute_returning("INSERT INTO t VALUES (5) RETURNING x", [], |row| row.get(0));
+        assert_eq!(added.unwrap(), Some(5_i64));
+        assert_eq!((tx.execute("INSERT INTO t VALUES (6)", []).unwrap(), count()), (1, Some(2)));
     }
 }

@@ -2,34 +2,31 @@
 //!
 //! *Commit, then tell*: replies and notifications leave in [`Thread::commit`], after COMMIT, and nowhere else.
 
-use super::connection::Identity;
-use super::hub::Revision;
+use super::connection::{Identity, LOCK_LOOK};
 use super::queue::{self, Done, Job, Queue, Work, fail};
+use super::revision::Revision;
 use super::tx::{OnEnd, WriteTx};
-use super::{Failure, Hub, OpenError, ReadTx, StoreConfig, change_log, housekeeping, idempotency};
+use super::{EventBuffer, Failure, OpenError, ReadTx, StoreConfig, change_log, housekeeping, idempotency};
 use crate::clock::Clock;
 use crate::limits::Limits;
 use rusqlite::{Connection, ErrorCode};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use stina_protocol::event::ResetReason;
 use stina_protocol::{Error, Fault};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-/// How often the wait for a lock of another process looks whether the daemon is to stop.
-pub(super) const LOCK_LOOK: Duration = Duration::from_millis(100);
-
-/// Starts the writer thread. It answers its connection when it ends.
+/// Starts the writer thread, which returns its connection when it ends.
 pub(super) fn start(
     conn: Connection,
     head: u64,
-    hub: Arc<Hub>,
+    events: Arc<EventBuffer>,
     lost: CancellationToken,
     config: &StoreConfig,
 ) -> Result<(Queue, std::thread::JoinHandle<Connection>), OpenError> {
-    let (queue, taking) = queue::bounded(Arc::clone(&config.limits));
+    let (queue, receiver) = queue::bounded(Arc::clone(&config.limits));
     conn.busy_timeout(LOCK_LOOK)?;
     let thread = Thread {
         seen: data_version(&conn)?,
@@ -37,9 +34,9 @@ pub(super) fn start(
         conn,
         lost,
         head,
-        hub,
-        queue: taking.queue,
-        hurry: taking.hurry,
+        events,
+        queue: receiver.queue,
+        shutdown: receiver.shutdown,
         limits: Arc::clone(&config.limits),
         clock: config.clock.clone(),
     };
@@ -49,23 +46,24 @@ pub(super) fn start(
 
 struct Thread {
     conn: Connection,
-    /// What the database is; once one of them is not where it was, nobody would find what is written.
+    /// The files of the database. Once one of them was removed or replaced, nobody would find what is written.
     files: Vec<Identity>,
-    /// Cancelled then.
+    /// Cancelled once that happened.
     lost: CancellationToken,
     /// SQLite's `data_version`: it moves when another connection commits, and no other of ours ever does.
     seen: i64,
     /// Newest committed revision.
     head: u64,
-    hub: Arc<Hub>,
+    events: Arc<EventBuffer>,
     queue: mpsc::Receiver<Work>,
     limits: Arc<Limits>,
     clock: Clock,
-    hurry: CancellationToken,
+    /// Cancelled when the daemon is to end.
+    shutdown: CancellationToken,
 }
 
-/// A job that ran in the batch and waits for the COMMIT.
-struct Ran {
+/// A finished job, which waits for the COMMIT of its batch.
+struct FinishedJob {
     outcome: Result<Done, Fault>,
     revision: Option<Revision>,
     on_end: Vec<OnEnd>,
@@ -79,7 +77,7 @@ impl Thread {
             match work {
                 Work::Job(job, permit) => next = self.batch(job, permit),
                 Work::Chore(chore) => chore(&mut self.conn),
-                Work::LookForForeign => self.look_for_foreign(),
+                Work::CheckForForeign => self.check_for_foreign(),
             }
             if next.is_none() {
                 next = self.queue.blocking_recv();
@@ -89,21 +87,21 @@ impl Thread {
         self.conn
     }
 
-    /// Begins a transaction. Waits for a lock that another process holds, as long as the limits say, unless the
-    /// daemon is to end.
+    /// Begins a transaction. Waits for a lock that another process holds, as long as the limits allow and the daemon is
+    /// not to end.
     fn begin(&self) -> rusqlite::Result<()> {
         let until = Instant::now() + self.limits.lock_wait;
         loop {
             let begun = self.execute("BEGIN IMMEDIATE");
             let is_locked =
                 begun.as_ref().is_err_and(|e| e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
-            if !is_locked || Instant::now() >= until || self.hurry.is_cancelled() {
+            if !is_locked || Instant::now() >= until || self.shutdown.is_cancelled() {
                 return begun;
             }
         }
     }
 
-    /// Whether the database's files are where they were; if not, says so, once.
+    /// Whether the database's files are still in place; logs it once when they are not.
     fn is_in_place(&self) -> bool {
         let missing = self.files.iter().find(|file| !file.holds());
         if let Some(file) = missing.filter(|_| !self.lost.is_cancelled()) {
@@ -113,12 +111,12 @@ impl Thread {
         missing.is_none()
     }
 
-    /// Runs `first` and all jobs that are queued, commits once, then tells. Answers work that is no job.
+    /// Runs `first` and all queued jobs, commits once, then notifies. Returns work that is no job.
     fn batch(&mut self, first: Job, permit: OwnedSemaphorePermit) -> Option<Work> {
         if let Err(error) = self.begin() {
             return self.refuse(first, &Failure::from(error).into_fault());
         }
-        let mut ran = Vec::new();
+        let mut finished = Vec::new();
         let mut rev = self.head;
         let reset = self.log_foreign(&mut rev);
         let mut other = None;
@@ -126,11 +124,11 @@ impl Thread {
         let mut bytes = 0;
         while let Some((job, _permit)) = next.take() {
             bytes += job.bytes;
-            ran.push(self.run_job(job, &mut rev));
+            finished.push(self.run_job(job, &mut rev));
             if self.conn.is_autocommit() {
                 break;
             }
-            if ran.len() < self.limits.batch_writes && bytes < self.limits.batch_bytes {
+            if finished.len() < self.limits.batch_writes && bytes < self.limits.batch_bytes {
                 match self.queue.try_recv() {
                     Ok(Work::Job(job, permit)) => next = Some((job, permit)),
                     Ok(work) => other = Some(work),
@@ -138,12 +136,12 @@ impl Thread {
                 }
             }
         }
-        self.commit(reset, ran, rev);
+        self.commit(reset, finished, rev);
         other
     }
 
-    /// Fails `first` and all jobs that are queued: what kept the batch from beginning, such as another process
-    /// that holds the lock, would let each of them wait as long again. Answers work that is no job.
+    /// Fails `first` and all queued jobs: the cause, such as another process that holds the lock, would make each of them
+    /// wait as long again. Returns work that is no job.
     fn refuse(&mut self, first: Job, fault: &Fault) -> Option<Work> {
         fail(first.reply, fault);
         for _ in 1..self.limits.batch_writes {
@@ -156,7 +154,7 @@ impl Thread {
     }
 
     /// Runs one job in a savepoint of its own.
-    fn run_job(&self, job: Job, rev: &mut u64) -> Ran {
+    fn run_job(&self, job: Job, rev: &mut u64) -> FinishedJob {
         let Job { run, author, once, reply, span, .. } = job;
         let _entered = span.enter();
         let now = self.clock.now();
@@ -171,6 +169,9 @@ impl Thread {
             let value = catch_unwind(AssertUnwindSafe(|| run(&mut tx)))
                 .unwrap_or_else(|panic| Err(Failure::Panic(panic_text(&*panic))))?;
             let changes = std::mem::take(&mut tx.changes);
+            if changes.len() > change_log::MAX_CHANGES {
+                return Err(Error::TooLarge { limit: change_log::MAX_CHANGES as u64 }.into());
+            }
             let revision = match changes.is_empty() {
                 true => None,
                 false => Some(change_log::append(&self.conn, *rev + 1, now, &author, changes)?),
@@ -189,17 +190,17 @@ impl Thread {
         match result {
             Ok((done, revision)) => {
                 *rev = done.rev.max(*rev);
-                Ran { outcome: Ok(done), revision, on_end, reply }
+                FinishedJob { outcome: Ok(done), revision, on_end, reply }
             }
             Err(failure) => {
                 self.roll_back_job();
                 on_end.into_iter().for_each(|f| f(false));
-                Ran { outcome: Err(failure.into_fault()), revision: None, on_end: Vec::new(), reply }
+                FinishedJob { outcome: Err(failure.into_fault()), revision: None, on_end: Vec::new(), reply }
             }
         }
     }
 
-    /// Undoes the job alone; if even that fails, the whole batch.
+    /// Rolls back the job alone; if that fails, the whole batch.
     fn roll_back_job(&self) {
         if self.conn.is_autocommit() {
             return;
@@ -220,19 +221,19 @@ impl Thread {
         }
     }
 
-    /// COMMIT, then tell; or fail every job of the batch.
-    fn commit(&mut self, reset: Option<(i64, Revision)>, ran: Vec<Ran>, rev: u64) {
+    /// Commits, then notifies; or fails every job of the batch.
+    fn commit(&mut self, reset: Option<(i64, Revision)>, finished: Vec<FinishedJob>, rev: u64) {
         // SQLite ends a transaction by itself on some errors: then nothing of the batch is left.
         let lost = self.conn.is_autocommit();
         let committed = match lost {
-            true => Err(ran.last().and_then(|r| r.outcome.as_ref().err()).cloned()),
+            true => Err(finished.last().and_then(|r| r.outcome.as_ref().err()).cloned()),
             false if !self.is_in_place() => Err(Some(Error::Io.into())),
             false => self.execute("COMMIT").map_err(|e| Some(Failure::from(e).into_fault())),
         };
         if let Err(fault) = committed {
             self.roll_back();
             let fault = fault.unwrap_or_else(|| Error::Internal.into());
-            for job in ran {
+            for job in finished {
                 job.on_end.into_iter().for_each(|f| f(false));
                 // A job that failed by itself keeps its own reason.
                 fail(job.reply, &job.outcome.err().unwrap_or_else(|| fault.clone()));
@@ -245,23 +246,23 @@ impl Thread {
             self.seen = version;
             revisions.push(Arc::new(revision));
         }
-        let mut replies = Vec::with_capacity(ran.len());
-        for job in ran {
+        let mut replies = Vec::with_capacity(finished.len());
+        for job in finished {
             job.on_end.into_iter().for_each(|f| f(true));
             revisions.extend(job.revision.map(Arc::new));
             replies.push((job.reply, job.outcome));
         }
         if !revisions.is_empty() {
-            self.hub.publish_revisions(revisions);
+            self.events.publish_revisions(revisions);
         }
         for (reply, outcome) in replies {
-            // Whoever asked may be gone; the write stands.
+            // The receiver may be gone; the write stands.
             let _ = reply.send(outcome);
         }
     }
 
-    /// Commits a reset if another process has written, even though no job is there to be told with it.
-    fn look_for_foreign(&mut self) {
+    /// Commits a reset if another process has written, without waiting for a job.
+    fn check_for_foreign(&mut self) {
         if !self.is_in_place() {
             return;
         }
@@ -276,13 +277,13 @@ impl Thread {
                 let reset = self.log_foreign(&mut rev);
                 self.commit(reset, Vec::new(), rev);
             }
-            // The next batch looks again.
+            // The next batch checks again.
             Err(error) => tracing::warn!(%error, "can't log that another process wrote"),
         }
     }
 
-    /// A commit of another process is in no revision: what subscribers hold is void, and the log says so. Called
-    /// within a transaction, where no further lock is needed to look.
+    /// Logs a reset if another process has committed: its changes are in no revision, so what subscribers hold is void.
+    /// It runs within a transaction, where no further lock is needed.
     fn log_foreign(&self, rev: &mut u64) -> Option<(i64, Revision)> {
         let logged = data_version(&self.conn).and_then(|version| {
             if version == self.seen {
@@ -309,7 +310,7 @@ fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
 }
 
-/// The text of a panic, if it has one.
+/// The message of a panic, if it has one.
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a text").to_owned()

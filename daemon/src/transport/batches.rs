@@ -13,12 +13,12 @@ pub(super) struct Batches {
 struct Batch {
     replies: Vec<Option<String>>,
     missing: usize,
-    /// Of the replies.
+    /// Bytes of the replies.
     bytes: usize,
 }
 
 impl Batches {
-    /// Begins a batch of so many calls; answers its number.
+    /// Begins a batch of so many calls; returns its number.
     pub(super) fn begin(&mut self, calls: usize) -> u64 {
         let number = self.next;
         self.next += 1;
@@ -31,13 +31,13 @@ impl Batches {
         self.open.get(&number).map_or(0, |batch| batch.bytes)
     }
 
-    /// Takes the reply of one call, none of a notification. The last one makes the message that answers the batch, unless
-    /// it had notifications only.
-    pub(super) fn put(&mut self, number: u64, place: usize, reply: Option<String>) -> Option<String> {
+    /// Takes the reply of one call, `None` for a notification. Returns, with the last one, the message that answers the
+    /// batch, unless it had notifications only.
+    pub(super) fn put(&mut self, number: u64, position: usize, reply: Option<String>) -> Option<String> {
         let batch = self.open.get_mut(&number)?;
         batch.missing -= 1;
         batch.bytes += reply.as_ref().map_or(0, String::len);
-        batch.replies[place] = reply;
+        batch.replies[position] = reply;
         if batch.missing > 0 {
             return None;
         }

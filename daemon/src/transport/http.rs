@@ -4,9 +4,9 @@
 //! plain `curl -d` sends, and has error bodies of its own. Here WebSocket shares NDJSON's session, so order,
 //! limits and errors are the same on all framings.
 
-use super::listener::Server;
+use super::server::Server;
 use super::session::Session;
-use super::websocket::{MessageSink, Messages};
+use super::websocket::{WebSocketSink, WebSocketSource};
 use super::wire::Sink;
 use crate::rpc::Framing;
 use futures_util::StreamExt;
@@ -26,23 +26,23 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-type Reply = Response<Full<Bytes>>;
+type HttpResponse = Response<Full<Bytes>>;
 
-/// A connection's place among all. A WebSocket keeps it, although it outlives the HTTP that it began as.
-type Place = Arc<OwnedSemaphorePermit>;
+/// The permit of a connection. A WebSocket keeps it, although it outlives the HTTP exchange that it began as.
+type Permit = Arc<OwnedSemaphorePermit>;
 
 /// Serves one connection.
 pub(super) async fn serve(
     server: Arc<Server>,
     stream: UnixStream,
     pid: Option<i32>,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 ) -> io::Result<()> {
     let closing = server.closing.clone();
-    let place: Place = Arc::new(place);
+    let permit: Permit = Arc::new(permit);
     let service = hyper::service::service_fn(move |request| {
-        let (server, place) = (Arc::clone(&server), Arc::clone(&place));
-        async move { Ok::<_, Infallible>(respond(server, request, pid, place).await) }
+        let (server, permit) = (Arc::clone(&server), Arc::clone(&permit));
+        async move { Ok::<_, Infallible>(respond(server, request, pid, permit).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -63,13 +63,13 @@ async fn respond(
     server: Arc<Server>,
     mut request: Request<Incoming>,
     pid: Option<i32>,
-    place: Place,
-) -> Reply {
+    permit: Permit,
+) -> HttpResponse {
     let wants_upgrade =
         request.headers().get(UPGRADE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"));
     match *request.method() {
         Method::POST => post(&server, request, pid).await,
-        Method::GET if wants_upgrade => upgrade(server, &mut request, pid, place),
+        Method::GET if wants_upgrade => upgrade(server, &mut request, pid, permit),
         Method::GET => plain(
             StatusCode::UPGRADE_REQUIRED,
             "stinad: POST a JSON-RPC 2.0 message here, or open a WebSocket.\n",
@@ -79,7 +79,11 @@ async fn respond(
     }
 }
 
-fn plain(status: StatusCode, text: &'static str, header: (hyper::header::HeaderName, &'static str)) -> Reply {
+fn plain(
+    status: StatusCode,
+    text: &'static str,
+    header: (hyper::header::HeaderName, &'static str),
+) -> HttpResponse {
     let mut reply = Response::new(Full::from(text));
     *reply.status_mut() = status;
     reply.headers_mut().insert(header.0, HeaderValue::from_static(header.1));
@@ -87,14 +91,14 @@ fn plain(status: StatusCode, text: &'static str, header: (hyper::header::HeaderN
     reply
 }
 
-fn json(status: StatusCode, body: String) -> Reply {
+fn json(status: StatusCode, body: String) -> HttpResponse {
     let mut reply = Response::new(Full::from(body));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
 }
 
-/// The whole answer to a connection for which there is no place: to whatever it asks.
+/// The whole response to a connection beyond the limit, whatever it asks.
 pub(super) fn unavailable(body: &str) -> String {
     let length = body.len();
     format!(
@@ -102,11 +106,11 @@ pub(super) fn unavailable(body: &str) -> String {
     )
 }
 
-/// Answers one message. As usual for JSON-RPC over HTTP, errors of calls are status 200 with an error in the
-/// body; only a body that is too long to be read has a status of its own.
-async fn post(server: &Arc<Server>, request: Request<Incoming>, pid: Option<i32>) -> Reply {
+/// Answers one message. As usual for JSON-RPC over HTTP, a failed call has status 200 and an error in the body; only a
+/// body that is too long to be read has a status of its own.
+async fn post(server: &Arc<Server>, request: Request<Incoming>, pid: Option<i32>) -> HttpResponse {
     let limit = server.limits().frame_bytes;
-    // Told before any of it is sent, to who says how long it is: curl waits for that before it sends much.
+    // A request that names its length is refused before its body is sent: curl waits for that before it sends much.
     if request.body().size_hint().lower() > limit as u64 {
         return too_large(limit);
     }
@@ -117,8 +121,8 @@ async fn post(server: &Arc<Server>, request: Request<Incoming>, pid: Option<i32>
             return plain(StatusCode::BAD_REQUEST, "stinad: the body broke off\n", (CONNECTION, "close"));
         }
     };
-    let (call, guard) = server.connect(Framing::Http, pid);
-    let out = Session::new(call, guard, Collected(String::new()), false).run_one(Line::Whole(&body)).await;
+    let guard = server.connect(Framing::Http, pid);
+    let out = Session::new(guard, Collected(String::new()), false).run_one(Line::Whole(&body)).await;
     match out.0 {
         // Notifications only.
         body if body.is_empty() => json(StatusCode::NO_CONTENT, body),
@@ -126,12 +130,12 @@ async fn post(server: &Arc<Server>, request: Request<Incoming>, pid: Option<i32>
     }
 }
 
-fn too_large(limit: usize) -> Reply {
+fn too_large(limit: usize) -> HttpResponse {
     let fault = Error::TooLarge { limit: limit as u64 }.into();
     json(StatusCode::PAYLOAD_TOO_LARGE, envelope::failure("null", &fault))
 }
 
-/// The one answer to one message.
+/// Collects the one answer to one message.
 struct Collected(String);
 
 impl Sink for Collected {
@@ -149,7 +153,12 @@ impl Sink for Collected {
     }
 }
 
-fn upgrade(server: Arc<Server>, request: &mut Request<Incoming>, pid: Option<i32>, place: Place) -> Reply {
+fn upgrade(
+    server: Arc<Server>,
+    request: &mut Request<Incoming>,
+    pid: Option<i32>,
+    permit: Permit,
+) -> HttpResponse {
     let mut handshake = Request::new(());
     *handshake.method_mut() = request.method().clone();
     *handshake.uri_mut() = request.uri().clone();
@@ -168,7 +177,7 @@ fn upgrade(server: Arc<Server>, request: &mut Request<Incoming>, pid: Option<i32
     let upgraded = hyper::upgrade::on(request);
     let serving = Arc::clone(&server);
     server.tasks.spawn(async move {
-        let _place = place;
+        let _permit = permit;
         let io = match upgraded.await {
             Ok(io) => TokioIo::new(io),
             Err(error) => return tracing::debug!(%error, "a WebSocket upgrade broke off"),
@@ -180,10 +189,10 @@ fn upgrade(server: Arc<Server>, request: &mut Request<Incoming>, pid: Option<i32
             .write_buffer_size(0);
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         let (sink, stream) = socket.split();
-        let (call, guard) = serving.connect(Framing::WebSocket, pid);
-        let session = Session::new(call, guard, MessageSink::new(sink), true);
-        let run = session.run(Messages::new(stream), serving.closing.clone());
-        // The end of the connection's own deadline, for a peer that does not read.
+        let guard = serving.connect(Framing::WebSocket, pid);
+        let session = Session::new(guard, WebSocketSink::new(sink), true);
+        let run = session.run(WebSocketSource::new(stream), serving.closing.clone());
+        // Cut off at the shutdown's deadline, when the peer does not read.
         if let Some(Err(error)) = serving.killing.run_until_cancelled(run).await {
             tracing::debug!(%error, "a WebSocket connection broke off");
         }

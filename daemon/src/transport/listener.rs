@@ -1,11 +1,10 @@
-//! Accepting connections: who may connect, how many, and which framing they speak.
+//! Accepting connections: which user may connect, how many at once, and which framing they speak.
 
+use super::server::Server;
 use super::session::Session;
 use super::{http, ndjson};
-use crate::app::Stop;
 use crate::limits::Limits;
-use crate::rpc::{Call, Framing, Methods, PeerGuard, Peers};
-use crate::store::Store;
+use crate::rpc::Framing;
 use rustix::net::RecvFlags;
 use std::io;
 use std::mem::MaybeUninit;
@@ -15,80 +14,25 @@ use stina_protocol::{Error, envelope};
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-/// What every connection shares.
-pub(crate) struct Server {
-    store: Store,
-    methods: Arc<Methods>,
-    peers: Arc<Peers>,
-    stop: Stop,
-    pub(super) tasks: TaskTracker,
-    /// End subscriptions, answer what is in flight, close.
-    pub(super) closing: CancellationToken,
-    /// Close now.
-    pub(super) killing: CancellationToken,
-}
-
-impl Server {
-    pub(crate) fn new(store: Store, methods: Arc<Methods>, stop: Stop) -> Arc<Self> {
-        Arc::new(Self {
-            store,
-            methods,
-            peers: Arc::default(),
-            stop,
-            tasks: TaskTracker::new(),
-            closing: CancellationToken::new(),
-            killing: CancellationToken::new(),
-        })
-    }
-
-    pub(super) fn limits(&self) -> &Limits {
-        &self.store.config().limits
-    }
-
-    pub(super) fn connect(&self, framing: Framing, pid: Option<i32>) -> (Call, PeerGuard) {
-        let call = Call {
-            store: self.store.clone(),
-            peer: self.peers.connect(framing, pid, self.store.clock().now(), self.limits()),
-            peers: Arc::clone(&self.peers),
-            methods: Arc::clone(&self.methods),
-            stop: self.stop.clone(),
-        };
-        (call.clone(), PeerGuard::new(call))
-    }
-
-    /// Ends all connections: in order within the limit, then at once.
-    pub(crate) async fn close(&self) {
-        self.tasks.close();
-        self.closing.cancel();
-        if tokio::time::timeout(self.limits().shutdown, self.tasks.wait()).await.is_err() {
-            tracing::warn!(connections = self.tasks.len(), "closing connections that do not read");
-        }
-        self.killing.cancel();
-        self.tasks.wait().await;
-    }
-}
 
 /// The socket that clients connect to.
 pub(crate) struct Listener {
     socket: UnixListener,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
 }
 
 /// How long a listener that could not accept a connection waits before it tries again.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-/// How often it is logged, at most.
-const SAY_AGAIN: Duration = Duration::from_secs(60);
+/// Shortest time between two log lines about that.
+const LOG_AGAIN: Duration = Duration::from_secs(60);
 
-/// What an accepted connection has got.
-enum Place {
-    /// Its place among all.
-    Given(OwnedSemaphorePermit),
-    /// None; it is told so.
-    Refused(OwnedSemaphorePermit),
+/// The permit of an accepted connection.
+enum Permit {
+    /// To be served.
+    Serve(OwnedSemaphorePermit),
+    /// To be answered `busy`, because too many are served.
+    Refuse(OwnedSemaphorePermit),
 }
 
 impl Listener {
@@ -96,23 +40,22 @@ impl Listener {
         socket.set_nonblocking(true)?;
         Ok(Self {
             socket: UnixListener::from_std(socket)?,
-            places: Arc::new(Semaphore::new(limits.connections)),
+            permits: Arc::new(Semaphore::new(limits.connections)),
             refusals: Arc::new(Semaphore::new(limits.refusals)),
         })
     }
 
     /// Accepts connections for ever. Cancel safe.
     pub(crate) async fn accept(&self, server: &Arc<Server>) {
-        let mut said: Option<Instant> = None;
+        let mut logged: Option<Instant> = None;
         loop {
             match self.socket.accept().await {
                 Ok((stream, _)) => self.admit(server, stream),
                 Err(error) => {
-                    // Out of file descriptors, most likely: others must close theirs first. Not said ten times a
-                    // second until they do.
-                    if said.is_none_or(|at| at.elapsed() >= SAY_AGAIN) {
+                    // Out of file descriptors, most likely: others must close theirs first.
+                    if logged.is_none_or(|at| at.elapsed() >= LOG_AGAIN) {
                         tracing::error!(%error, "can't accept connections");
-                        said = Some(Instant::now());
+                        logged = Some(Instant::now());
                     }
                     tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
@@ -126,19 +69,20 @@ impl Listener {
             Ok(other) => return tracing::warn!(uid = other.uid(), "refused another user"),
             Err(error) => return tracing::warn!(%error, "refused a peer of unknown user"),
         };
-        let place = Arc::clone(&self.places).try_acquire_owned().map(Place::Given);
-        let Ok(place) = place.or_else(|_| Arc::clone(&self.refusals).try_acquire_owned().map(Place::Refused))
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map(Permit::Serve);
+        let Ok(permit) =
+            permit.or_else(|_| Arc::clone(&self.refusals).try_acquire_owned().map(Permit::Refuse))
         else {
-            return tracing::warn!("too many connections at once to tell them so");
+            return tracing::warn!("too many connections at once to answer them");
         };
         let serving = Arc::clone(server);
         server.tasks.spawn(async move {
             let serve = async {
-                match place {
-                    Place::Given(place) => {
-                        serve(Arc::clone(&serving), stream, credentials.pid(), place).await
+                match permit {
+                    Permit::Serve(permit) => {
+                        serve(Arc::clone(&serving), stream, credentials.pid(), permit).await
                     }
-                    Place::Refused(_permit) => refuse(&serving, stream).await,
+                    Permit::Refuse(_permit) => refuse(&serving, stream).await,
                 }
             };
             if let Some(Err(error)) = serving.killing.run_until_cancelled(serve).await {
@@ -148,11 +92,11 @@ impl Listener {
     }
 }
 
-/// Says `busy` in the framing that the peer speaks.
+/// Answers `busy` in the framing that the peer speaks.
 async fn refuse(server: &Server, mut stream: UnixStream) -> io::Result<()> {
     tracing::warn!(limit = server.limits().connections, "too many connections");
     let busy = envelope::failure("null", &Error::Busy.into());
-    // Who says nothing in time is taken for one that waits for a line.
+    // A peer that sends nothing in time is taken for an NDJSON client that waits.
     let first = tokio::time::timeout(server.limits().refusal_wait, first_byte(&stream)).await;
     let answer = match first {
         Ok(Ok(Some(byte))) if !begins_ndjson(byte) => http::unavailable(&busy),
@@ -161,7 +105,7 @@ async fn refuse(server: &Server, mut stream: UnixStream) -> io::Result<()> {
     stream.write_all(answer.as_bytes()).await
 }
 
-/// Whether a connection that begins with this byte speaks NDJSON; else it speaks HTTP.
+/// Whether a connection that begins with this byte speaks NDJSON. Otherwise it speaks HTTP.
 fn begins_ndjson(byte: u8) -> bool {
     matches!(byte, b'{' | b'[' | b' ' | b'\t' | b'\r' | b'\n')
 }
@@ -170,7 +114,7 @@ async fn serve(
     server: Arc<Server>,
     stream: UnixStream,
     pid: Option<i32>,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 ) -> io::Result<()> {
     let first = tokio::select! {
         first = first_byte(&stream) => first?,
@@ -180,17 +124,15 @@ async fn serve(
         None => Ok(()),
         Some(byte) if begins_ndjson(byte) => {
             let (read, write) = stream.into_split();
-            let (call, guard) = server.connect(Framing::Ndjson, pid);
-            let lines = ndjson::Lines::new(read, server.limits().frame_bytes);
-            Session::new(call, guard, ndjson::LineSink::new(write), true)
-                .run(lines, server.closing.clone())
-                .await
+            let guard = server.connect(Framing::Ndjson, pid);
+            let lines = ndjson::LineSource::new(read, server.limits().frame_bytes);
+            Session::new(guard, ndjson::LineSink::new(write), true).run(lines, server.closing.clone()).await
         }
-        Some(_) => http::serve(server, stream, pid, place).await,
+        Some(_) => http::serve(server, stream, pid, permit).await,
     }
 }
 
-/// Looks at the first byte without taking it; `None` when the peer closes without a word.
+/// Peeks at the first byte; `None` when the peer closes without sending any.
 async fn first_byte(stream: &UnixStream) -> io::Result<Option<u8>> {
     loop {
         stream.readable().await?;

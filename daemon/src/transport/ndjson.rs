@@ -8,18 +8,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 /// Lines from a socket.
-pub(super) struct Lines {
+pub(super) struct LineSource {
     socket: OwnedReadHalf,
     splitter: LineSplitter,
 }
 
-impl Lines {
+impl LineSource {
     pub(super) fn new(socket: OwnedReadHalf, limit: usize) -> Self {
         Self { socket, splitter: LineSplitter::new(limit) }
     }
 }
 
-impl Source for Lines {
+impl Source for LineSource {
     async fn fill(&mut self) -> io::Result<bool> {
         Ok(self.socket.read_buf(self.splitter.buffer()).await? > 0)
     }
@@ -32,8 +32,8 @@ impl Source for Lines {
         self.splitter.take_rest()
     }
 
-    /// `nc -N` and many others close their sending side first, and wait for the answers.
-    fn still_hears(&self) -> bool {
+    /// `nc -N` and many other clients close their sending side first, and wait for the answers.
+    fn still_receives(&self) -> bool {
         true
     }
 }
@@ -41,9 +41,9 @@ impl Source for Lines {
 /// Lines to a socket.
 pub(super) struct LineSink {
     socket: OwnedWriteHalf,
-    /// Messages, each with its line break. Several small ones leave in one write.
+    /// Messages, each with its line break; small ones are gathered.
     queue: VecDeque<Vec<u8>>,
-    /// Bytes of the first that are already sent.
+    /// Bytes of the first one that were sent.
     sent: usize,
     pending: usize,
 }
@@ -62,7 +62,7 @@ impl Sink for LineSink {
         let mut bytes = message.into_bytes();
         bytes.push(b'\n');
         self.pending += bytes.len();
-        // Not into the first: it may be on its way out.
+        // Not into the first one: a part of it may have been sent.
         let gathers = |last: &&mut Vec<u8>| last.len() + bytes.len() <= GATHER;
         match self
             .queue

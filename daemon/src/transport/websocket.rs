@@ -1,6 +1,6 @@
 //! WebSocket: one JSON-RPC message a text (or binary) message.
 
-use super::wire::{Goodbye, Sink, Source};
+use super::wire::{CloseReason, Sink, Source};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use std::collections::VecDeque;
@@ -14,12 +14,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 /// Messages from a WebSocket.
-pub(super) struct Messages<S> {
+pub(super) struct WebSocketSource<S> {
     socket: SplitStream<WebSocketStream<S>>,
     arrived: Option<Arrived>,
     taken: bool,
-    /// What the peer did after which the stream can't be followed any further.
-    fault: Option<Goodbye>,
+    /// The fault of the peer after which the stream can't be read any further.
+    fault: Option<CloseReason>,
 }
 
 enum Arrived {
@@ -28,24 +28,24 @@ enum Arrived {
     NotText,
 }
 
-impl<S> Messages<S> {
+impl<S> WebSocketSource<S> {
     pub(super) fn new(socket: SplitStream<WebSocketStream<S>>) -> Self {
         Self { socket, arrived: None, taken: false, fault: None }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for WebSocketSource<S> {
     async fn fill(&mut self) -> io::Result<bool> {
         let (arrived, fault) = match self.socket.next().await {
             Some(Ok(Message::Close(_))) | None => return Ok(false),
             Some(Ok(message)) => (Arrived::Message(message), None),
             Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
-                (Arrived::TooLong, Some(Goodbye::TooLong))
+                (Arrived::TooLong, Some(CloseReason::TooLong))
             }
-            Some(Err(Error::Utf8(_))) => (Arrived::NotText, Some(Goodbye::NotText)),
+            Some(Err(Error::Utf8(_))) => (Arrived::NotText, Some(CloseReason::NotText)),
             Some(Err(error)) => {
                 let gone = matches!(error, Error::Protocol(ProtocolError::ResetWithoutClosingHandshake));
-                self.fault = (matches!(error, Error::Protocol(_)) && !gone).then_some(Goodbye::Malformed);
+                self.fault = (matches!(error, Error::Protocol(_)) && !gone).then_some(CloseReason::Malformed);
                 return Ok(false);
             }
         };
@@ -59,7 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
         }
         match self.arrived.as_ref()? {
             Arrived::TooLong => Some(Line::TooLong(&[])),
-            // Bytes that are as little UTF-8 as those that the library did not hand out.
+            // The library does not hand out such text: one byte that is not UTF-8 stands for it.
             Arrived::NotText => Some(Line::Whole(&[0xff])),
             Arrived::Message(Message::Text(text)) => Some(Line::Whole(text.as_bytes())),
             Arrived::Message(Message::Binary(bytes)) => Some(Line::Whole(bytes)),
@@ -72,31 +72,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
         None
     }
 
-    /// After a close no more; after a fault there are still answers to send, and what was wrong.
-    fn still_hears(&self) -> bool {
+    /// Not after a close. After a fault, answers and the fault itself are still to be sent.
+    fn still_receives(&self) -> bool {
         self.fault.is_some()
     }
 
-    fn goodbye(&self) -> Goodbye {
-        self.fault.unwrap_or(Goodbye::Ended)
+    fn close_reason(&self) -> CloseReason {
+        self.fault.unwrap_or(CloseReason::Ended)
     }
 }
 
 /// Messages to a WebSocket.
-pub(super) struct MessageSink<S> {
+pub(super) struct WebSocketSink<S> {
     socket: SplitSink<WebSocketStream<S>, Message>,
     queue: VecDeque<Utf8Bytes>,
-    /// Bytes in `queue`, and those handed to the library but not yet flushed.
+    /// Bytes in `queue`, and those that the library has not flushed yet.
     pending: usize,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> MessageSink<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> WebSocketSink<S> {
     pub(super) fn new(socket: SplitSink<WebSocketStream<S>, Message>) -> Self {
         Self { socket, queue: VecDeque::new(), pending: 0 }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sink for MessageSink<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sink for WebSocketSink<S> {
     fn push(&mut self, message: String) {
         self.pending += message.len();
         self.queue.push_back(message.into());
@@ -118,19 +118,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sink for MessageSink<S> {
         Ok(())
     }
 
-    /// The closing handshake (RFC 6455, section 7.1): without it clients report a broken connection. The
-    /// library itself has queued the answer to a peer's close.
-    async fn end(&mut self, goodbye: Goodbye) {
-        let code = match goodbye {
-            Goodbye::Stopping => Some(CloseCode::Away),
-            Goodbye::TooLong => Some(CloseCode::Size),
-            Goodbye::NotText => Some(CloseCode::Invalid),
-            Goodbye::Malformed => Some(CloseCode::Protocol),
-            Goodbye::Ended => None,
+    /// The closing handshake (RFC 6455, section 7.1): without it clients report a broken connection. The library queues
+    /// the answer to a peer's close by itself.
+    async fn end(&mut self, close_reason: CloseReason) {
+        let code = match close_reason {
+            CloseReason::Stopping => Some(CloseCode::Away),
+            CloseReason::TooLong => Some(CloseCode::Size),
+            CloseReason::NotText => Some(CloseCode::Invalid),
+            CloseReason::Malformed => Some(CloseCode::Protocol),
+            CloseReason::Ended => None,
         };
         if let Some(code) = code {
             let frame = CloseFrame { code, reason: Utf8Bytes::default() };
-            // A peer that is gone needs none.
+            // The peer may be gone.
             _ = self.socket.send(Message::Close(Some(frame))).await;
         }
         _ = self.socket.flush().await;

@@ -9,13 +9,13 @@ pub(super) trait Source: Send {
     fn fill(&mut self) -> impl Future<Output = io::Result<bool>> + Send;
     /// A message that has arrived.
     fn take(&mut self) -> Option<Line<'_>>;
-    /// What is left at the end.
+    /// A last message without its end, once no more will come.
     fn take_rest(&mut self) -> Option<Line<'_>>;
-    /// Whether a peer from which no more will come still hears.
-    fn still_hears(&self) -> bool;
+    /// Whether a peer that has ended its side still receives.
+    fn still_receives(&self) -> bool;
     /// Why no more will come.
-    fn goodbye(&self) -> Goodbye {
-        Goodbye::Ended
+    fn close_reason(&self) -> CloseReason {
+        CloseReason::Ended
     }
 }
 
@@ -25,25 +25,25 @@ pub(super) trait Sink: Send {
     fn push(&mut self, message: String);
     /// Bytes queued.
     fn pending(&self) -> usize;
-    /// Sends what is queued. Cancel safe: what was not sent stays queued.
+    /// Sends the queue. Cancel safe: the rest stays queued.
     fn flush(&mut self) -> impl Future<Output = io::Result<()>> + Send;
-    /// Says goodbye, if the framing has a way to: after it nothing is pushed.
-    fn end(&mut self, goodbye: Goodbye) -> impl Future<Output = ()> + Send {
-        let _ = goodbye;
+    /// Sends the reason of the close, if the framing can. Nothing is pushed after it.
+    fn end(&mut self, reason: CloseReason) -> impl Future<Output = ()> + Send {
+        let _ = reason;
         async {}
     }
 }
 
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Goodbye {
+pub(super) enum CloseReason {
     /// The daemon stops.
     Stopping,
     /// The peer has ended it.
     Ended,
-    /// The peer sent a message that is too long to be passed over.
+    /// The peer sent a message that is too long to be skipped.
     TooLong,
-    /// The peer sent text that is none.
+    /// The peer sent a text message that is not UTF-8.
     NotText,
     /// The peer broke the rules of the framing.
     Malformed,

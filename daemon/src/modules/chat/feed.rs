@@ -4,8 +4,8 @@ use super::NAME;
 use super::repository::{Direction, conversations, current, messages};
 use super::streams::Streams;
 use crate::modules::kv;
-use crate::rpc::{Feed, Initial, OpenStreams, Outline};
-use crate::store::{Entity, LiveChange, ReadTx, Result, Transient, entity};
+use crate::rpc::{Feed, Initial, OpenStreams};
+use crate::store::{Entity, LiveChange, Position, ReadTx, Result, Transient, entity};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -77,8 +77,8 @@ impl Feed for ChatFeed {
         is_ours && self.conversation.as_ref().is_none_or(|wanted| *wanted == transient.scope)
     }
 
-    fn open_streams(&self, outline: Outline<'_>) -> OpenStreams {
-        self.streams.outline(self.conversation.as_deref(), self.deltas, outline)
+    fn open_streams(&self, position: &dyn Fn() -> Position) -> OpenStreams {
+        self.streams.open_streams(self.conversation.as_deref(), self.deltas, position)
     }
 }
 

@@ -65,13 +65,12 @@ impl Streams {
     /// One write for all streams; answers whether it was committed.
     async fn write(self: &Arc<Self>, store: &Store) -> bool {
         let streams = Arc::clone(self);
-        let write = store.write(Box::new(move |tx| {
+        let write = store.write(move |tx| {
             streams.abort_overdue(tx)?;
-            streams.save(tx)?;
-            Ok("null".to_owned())
-        }));
+            streams.save(tx)
+        });
         match write.await {
-            Ok(_) => true,
+            Ok(()) => true,
             Err(fault) => {
                 tracing::error!(%fault, "could not save messages that are being written");
                 false

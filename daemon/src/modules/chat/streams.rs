@@ -5,8 +5,8 @@
 
 use super::NAME;
 use crate::limits::Limits;
-use crate::rpc::{OpenStreams, Outline};
-use crate::store::{Caller, Entity, Result, Store, Transient, WriteTx};
+use crate::rpc::OpenStreams;
+use crate::store::{Caller, Entity, JsonText, Position, Result, Store, Transient, WriteTx};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -155,7 +155,7 @@ impl Streams {
         let unsaved = stream.unsaved();
         stream.text.push_str(new);
         *bytes += new.len();
-        store.tell(stream.transient(&stream.delta(delta.message_id.as_str(), offset), true));
+        store.notify(stream.transient(&stream.delta(delta.message_id.as_str(), offset), true));
         let now_full = unsaved < self.limits.save_bytes && stream.unsaved() >= self.limits.save_bytes;
         if stream.unsaved_since.is_none() || now_full {
             stream.unsaved_since.get_or_insert_with(Instant::now);
@@ -206,7 +206,7 @@ impl Streams {
         stream.cancelled = true;
         stream.cancel_wanted = false;
         stream.abort_at.get_or_insert(Instant::now() + self.limits.cancel_wait);
-        store.tell(stream.transient(&cancel(message), false));
+        store.notify(stream.transient(&cancel(message), false));
         self.wake.notify_one();
         true
     }
@@ -242,14 +242,14 @@ impl Streams {
     }
 
     /// What a subscriber needs to know of the open streams of a conversation, or of all.
-    pub(super) fn outline(
+    pub(super) fn open_streams(
         &self,
         conversation: Option<&str>,
         deltas: bool,
-        outline: Outline<'_>,
+        position: &dyn Fn() -> Position,
     ) -> OpenStreams {
         let open = self.open();
-        let from = outline.capture();
+        let from = position();
         let wanted = open
             .by_message
             .iter()
@@ -285,7 +285,7 @@ fn cancel(message: &str) -> Event {
     Event::Cancel { message_id: message.to_owned() }
 }
 
-fn json(event: &Event) -> String {
+fn json(event: &Event) -> JsonText {
     // Strings and numbers always serialize.
-    serde_json::to_string(event).unwrap_or_default()
+    JsonText::of(event).unwrap_or_else(|_| JsonText::null())
 }

@@ -1,0 +1,19 @@
+//! What a store is opened with.
+
+use super::connection::Location;
+use crate::clock::Clock;
+use crate::limits::Limits;
+use std::sync::Arc;
+
+/// What the store is opened with.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// Where the database is.
+    pub location: Location,
+    /// Bounds.
+    pub limits: Arc<Limits>,
+    /// Source of time.
+    pub clock: Clock,
+    /// Whether another program wrote to the database while no daemon ran.
+    pub was_touched: bool,
+}

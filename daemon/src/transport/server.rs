@@ -1,0 +1,63 @@
+//! What every connection shares, and how all of them end.
+
+use crate::limits::Limits;
+use crate::rpc::{CallContext, Framing, Methods, PeerGuard, Peers};
+use crate::stop::Stop;
+use crate::store::Store;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What every connection shares.
+pub(crate) struct Server {
+    store: Store,
+    methods: Arc<Methods>,
+    peers: Arc<Peers>,
+    stop: Stop,
+    /// One task for each connection.
+    pub(super) tasks: TaskTracker,
+    /// Cancelled when connections are to end their subscriptions, answer their calls in flight, and close.
+    pub(super) closing: CancellationToken,
+    /// Cancelled when connections are to close at once.
+    pub(super) killing: CancellationToken,
+}
+
+impl Server {
+    pub(crate) fn new(store: Store, methods: Arc<Methods>, stop: Stop) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            methods,
+            peers: Arc::default(),
+            stop,
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            killing: CancellationToken::new(),
+        })
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.store.config().limits
+    }
+
+    /// Registers a connection; it is deregistered when the guard is dropped.
+    pub(super) fn connect(&self, framing: Framing, pid: Option<i32>) -> PeerGuard {
+        let call = CallContext {
+            store: self.store.clone(),
+            peer: self.peers.connect(framing, pid, self.store.clock().now(), self.limits()),
+            peers: Arc::clone(&self.peers),
+            stop: self.stop.clone(),
+        };
+        PeerGuard { call, methods: Arc::clone(&self.methods) }
+    }
+
+    /// Ends all connections: in order within the limit, then at once.
+    pub(crate) async fn close(&self) {
+        self.tasks.close();
+        self.closing.cancel();
+        if tokio::time::timeout(self.limits().shutdown, self.tasks.wait()).await.is_err() {
+            tracing::warn!(connections = self.tasks.len(), "closing connections that do not read");
+        }
+        self.killing.cancel();
+        self.tasks.wait().await;
+    }
+}

@@ -1,0 +1,80 @@
+//! The subscriptions of a connection.
+
+use crate::rpc::{CallContext, Opening, Progress, SubscriptionCursor};
+use crate::store::{JsonText, Position};
+use futures_util::stream::{BoxStream, Stream, StreamExt};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio_stream::StreamMap;
+
+/// The subscriptions of a connection, by id. None of them does any work unless [`Self::next`] is polled.
+#[derive(Default)]
+pub(super) struct Subscriptions {
+    open: StreamMap<u64, Subscribed>,
+}
+
+struct Subscribed {
+    /// Name of its notifications.
+    method: &'static str,
+    progress: Arc<Progress>,
+    events: BoxStream<'static, JsonText>,
+}
+
+impl Stream for Subscribed {
+    type Item = (&'static str, JsonText);
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let method = self.method;
+        self.events.poll_next_unpin(cx).map(|event| event.map(|event| (method, event)))
+    }
+}
+
+/// Why [`Subscriptions::next`] returned.
+pub(super) enum Reached {
+    /// The next event of one of them.
+    Event { subscription: u64, method: &'static str, event: JsonText },
+    /// All of them have taken in every event before the awaited position.
+    Awaited,
+}
+
+impl Subscriptions {
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Opens a subscription; answers its id.
+    pub(super) fn open(&mut self, call: &CallContext, opening: Opening) -> u64 {
+        let (id, method) = (call.peers.subscription_id(), opening.event);
+        let progress = call.peer.register(id, opening.method, call.store.head());
+        let cursor = SubscriptionCursor::new(call.store.clone(), opening, Arc::clone(&progress));
+        self.open.insert(id, Subscribed { method, progress, events: cursor.events().boxed() });
+        id
+    }
+
+    /// Ends a subscription; answers whether there was one.
+    pub(super) fn close(&mut self, id: u64) -> bool {
+        self.open.remove(&id).is_some()
+    }
+
+    /// Ends all of them.
+    pub(super) fn close_all(&mut self) {
+        self.open.clear();
+    }
+
+    /// Waits for the next event, or until all of them have reached `awaited`. Cancel safe.
+    ///
+    /// One future for both: a subscription whose filter drops an event wakes no task, so `awaited` must be checked wherever
+    /// the subscriptions are polled.
+    pub(super) async fn next(&mut self, awaited: Option<Position>) -> Reached {
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(Some((subscription, (method, event)))) = self.open.poll_next_unpin(cx) {
+                return Poll::Ready(Reached::Event { subscription, method, event });
+            }
+            let has_reached =
+                |position: Position| self.open.values().all(|s| s.progress.has_reached(position));
+            if awaited.is_some_and(has_reached) { Poll::Ready(Reached::Awaited) } else { Poll::Pending }
+        })
+        .await
+    }
+}

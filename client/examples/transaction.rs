@@ -15,11 +15,11 @@ async fn main() -> Result<(), stina_client::Error> {
 
     let mut transaction = client.transact();
     let title = Title::new("Buy tea").map_err(invalid)?;
-    let todo = todo::New { id: Some(id.clone()), ..todo::New::new(title) };
+    let todo = todo::New { id: Some(id.clone()), ..todo::New::of(title) };
     let todo = transaction.add::<todo::Create>(&todo.into())?;
     let why = Content::new(format!("Åsa likes green tea, see {id}")).map_err(invalid)?;
     let title = Line::new("Tea").map_err(invalid)?;
-    transaction.add::<memory::Create>(&memory::New::new(title, why).into())?;
+    transaction.add::<memory::Create>(&memory::New::of(title, why).into())?;
     let key = kv::Key::new("example.teas").map_err(invalid)?;
     let count = transaction.add::<kv::Increment>(&kv::IncrementParams { key, by: None, if_rev: None })?;
     let committed = transaction.commit().await?;

@@ -26,7 +26,7 @@ impl Memories {
     pub async fn add(&self, title: impl Into<String>, content: impl Into<String>) -> Result<Reply<Memory>> {
         let title = Line::new(title).map_err(|reason| Kind::invalid("title", reason))?;
         let content = Content::new(content).map_err(|reason| Kind::invalid("content", reason))?;
-        self.create(New::new(title, content).into()).await
+        self.create(New::of(title, content).into()).await
     }
 
     /// Those of some memories that exist, expired or not, each once, in the order asked for.

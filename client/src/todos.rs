@@ -27,7 +27,7 @@ impl Todos {
     /// As [`Client::call`].
     pub async fn add(&self, title: impl Into<String>) -> Result<Reply<Todo>> {
         let title = Title::new(title).map_err(|reason| Kind::invalid("title", reason))?;
-        self.create(New::new(title).into()).await
+        self.create(New::of(title).into()).await
     }
 
     /// The todo with that id, else the newest with that title, whatever its case.

@@ -156,7 +156,7 @@ pub type ListParams = With<Paging, Filter>;
 
 impl New {
     /// A memory with a title and a content.
-    pub fn new(title: Line, content: Content) -> Self {
+    pub fn of(title: Line, content: Content) -> Self {
         Self { id: None, title, content }
     }
 }

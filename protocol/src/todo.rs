@@ -184,7 +184,7 @@ pub type ListCommentsParams = With<Paging, CommentFilter>;
 
 impl New {
     /// A todo with a title.
-    pub fn new(title: Title) -> Self {
+    pub fn of(title: Title) -> Self {
         Self { id: None, title, status: None }
     }
 }

@@ -1,0 +1,28 @@
+//! From a type to the sort of entity that it is: the functions that those who know no module call.
+
+use super::description::{Entity, EntityKind};
+use super::ops::{find, put_json, remove, walk};
+use crate::store::JsonText;
+
+impl EntityKind {
+    /// The kind of `T`.
+    pub const fn of<T: Entity>(module: &'static str, name: &'static str, table: &'static str) -> Self {
+        Self {
+            module,
+            name,
+            table,
+            walk: |tx, each| {
+                walk::<T>(tx, "ORDER BY rowid", [], |entity| {
+                    each(entity.key(), JsonText::of(&entity)?)?;
+                    Ok(true)
+                })
+            },
+            put: put_json::<T>,
+            remove: |tx, key| match find::<T>(tx, key)? {
+                Some(entity) => remove(tx, &entity),
+                None => Ok(()),
+            },
+            schema: |generator| generator.subschema_for::<T>(),
+        }
+    }
+}

@@ -6,6 +6,8 @@
 mod description;
 mod kind;
 mod ops;
+#[cfg(test)]
+mod tests;
 
 pub use description::{Derived, Each, Entity, EntityKind, Table};
 pub use ops::{

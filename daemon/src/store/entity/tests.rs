@@ -1,0 +1,205 @@
+use super::{Entity, EntityKind, Table, create, find, get, remove, save, walk, with};
+use crate::store::tx::{Author, WriteTx};
+use crate::store::{Failure, Result};
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::sync::LazyLock;
+use stina_protocol::{Error, Json, JsonObject};
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Colour {
+    Red,
+    DarkBlue,
+}
+
+/// Every sort of member that there is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Thing {
+    id: String,
+    seq: u64,
+    long_name: Option<String>,
+    colour: Colour,
+    is_new: bool,
+    size: f64,
+    any: Json,
+    metadata: Option<JsonObject>,
+    tags: Vec<String>,
+    counted: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parts: Option<Vec<String>>,
+    rev: u64,
+}
+
+impl Entity for Thing {
+    const KIND: EntityKind = EntityKind::of::<Self>("things", "thing", "things");
+    const ROW: Option<&'static str> = Some("seq");
+    const READ_ONLY: &'static [&'static str] = &["counted"];
+    const ELSEWHERE: &'static [&'static str] = &["parts"];
+    const DERIVED: &'static [super::Derived<Self>] =
+        &[("name_key", |thing| Value::Text(thing.long_name.clone().unwrap_or_default().to_lowercase()))];
+
+    fn table() -> &'static Table {
+        static TABLE: LazyLock<Table> = LazyLock::new(Table::of::<Thing>);
+        &TABLE
+    }
+
+    fn key(&self) -> &str {
+        &self.id
+    }
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+
+    fn set_rev(&mut self, rev: u64) {
+        self.rev = rev;
+    }
+
+    fn row(&self) -> u64 {
+        self.seq
+    }
+
+    fn set_row(&mut self, row: u64) {
+        self.seq = row;
+    }
+}
+
+fn database() -> Connection {
+    let conn = Connection::open_in_memory().unwrap();
+    conn.execute_batch(
+        "CREATE TABLE things (
+             seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, long_name TEXT, name_key TEXT NOT NULL,
+             colour TEXT NOT NULL, is_new INTEGER NOT NULL, size REAL NOT NULL, any TEXT NOT NULL, metadata TEXT,
+             tags TEXT NOT NULL, counted INTEGER NOT NULL DEFAULT 7, rev INTEGER NOT NULL
+         ) STRICT",
+    )
+    .unwrap();
+    conn
+}
+
+fn thing(id: &str) -> Thing {
+    Thing {
+        id: id.to_owned(),
+        seq: 0,
+        long_name: Some("Å\0b".to_owned()),
+        colour: Colour::DarkBlue,
+        is_new: true,
+        size: 0.1,
+        any: Json::parse(r#"{"b":12345678901234567890123,"a":[1.50,null]}"#).unwrap(),
+        metadata: None,
+        tags: vec!["x\"y".to_owned(), String::new()],
+        counted: 7,
+        parts: None,
+        rev: 0,
+    }
+}
+
+fn write<T>(conn: &Connection, rev: u64, f: impl FnOnce(&mut WriteTx<'_>) -> Result<T>) -> T {
+    f(&mut WriteTx::new(conn, rev, 0, &Author::daemon())).unwrap()
+}
+
+#[test]
+fn a_row_gives_back_what_was_saved_whatever_its_members() {
+    let conn = database();
+    let made = write(&conn, 3, |tx| create(tx, thing("a")));
+    assert_eq!((made.seq, made.rev), (1, 3));
+    let read: Thing = write(&conn, 4, |tx| get(tx, "a"));
+    assert_eq!(read, made);
+    // Digits, order and white space of JSON are kept as they were.
+    assert_eq!(read.any.get(), r#"{"b":12345678901234567890123,"a":[1.50,null]}"#);
+    let stored: (String, String, String) = conn
+        .query_row("SELECT colour, tags, name_key FROM things", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+        .unwrap();
+    assert_eq!(stored, ("dark_blue".to_owned(), r#"["x\"y",""]"#.to_owned(), "å\0b".to_owned()));
+}
+
+#[test]
+fn members_that_the_database_writes_are_read_and_left_alone() {
+    let conn = database();
+    let made = write(&conn, 1, |tx| create(tx, thing("a")));
+    conn.execute("UPDATE things SET counted = 9", []).unwrap();
+    let after = Thing { colour: Colour::Red, counted: 1, seq: 77, ..made.clone() };
+    write(&conn, 2, |tx| save(tx, Some(&made), after));
+    let read: Thing = write(&conn, 3, |tx| get(tx, "a"));
+    assert_eq!((read.colour, read.counted, read.seq, read.rev), (Colour::Red, 9, 1, 2));
+}
+
+#[test]
+fn text_that_is_not_utf_8_is_read_with_replacement_characters() {
+    let conn = database();
+    write(&conn, 1, |tx| create(tx, thing("a")));
+    conn.execute(
+        "UPDATE things SET long_name = CAST(x'41EDA0BD42' AS TEXT), tags = CAST(x'5B22FF225D' AS TEXT)",
+        [],
+    )
+    .unwrap();
+    let read: Thing = write(&conn, 2, |tx| get(tx, "a"));
+    assert_eq!(
+        (read.long_name.as_deref(), &*read.tags),
+        (Some("A\u{fffd}\u{fffd}\u{fffd}B"), &["\u{fffd}".to_owned()][..])
+    );
+}
+
+#[test]
+fn a_row_that_is_no_entity_is_corrupt() {
+    for wrong in ["colour = 'done'", "tags = '[1'", "any = '{'", "metadata = '3'"] {
+        let conn = database();
+        write(&conn, 1, |tx| create(tx, thing("a")));
+        conn.execute(&format!("UPDATE things SET {wrong}"), []).unwrap();
+        let author = Author::daemon();
+        let found = find::<Thing>(&WriteTx::new(&conn, 2, 0, &author), "a");
+        assert!(matches!(found, Err(Failure::Protocol(Error::Corrupt))), "{wrong}: {found:?}");
+    }
+}
+
+#[test]
+fn an_entity_is_put_back_from_its_json() {
+    let conn = database();
+    let made = write(&conn, 1, |tx| create(tx, thing("a")));
+    let changed = Thing {
+        tags: Vec::new(),
+        metadata: Some(JsonObject::new(Json::parse("{}").unwrap()).unwrap()),
+        ..made.clone()
+    };
+    write(&conn, 2, |tx| save(tx, Some(&made), changed));
+    // Over what there is, and where there is nothing; under the number that it had.
+    let json = serde_json::to_string(&made).unwrap();
+    write(&conn, 3, |tx| (Thing::KIND.put)(tx, &json));
+    assert_eq!(write(&conn, 4, |tx| get::<Thing>(tx, "a")), Thing { rev: 3, ..made.clone() });
+    write(&conn, 4, |tx| (Thing::KIND.remove)(tx, "a"));
+    write(&conn, 5, |tx| create(tx, thing("b")));
+    write(&conn, 6, |tx| (Thing::KIND.put)(tx, &json));
+    assert_eq!(write(&conn, 7, |tx| get::<Thing>(tx, "a")), Thing { rev: 6, ..made });
+    let mut kept = Vec::new();
+    write(&conn, 7, |tx| {
+        walk::<Thing>(tx, "ORDER BY seq", [], |thing| Ok(kept.push((thing.seq, thing.id)) == ()))
+    });
+    assert_eq!(kept, [(1, "a".to_owned()), (2, "b".to_owned())]);
+}
+
+#[test]
+fn every_change_is_logged_with_what_was_before_and_after() {
+    let conn = database();
+    let author = Author::daemon();
+    let mut tx = WriteTx::new(&conn, 5, 0, &author);
+    let made = create(&mut tx, thing("a")).unwrap();
+    let changed = save(&mut tx, Some(&made), with(&made, &json!({ "longName": null })).unwrap()).unwrap();
+    assert_eq!(changed.long_name, None);
+    remove(&mut tx, &changed).unwrap();
+    let json = |thing: &Thing| serde_json::to_string(thing).unwrap();
+    let logged: Vec<_> = tx
+        .changes
+        .iter()
+        .map(|c| [&c.before, &c.after].map(|j| j.as_ref().map(|j| j.get().to_owned())))
+        .collect();
+    assert_eq!(
+        logged,
+        [[None, Some(json(&made))], [Some(json(&made)), Some(json(&changed))], [Some(json(&changed)), None]]
+    );
+    assert!(with(&made, &json!({ "colour": "green" })).is_err());
+}

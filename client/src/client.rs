@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use stina_protocol::method::{Bare, Kind, Read, Wire, Write};
+use stina_protocol::method::{Bare, MethodKind, Read, Wire, Write};
 use stina_protocol::store::{Discover, Welcome};
 use stina_protocol::types::NoParams;
-use stina_protocol::{Error as Fail, Method, RequestId};
+use stina_protocol::{Method, RequestId};
 
 /// A client of `stinad`. Cheap to clone; all clones share one connection, which is replaced when it breaks.
 ///
@@ -42,7 +42,7 @@ pub struct CallOptions {
 }
 
 /// The kinds of methods that [`Client::call`] calls: all but subscriptions, which [`Client::subscribe`] opens.
-pub trait Callable: Kind {}
+pub trait Callable: MethodKind {}
 
 impl Callable for Read {}
 impl Callable for Write {}
@@ -133,7 +133,8 @@ impl Client {
         params: M::Params,
         how: CallOptions,
     ) -> Result<Wire<M>> {
-        let text = serde_json::to_string(&params).map_err(|e| Fail::invalid("", e.to_string()))?;
+        let text =
+            serde_json::to_string(&params).map_err(|e| stina_protocol::Error::invalid("", e.to_string()))?;
         let result = self.send(M::NAME, Some(text), M::Kind::MUTATES, how).await?;
         serde_json::from_str(result.get()).map_err(|e| Error::unreadable(M::NAME, &e))
     }
@@ -152,7 +153,11 @@ impl Client {
         let methods = self.methods().await?;
         let info = methods.get(method);
         if info.is_some_and(|info| info.event.is_some()) {
-            return Err(Fail::invalid("", format!("`{method}` is a subscription, not a call")).into());
+            return Err(stina_protocol::Error::invalid(
+                "",
+                format!("`{method}` is a subscription, not a call"),
+            )
+            .into());
         }
         let writes = info.is_some_and(|info| info.writes);
         self.send(method, params.map(ToOwned::to_owned), writes, how).await

@@ -4,7 +4,7 @@ use crate::mirror::Collection;
 use crate::{Client, Mirror, Result};
 use std::marker::PhantomData;
 use stina_protocol::types::{ById, Target};
-use stina_protocol::{EntityId, Error as Kind, Method, Page, Reply, Resource, With};
+use stina_protocol::{EntityId, Error, Method, Page, Reply, Resource, With};
 
 /// The methods of a sort of entity. Their errors are those of [`Client::call`].
 ///
@@ -16,7 +16,7 @@ pub struct Entities<R> {
 }
 
 pub(crate) fn id(field: &str, text: impl Into<String>) -> Result<EntityId> {
-    Ok(EntityId::new(text).map_err(|reason| Kind::invalid(field, reason))?)
+    Ok(EntityId::new(text).map_err(|reason| Error::invalid(field, reason))?)
 }
 
 impl<R: Resource> Entities<R> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::time::Duration;
-use stina_protocol::{Error as Kind, Fault, RequestId};
+use stina_protocol::{Fault, RequestId};
 
 /// Result of everything that needs the daemon.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -53,7 +53,7 @@ pub enum Error {
 
 impl Error {
     /// What the daemon said, when it was the daemon that said no.
-    pub fn kind(&self) -> Option<&Kind> {
+    pub fn kind(&self) -> Option<&stina_protocol::Error> {
         match self {
             Self::Rpc(fault) => Some(&fault.error),
             _ => None,
@@ -72,8 +72,8 @@ impl From<Fault> for Error {
 }
 
 /// Input that is wrong before it was sent reads as if the daemon had refused it.
-impl From<Kind> for Error {
-    fn from(error: Kind) -> Self {
+impl From<stina_protocol::Error> for Error {
+    fn from(error: stina_protocol::Error) -> Self {
         Fault::from(error).into()
     }
 }

@@ -7,7 +7,7 @@ use stina_protocol::kv::{
     Delete, DeleteParams, Entry, Filter, Get, GetParams, Increment, IncrementParams, Key, List, ListParams,
     Set, SetParams, Subscribe,
 };
-use stina_protocol::{Error as Kind, Json, Page, Reply};
+use stina_protocol::{Error, Json, Page, Reply};
 
 impl Client {
     /// `kv.*`: small state under a key.
@@ -23,7 +23,7 @@ pub struct Kv {
 }
 
 fn key(text: impl Into<String>) -> Result<Key> {
-    Ok(Key::new(text).map_err(|reason| Kind::invalid("key", reason))?)
+    Ok(Key::new(text).map_err(|reason| Error::invalid("key", reason))?)
 }
 
 impl Kv {
@@ -66,7 +66,7 @@ impl Kv {
         value: impl Serialize,
         if_rev: Option<u64>,
     ) -> Result<Reply<Entry>> {
-        let text = serde_json::to_string(&value).map_err(|e| Kind::invalid("value", e.to_string()))?;
+        let text = serde_json::to_string(&value).map_err(|e| Error::invalid("value", e.to_string()))?;
         let value = Json::parse(&text)?;
         self.client.call::<Set>(SetParams { key: key(name)?, value, if_rev }).await
     }

@@ -6,7 +6,7 @@ use stina_protocol::memory::{
     Find, FindParams, GetMany, GetManyParams, Hit, Memory, New, Search, SearchParams,
 };
 use stina_protocol::text::{Content, Line};
-use stina_protocol::{Error as Kind, Page, Reply};
+use stina_protocol::{Error, Page, Reply};
 
 impl Client {
     /// `memory.*`: what the assistant remembers.
@@ -24,8 +24,8 @@ impl Memories {
     /// # Errors
     /// As [`Client::call`].
     pub async fn add(&self, title: impl Into<String>, content: impl Into<String>) -> Result<Reply<Memory>> {
-        let title = Line::new(title).map_err(|reason| Kind::invalid("title", reason))?;
-        let content = Content::new(content).map_err(|reason| Kind::invalid("content", reason))?;
+        let title = Line::new(title).map_err(|reason| Error::invalid("title", reason))?;
+        let content = Content::new(content).map_err(|reason| Error::invalid("content", reason))?;
         self.create(New::of(title, content).into()).await
     }
 

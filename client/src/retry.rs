@@ -8,8 +8,8 @@ use crate::{Error, Result, State};
 use memchr::memchr2_iter;
 use serde_json::value::RawValue;
 use std::time::Duration;
-use stina_protocol::json::{MAX_DEPTH, check_depth};
-use stina_protocol::{Error as Kind, Fault, RequestId};
+use stina_protocol::json_check::{MAX_DEPTH, check_depth};
+use stina_protocol::{Fault, RequestId};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
@@ -42,13 +42,14 @@ pub(crate) fn checked(params: String, limit: usize) -> Result<Box<RawValue>> {
     /// Bytes of a request beside its params.
     const ENVELOPE: usize = 512;
     if params.len() > limit.saturating_sub(ENVELOPE) {
-        return Err(Kind::TooLarge { limit: limit as u64 }.into());
+        return Err(stina_protocol::Error::TooLarge { limit: limit as u64 }.into());
     }
     // The request is one level around them.
     if memchr2_iter(b'[', b'{', params.as_bytes()).nth(MAX_DEPTH - 1).is_some() {
         check_depth(&["[", &params, "]"].concat())?;
     }
-    RawValue::from_string(params).map_err(|e| Kind::invalid("", format!("not JSON: {e}")).into())
+    RawValue::from_string(params)
+        .map_err(|e| stina_protocol::Error::invalid("", format!("not JSON: {e}")).into())
 }
 
 impl Outgoing<'_> {
@@ -149,7 +150,7 @@ mod tests {
         assert!(matches!(checked(nested(MAX_DEPTH), 1000), Err(Error::Rpc(_))));
         assert!(checked(format!("[\"{}\"]", "[".repeat(500)), 5000).is_ok());
         let long = checked(format!("\"{}\"", "x".repeat(1000)), 1000);
-        assert_eq!(long.unwrap_err().kind(), Some(&Kind::TooLarge { limit: 1000 }));
+        assert_eq!(long.unwrap_err().kind(), Some(&stina_protocol::Error::TooLarge { limit: 1000 }));
         assert!(checked("{".to_owned(), 1000).is_err());
     }
 }

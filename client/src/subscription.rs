@@ -13,7 +13,6 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use stina_protocol::Error as Kind;
 use stina_protocol::event::{Changes, Event, ResetReason, Start, Subscription as Subscribe};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout_at};
@@ -223,8 +222,9 @@ impl<S: Subscribe> Cursor<S> {
         let begins_with_snapshot = start.initial && start.since.is_none();
         let sent_rev = start.since.or(start.initial.then_some(0));
         let params = S::params(start, self.filter.clone());
-        let params = to_raw_value(&params)
-            .map_err(|e| CallError::Refused(Box::new(Kind::invalid("", e.to_string()).into())))?;
+        let params = to_raw_value(&params).map_err(|e| {
+            CallError::Refused(Box::new(stina_protocol::Error::invalid("", e.to_string()).into()))
+        })?;
         let open = connection.subscribe(S::NAME, S::UNSUBSCRIBE, params).await?;
         self.epoch = connection.epoch();
         self.open = Some(open);

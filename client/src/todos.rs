@@ -8,7 +8,7 @@ use stina_protocol::todo::{
     Todo,
 };
 use stina_protocol::types::Target;
-use stina_protocol::{Error as Kind, Page, Reply};
+use stina_protocol::{Error, Page, Reply};
 
 impl Client {
     /// `todo.*`: things to do, and comments on them.
@@ -26,7 +26,7 @@ impl Todos {
     /// # Errors
     /// As [`Client::call`].
     pub async fn add(&self, title: impl Into<String>) -> Result<Reply<Todo>> {
-        let title = Title::new(title).map_err(|reason| Kind::invalid("title", reason))?;
+        let title = Title::new(title).map_err(|reason| Error::invalid("title", reason))?;
         self.create(New::of(title).into()).await
     }
 
@@ -35,7 +35,7 @@ impl Todos {
     /// # Errors
     /// As [`Client::call`]; `not_found`.
     pub async fn find(&self, identifier: impl Into<String>) -> Result<Reply<Todo>> {
-        let identifier = Title::new(identifier).map_err(|reason| Kind::invalid("identifier", reason))?;
+        let identifier = Title::new(identifier).map_err(|reason| Error::invalid("identifier", reason))?;
         self.client.call::<Find>(FindParams { identifier }).await
     }
 
@@ -48,7 +48,7 @@ impl Todos {
         todo: impl Into<String>,
         content: impl Into<String>,
     ) -> Result<Reply<Comment>> {
-        let content = Note::new(content).map_err(|reason| Kind::invalid("content", reason))?;
+        let content = Note::new(content).map_err(|reason| Error::invalid("content", reason))?;
         let new = NewComment { todo_id: id("todoId", todo)?, content, id: None };
         self.client.call::<AddComment>(new).await
     }

@@ -4,7 +4,7 @@ use crate::{CallOptions, Client, Error, Result};
 use std::marker::PhantomData;
 use stina_protocol::method::Write;
 use stina_protocol::store::{Step, Transact, TransactParams};
-use stina_protocol::{Error as Kind, Json, Method};
+use stina_protocol::{Json, Method};
 
 impl Client {
     /// Begins a transaction.
@@ -50,7 +50,8 @@ impl Transaction {
     /// # Errors
     /// `invalid` when the params can't be written as JSON.
     pub fn add<M: Method<Kind = Write>>(&mut self, params: &M::Params) -> Result<Placed<M>> {
-        let params = serde_json::to_string(params).map_err(|e| Kind::invalid("", e.to_string()))?;
+        let params =
+            serde_json::to_string(params).map_err(|e| stina_protocol::Error::invalid("", e.to_string()))?;
         let step = Step { method: M::NAME.to_owned(), params: Some(Json::parse(&params)?) };
         self.params.ops.push(step);
         Ok(Placed { index: self.params.ops.len() - 1, method: PhantomData })

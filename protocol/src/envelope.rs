@@ -3,7 +3,7 @@
 //! Source of the rules: <https://www.jsonrpc.org/specification>.
 
 use crate::error::{Fault, INVALID_REQUEST_CODE, PARSE_ERROR_CODE};
-use crate::json::check_depth;
+use crate::json_check::check_depth;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;

@@ -2,7 +2,7 @@
 
 use crate::method::Subscribe;
 use crate::types::null_is_default;
-use crate::{Json, Kind, Params};
+use crate::{Json, MethodKind, Params};
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};

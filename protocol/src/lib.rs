@@ -11,6 +11,7 @@ pub mod error;
 pub mod event;
 pub mod frame;
 pub mod json;
+pub mod json_check;
 pub mod method;
 pub mod params;
 pub mod paths;
@@ -26,7 +27,7 @@ pub mod todo;
 
 pub use error::{Error, Fault};
 pub use json::{Json, JsonObject};
-pub use method::{Kind, Method, Reply};
+pub use method::{Method, MethodKind, Reply};
 pub use params::{Params, With};
 pub use resource::Resource;
 pub use types::{EntityId, Page, RequestId};

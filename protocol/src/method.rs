@@ -18,14 +18,14 @@ pub trait Method: 'static {
     /// What a success yields.
     type Output: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
     /// What sort of method it is, which decides the envelope of the result.
-    type Kind: Kind;
+    type Kind: MethodKind;
 }
 
 /// The result of method `M` as it stands on the wire.
-pub type Wire<M> = <<M as Method>::Kind as Kind>::Wire<<M as Method>::Output>;
+pub type Wire<M> = <<M as Method>::Kind as MethodKind>::Wire<<M as Method>::Output>;
 
 /// A sort of method.
-pub trait Kind: 'static {
+pub trait MethodKind: 'static {
     /// Whether the method changes the store: it then takes `requestId`, and may stand in `store.transact`.
     const MUTATES: bool = false;
     /// The output in its envelope.
@@ -49,17 +49,17 @@ pub enum Bare {}
 #[derive(Debug)]
 pub enum Subscribe {}
 
-impl Kind for Read {
+impl MethodKind for Read {
     type Wire<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> = Reply<T>;
 }
-impl Kind for Write {
+impl MethodKind for Write {
     const MUTATES: bool = true;
     type Wire<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> = Reply<T>;
 }
-impl Kind for Bare {
+impl MethodKind for Bare {
     type Wire<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> = T;
 }
-impl Kind for Subscribe {
+impl MethodKind for Subscribe {
     type Wire<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> = T;
 }
 

@@ -1,7 +1,7 @@
 //! Params: the members of a call's object, and the types that they are read as.
 
 use crate::error::{Error, Result};
-use crate::json::compact;
+use crate::json_check::compact;
 use crate::types::RequestId;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::MapDeserializer;

@@ -147,13 +147,8 @@ fn the_inside_of_a_room_is_its_own() {
 
 /// Circles that still stand; a circle that is gone is taken off this list.
 const CIRCLES: &[(&str, &str, &str)] = &[
-    ("stina_client", "chat/interaction.rs", "chat/mod.rs"),
-    ("stina_client", "chat/listener.rs", "chat/mod.rs"),
-    ("stina_client", "chat/listener.rs", "client.rs"),
-    ("stina_client", "chat/mod.rs", "chat/stream.rs"),
     ("stina_client", "mirror/collections.rs", "mirror/mod.rs"),
     ("stina_client", "mirror/mod.rs", "mirror/shared.rs"),
-    ("stina_protocol", "error.rs", "json.rs"),
 ];
 
 #[test]

@@ -1,13 +1,26 @@
 //! A scope: a question, and all that follows from it.
 
-use super::{Chat, MessageStream};
+use super::methods::Chat;
+use super::stream::MessageStream;
 use crate::Result;
 use crate::entities::id;
 use serde::Serialize;
 use stina_protocol::chat::{AppendParams, BeginParams, Interaction as Told, Message, MessageFields, Role};
 use stina_protocol::text::Line;
-use stina_protocol::{EntityId, Error as Kind, Json, Reply};
+use stina_protocol::{EntityId, Error, Json, Reply};
 use uuid::Uuid;
+
+impl Chat {
+    /// A new interaction in a conversation; in the current one, made if there is none, when none is named. It comes
+    /// to be with the first message that is put into it.
+    ///
+    /// # Errors
+    /// `invalid` when that is no id.
+    pub fn interaction(&self, conversation: Option<&str>) -> Result<Interaction> {
+        let conversation = conversation.map(|text| id("conversationId", text)).transpose()?;
+        Interaction::new(self.clone(), conversation)
+    }
+}
 
 /// Everything that is said through it belongs to one interaction.
 ///
@@ -47,7 +60,7 @@ impl Interaction {
     /// # Errors
     /// `invalid` when that is too long.
     pub fn answered_by(mut self, provider: impl Into<String>) -> Result<Self> {
-        let provider = Line::new(provider).map_err(|reason| Kind::invalid("provider", reason))?;
+        let provider = Line::new(provider).map_err(|reason| Error::invalid("provider", reason))?;
         self.provider = Some(provider);
         Ok(self)
     }
@@ -160,6 +173,6 @@ impl Interaction {
 }
 
 fn json(value: &impl Serialize) -> Result<Json> {
-    let text = serde_json::to_string(value).map_err(|e| Kind::invalid("metadata", e.to_string()))?;
+    let text = serde_json::to_string(value).map_err(|e| Error::invalid("metadata", e.to_string()))?;
     Ok(Json::parse(&text)?)
 }

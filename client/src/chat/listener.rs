@@ -1,11 +1,10 @@
 //! Hears when messages that are being written are to end: one subscription for all that a client writes.
 
-use super::Chat;
-use crate::{Client, Result, Subscription};
+use crate::{Result, Subscription};
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use stina_protocol::chat::{Filter, Message, MessageState, SubscribeParams};
+use stina_protocol::chat::{Message, MessageState};
 use stina_protocol::event::{Change, Event, Op};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -38,14 +37,19 @@ type Heard = Option<(u64, Stopped)>;
 struct Messages(Mutex<BTreeMap<String, watch::Sender<Heard>>>);
 
 impl SharedListener {
-    /// Listens for the end of a message from now on; so it must not have begun.
-    pub(super) async fn listen(&self, client: &Client, message: &str) -> Result<Hearing> {
+    /// Listens for the end of a message from now on; so it must not have begun. `subscribe` opens the subscription that
+    /// all messages share, where there is none.
+    pub(super) async fn listen(
+        &self,
+        message: &str,
+        subscribe: impl AsyncFnOnce() -> Result<Subscription>,
+    ) -> Result<Hearing> {
         let mut shared = self.0.lock().await;
         // One whose subscription has ended hears nothing more.
         let listener = match shared.upgrade().filter(|listener| !listener.task.is_finished()) {
             Some(listener) => listener,
             None => {
-                let listener = Arc::new(Listener::start(client).await?);
+                let listener = Arc::new(Listener::start(subscribe().await?));
                 *shared = Arc::downgrade(&listener);
                 listener
             }
@@ -60,13 +64,10 @@ impl SharedListener {
 }
 
 impl Listener {
-    async fn start(client: &Client) -> Result<Self> {
-        let fields = Filter { deltas: false, ..Filter::default() };
-        let params = SubscribeParams { fields, ..SubscribeParams::default() };
-        let events = Chat::new(client.clone()).subscribe(params).await?;
+    fn start(events: Subscription) -> Self {
         let messages = Arc::<Messages>::default();
         let task = tokio::spawn(hear(events, Arc::clone(&messages)));
-        Ok(Self { messages, task })
+        Self { messages, task }
     }
 }
 

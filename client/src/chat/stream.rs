@@ -1,13 +1,31 @@
 //! A message that is being written.
 
-use super::Chat;
 use super::listener::{Hearing, Stopped};
+use super::methods::Chat;
 use crate::{Error, Result, entities};
 use stina_protocol::chat::{
-    AppendDelta, BeginMessage, BeginParams, DeltaParams, FinishMessage, FinishParams, Message, MessageFields,
+    AppendDelta, BeginMessage, BeginParams, DeltaParams, Filter, FinishMessage, FinishParams, Message,
+    MessageFields, SubscribeParams,
 };
 use stina_protocol::{EntityId, Json, Reply, With};
 use uuid::Uuid;
+
+/// Params of a subscription that hears when messages end.
+fn without_deltas() -> SubscribeParams {
+    let fields = Filter { deltas: false, ..Filter::default() };
+    SubscribeParams { fields, ..SubscribeParams::default() }
+}
+
+impl Chat {
+    /// Begins a message whose words follow. Dropping the future aborts the message, should it begin all the same;
+    /// unless its id was chosen by the caller.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn stream(&self, message: BeginParams) -> Result<MessageStream> {
+        MessageStream::begin(self.clone(), message).await
+    }
+}
 
 /// Writes a message, which everybody sees grow. Dropped before it is finished, it aborts the message.
 ///
@@ -48,7 +66,8 @@ impl MessageStream {
             None => entities::id("messageId", format!("m_{}", Uuid::now_v7()))?,
         };
         let client = &chat.client;
-        let hearing = client.listener().listen(client, id.as_str()).await?;
+        let hearing =
+            client.listener().listen(id.as_str(), async || chat.subscribe(without_deltas()).await).await?;
         let runtime = tokio::runtime::Handle::current();
         // If this future is dropped the message may begin all the same. Only with an id of ours nobody else can have it.
         let mut open = Open { chat: chat.clone(), id: id.clone(), is_over: is_chosen, runtime };

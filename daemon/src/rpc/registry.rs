@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema};
 use std::sync::Arc;
 use stina_protocol::Error;
 use stina_protocol::event::Subscription;
-use stina_protocol::method::{Bare, Kind, Method, Read, Wire, Write};
+use stina_protocol::method::{Bare, Method, MethodKind, Read, Wire, Write};
 use stina_protocol::params::Members;
 use tokio_util::sync::CancellationToken;
 
@@ -94,7 +94,7 @@ impl Registry {
     }
 
     pub(super) fn add<M: Method>(&mut self, run: Run, event: Option<&'static str>) {
-        let mutates = <M::Kind as Kind>::MUTATES;
+        let mutates = <M::Kind as MethodKind>::MUTATES;
         self.methods
             .insert(M::NAME, Entry { summary: M::SUMMARY, run, describe: describe::<M>, mutates, event });
     }

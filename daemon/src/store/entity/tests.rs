@@ -177,7 +177,10 @@ fn an_entity_is_put_back_from_its_json() {
     assert_eq!(write(&conn, 7, |tx| get::<Thing>(tx, "a")), Thing { rev: 6, ..made });
     let mut kept = Vec::new();
     write(&conn, 7, |tx| {
-        walk::<Thing>(tx, "ORDER BY seq", [], |thing| Ok(kept.push((thing.seq, thing.id)) == ()))
+        walk::<Thing>(tx, "ORDER BY seq", [], |thing| {
+            kept.push((thing.seq, thing.id));
+            Ok(true)
+        })
     });
     assert_eq!(kept, [(1, "a".to_owned()), (2, "b".to_owned())]);
 }

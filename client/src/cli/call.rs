@@ -11,7 +11,7 @@ use stina_protocol::{Json, RequestId};
 ///
 /// A write is sent until it is answered and happens once. `stinactl call rpc.discover` describes all methods.
 #[derive(Debug, clap::Args)]
-pub(super) struct Call {
+pub(super) struct CallMethod {
     /// Name of the method
     method: String,
     /// Its params: a JSON object, or `-` to read it from standard input
@@ -22,7 +22,7 @@ pub(super) struct Call {
     request_id: Option<RequestId>,
 }
 
-impl Call {
+impl CallMethod {
     pub(super) fn resolve(&mut self) -> Result<(), Failure> {
         if let Some(params) = self.params.take() {
             let params = or_stdin(params)?;

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::{Context, text};
-use stina_protocol::{Error as Kind, RequestId};
+use stina_protocol::{Error, RequestId};
 
 /// Print what a write answered, by its request id
 ///
@@ -15,9 +15,9 @@ pub(super) struct GetResult {
 
 impl GetResult {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let id = RequestId::new(&self.request_id).map_err(|reason| Kind::invalid("requestId", reason))?;
+        let id = RequestId::new(&self.request_id).map_err(|reason| Error::invalid("requestId", reason))?;
         let reply = context.client.store().result(id).await.map_err(|error| {
-            let not_found = matches!(error.kind(), Some(Kind::NotFound { .. }));
+            let not_found = matches!(error.kind(), Some(Error::NotFound { .. }));
             let failure = Failure::from(error);
             if not_found {
                 failure.hint("the write did not happen, or more than 7 days ago")

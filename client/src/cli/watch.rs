@@ -3,7 +3,7 @@
 use super::Context;
 use super::failure::Failure;
 use super::output::{Look, Output};
-use super::text::{clean, moment, shorten, width};
+use super::text::{clean, shorten, time, width};
 use crate::{Client, State};
 use futures_util::StreamExt;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -131,7 +131,7 @@ fn line(out: &Output, Changes { rev, at, origin, .. }: &Changes, change: &Change
         Op::Delete => ("delete", Look::Bad),
     };
     let parts = [
-        (Look::Faint, moment(*at, "%Y-%m-%d %H:%M:%S")),
+        (Look::Faint, time(*at, "%Y-%m-%d %H:%M:%S")),
         (Look::Strong, rev.to_string()),
         (Look::Plain, clean(origin.client.as_deref().unwrap_or("-")).into_owned()),
         (look, op.to_owned()),

@@ -3,7 +3,7 @@
 use super::{Place, find};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
-use stina_protocol::Error as Kind;
+use stina_protocol::Error;
 use stina_protocol::chat::MessageState;
 
 /// Newest messages among which is looked for those that are being written.
@@ -35,7 +35,7 @@ impl Cancel {
             match end(context, id, self.now).await {
                 // It ended by itself meanwhile, or is gone.
                 Err(Failure::Call(error))
-                    if matches!(error.kind(), Some(Kind::Invalid { .. } | Kind::NotFound { .. })) => {}
+                    if matches!(error.kind(), Some(Error::Invalid { .. } | Error::NotFound { .. })) => {}
                 ended => ended?,
             }
         }

@@ -3,15 +3,15 @@
 use crate::Client;
 use crate::cli::failure::Failure;
 use crate::cli::identify::{Named, identify};
-use crate::cli::text::moment;
+use crate::cli::text::time;
 use std::collections::VecDeque;
 use stina_protocol::chat::{Conversation, Message, WindowParams};
 use stina_protocol::types::{Limit, Paging};
-use stina_protocol::{EntityId, Error as Kind};
+use stina_protocol::{EntityId, Error};
 
 /// An id as the protocol takes it.
 pub(super) fn id(text: impl Into<String>) -> Result<EntityId, Failure> {
-    Ok(EntityId::new(text).map_err(|reason| Kind::invalid("id", reason))?)
+    Ok(EntityId::new(text).map_err(|reason| Error::invalid("id", reason))?)
 }
 
 /// The conversation that somebody names; the current one if nobody does.
@@ -38,7 +38,7 @@ impl Named for Conversation {
     }
 
     fn remark(&self) -> String {
-        format!("started {}", moment(self.created_at, "%Y-%m-%d %H:%M"))
+        format!("started {}", time(self.created_at, "%Y-%m-%d %H:%M"))
     }
 }
 

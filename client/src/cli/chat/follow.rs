@@ -9,7 +9,7 @@ use crate::cli::watch::{closed_output, tell_breaks};
 use crate::{Client, State, Subscription};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-use stina_protocol::Error as Kind;
+use stina_protocol::Error;
 use stina_protocol::chat::{Conversation, Filter, InitialMessages, Message, MessageState, SubscribeParams};
 use stina_protocol::event::{Change, Event, Op, ResetReason, Start};
 
@@ -56,7 +56,7 @@ impl Follow {
 
     async fn events(&self, client: &Client, out: &Output, of: &Conversation) -> Result<(), Failure> {
         let initial_messages = InitialMessages::new(self.count)
-            .ok_or_else(|| Kind::invalid("messages", format!("at most {}", InitialMessages::MAX)))?;
+            .ok_or_else(|| Error::invalid("messages", format!("at most {}", InitialMessages::MAX)))?;
         let conversation_id = Some(find::id(of.id.as_str())?);
         let params = SubscribeParams {
             head: Start { initial: true, ..Start::default() },

@@ -5,7 +5,7 @@ use super::{Place, role};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::{MessageStream, Stopped};
-use stina_protocol::Error as Kind;
+use stina_protocol::Error;
 use stina_protocol::Reply;
 use stina_protocol::chat::{BeginParams, Message, Role};
 use tokio::signal::unix::{SignalKind, signal};
@@ -53,7 +53,7 @@ impl Stream {
             written = write(&mut stream) => match written {
                 Ok(()) => End::Whole,
                 // It has ended, and the news of that is on its way.
-                Err(Failure::Call(error)) if matches!(error.kind(), Some(Kind::Invalid { field, .. }) if field == "messageId") => {
+                Err(Failure::Call(error)) if matches!(error.kind(), Some(Error::Invalid { field, .. }) if field == "messageId") => {
                     End::Stopped(Stopped::Ended)
                 }
                 Err(failure) => End::Failed(failure),

@@ -2,7 +2,7 @@
 //! come. Every word once.
 
 use crate::cli::output::{Look, Output};
-use crate::cli::text::moment;
+use crate::cli::text::time;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use stina_protocol::chat::{Message, MessageState, Role};
@@ -240,7 +240,7 @@ impl<'o> Transcript<'o> {
             printed.push('\n');
         }
         let role = self.out.paint(look(message.role), message.role.as_str());
-        let mut about = moment(message.created_at, "%Y-%m-%d %H:%M:%S");
+        let mut about = time(message.created_at, "%Y-%m-%d %H:%M:%S");
         if goes_on {
             about.push_str(", going on");
         }

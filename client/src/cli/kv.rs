@@ -16,14 +16,14 @@ pub(super) enum Kv {
         /// The key
         key: String,
     },
-    /// Put a value under a key: JSON where it is valid JSON, else a string. What begins with `{`, `[` or `"` must be JSON
+    /// Set a value: JSON where it is valid JSON, else a string. A value that begins with `{`, `[` or `"` must be JSON
     Set {
         /// The key
         key: String,
         /// The value, or `-` to read it from standard input
         #[arg(allow_negative_numbers = true)]
         value: String,
-        /// Take the value as a string whatever it looks like
+        /// Store the value as a string, whatever it looks like
         #[arg(long)]
         string: bool,
         /// Only if the entry's revision is this; 0: only if there is none. Else exit code 5
@@ -103,20 +103,20 @@ fn parse(key: &str) -> Result<Key, Failure> {
     Ok(Key::new(key).map_err(|reason| Error::invalid("key", reason))?)
 }
 
-/// What begins as an object, an array or a quoted string was meant as JSON: a slip in it must not be stored as
-/// text.
+/// A value that begins as an object, an array or a quoted string was meant as JSON: it is not stored as text because of
+/// a slip.
 fn parse_or_string(text: &str) -> Result<Json, Error> {
     let meant = text.trim_start().starts_with(['{', '[', '"']);
     match Json::parse(text) {
         Err(Error::Invalid { reason, .. }) if meant => {
-            Err(Error::invalid("value", format!("{reason} (--string takes it as text)")))
+            Err(Error::invalid("value", format!("{reason} (--string stores it as text)")))
         }
         Err(_) => Json::of(text),
         parsed => parsed,
     }
 }
 
-/// The entry of a reply; machines get the reply whether there is one or not.
+/// The entry of a reply; with --json, prints the reply whether there is an entry or not.
 fn found<'a>(out: &Output, key: &str, reply: &'a Reply<Option<Entry>>) -> Result<&'a Entry, Failure> {
     if out.json {
         out.json(reply)?;

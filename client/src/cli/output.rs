@@ -69,7 +69,7 @@ impl Output {
         self.line(&format!("{what} {} {rev}", super::text::clean(name)))
     }
 
-    /// Writes a line of an overview: what it is, and its value.
+    /// Writes a line of an overview: a name and its value.
     pub(super) fn detail(&self, name: &str, value: &str) -> io::Result<()> {
         let name = self.paint(Look::Strong, &format!("{name:<9}"));
         self.line(&format!("{name} {}", super::text::clean(value)))
@@ -82,7 +82,7 @@ impl Output {
         stdout.flush()
     }
 
-    /// Somebody else's text of many lines, as [`Self::foreign`] would write it; tabs stay.
+    /// A stored text of many lines, as [`Self::foreign`] writes it; tabs stay.
     pub(super) fn harmless<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.width.is_none() { text.into() } else { super::text::clean_lines(text) }
     }
@@ -103,7 +103,7 @@ impl Output {
         Self { json: false, width: None, colours: false }
     }
 
-    /// Writes a line about the output: below it for people, on standard error where it would be in machines' way.
+    /// Writes a line about the output: below it for people, on standard error with --json.
     pub(super) fn remark(&self, text: &str) -> io::Result<()> {
         if self.json {
             return writeln!(io::stderr(), "{text}");
@@ -117,7 +117,7 @@ impl Output {
         self.line(&serde_json::to_string(value)?)
     }
 
-    /// Writes text of somebody else's: as it is into a pipe, without what a terminal would obey on a terminal.
+    /// Writes stored text: unchanged into a pipe, without control characters on a terminal.
     pub(super) fn foreign(&self, text: &str) -> io::Result<()> {
         if self.width.is_none() {
             return self.line(text);

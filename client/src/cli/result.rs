@@ -1,15 +1,15 @@
-//! `stinactl result`: what became of a write whose answer was lost.
+//! `stinactl result`: the answer of a write, if it was lost.
 
 use super::failure::Failure;
 use super::{Context, text};
 use stina_protocol::{Error, RequestId};
 
-/// Print what a write answered, by its request id
+/// Print the answer of a write, by its request id
 ///
-/// Exit code 4 when no such write happened, or longer ago than results are kept (7 days).
+/// Exit code 4 when no such write happened in the last 7 days, as long as results are kept.
 #[derive(Debug, clap::Args)]
 pub(super) struct GetResult {
-    /// The id, as exit code 7 named it
+    /// The id, which the message of exit code 7 names
     request_id: String,
 }
 

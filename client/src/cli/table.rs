@@ -55,7 +55,7 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// A cell that looks like that.
+    /// A cell with that look.
     pub(super) fn new(look: Look, text: impl AsRef<str>) -> Self {
         Self { look, text: clean(text.as_ref()).into_owned() }
     }

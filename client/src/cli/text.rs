@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 use unicode_width::UnicodeWidthStr;
 
-/// Whether a terminal would obey the character, or reorder what follows, instead of showing it.
+/// Whether a terminal would act on the character, or reorder the text after it, instead of showing it.
 fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -59,12 +59,12 @@ pub(super) fn shorten(text: &str, columns: usize) -> Cow<'_, str> {
     if text.width() <= columns {
         return text;
     }
-    // Of beginnings, not of characters: some take more columns together than one by one, or fewer.
+    // The width of prefixes, not of characters: some take more columns together than one by one, or fewer.
     let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-    let beginning = |end: &usize| text.get(..*end).unwrap_or_default();
-    let fitting = ends.partition_point(|end| width(beginning(end)) < columns);
+    let prefix = |end: &usize| text.get(..*end).unwrap_or_default();
+    let fitting = ends.partition_point(|end| width(prefix(end)) < columns);
     let end = fitting.checked_sub(1).and_then(|last| ends.get(last)).unwrap_or(&0);
-    format!("{}…", beginning(end)).into()
+    format!("{}…", prefix(end)).into()
 }
 
 /// Compact JSON laid out over lines. The text of values stays as it is: numbers keep their digits.

@@ -1,4 +1,4 @@
-//! `stinactl chat`: conversations and what is said in them.
+//! `stinactl chat`: conversations and their messages.
 
 mod cancel;
 mod find;
@@ -21,10 +21,10 @@ use stina_protocol::types::{Limit, Paging, Target};
 use stina_protocol::{EntityId, Error, Reply};
 use transcript::Transcript;
 
-/// Conversations and what is said in them
+/// Conversations and their messages
 ///
-/// A conversation is named by its id, its title in any case, or a beginning of its id that no other has. Exit code
-/// 4 when there is none, 6 when it could be several.
+/// You name a conversation by its id, its title in any case, or a unique prefix of its id. Exit code 4 when there is
+/// none, 6 when the name is ambiguous.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Chat {
     /// List conversations, newest first; `*` marks the current one
@@ -47,24 +47,24 @@ pub(super) enum Chat {
     ///
     /// With --json: one message a line.
     Show {
-        /// The conversation; the current one when not given
+        /// The conversation [default: the current one]
         id: Option<String>,
         /// How many messages
         #[arg(short = 'n', long = "messages", value_name = "N", default_value_t = 20)]
         count: u64,
     },
-    /// Say something in the current conversation, which is started if there is none
+    /// Send a message to the current conversation, or start one if there is none
     Send {
-        /// The text; `-`, or nothing, to read it from standard input
+        /// The text; `-` or none to read it from standard input
         text: Vec<String>,
         #[command(flatten)]
         place: Place,
-        /// Who speaks: user, assistant, instructions, info, tool, debug or error
+        /// Author: user, assistant, instructions, info, tool, debug or error
         #[arg(long, default_value = "user", value_parser = role)]
         role: Role,
     },
-    /// Find messages by their words, best first
-    #[command(mut_arg("conversation", |arg| arg.help("Only in this conversation; in all when not given")))]
+    /// Find messages by words, best first
+    #[command(mut_arg("conversation", |arg| arg.help("Only in this conversation [default: in all]")))]
     Search {
         /// The words
         #[arg(required = true)]
@@ -75,17 +75,17 @@ pub(super) enum Chat {
         #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
         limit: u64,
     },
-    /// Give a conversation another title
+    /// Change the title of a conversation
     Rename {
         /// The conversation
         id: String,
-        /// Its new title; an empty one takes it away
+        /// Its new title; an empty title removes it
         #[arg(required = true)]
         title: Vec<String>,
     },
-    /// Delete a conversation with all that is in it
+    /// Remove a conversation with its messages
     ///
-    /// If it is the current one, the newest other becomes so.
+    /// If it is the current one, the newest other becomes current.
     Rm {
         /// The conversation
         id: String,
@@ -95,10 +95,10 @@ pub(super) enum Chat {
     Follow(follow::Follow),
 }
 
-/// In which conversation.
+/// The conversation of a command.
 #[derive(Debug, clap::Args)]
 pub(super) struct Place {
-    /// Not in the current conversation but in this one
+    /// This conversation instead of the current one
     #[arg(short, long = "conversation", value_name = "ID")]
     conversation: Option<String>,
 }
@@ -113,8 +113,8 @@ fn role(text: &str) -> Result<Role, String> {
 impl Chat {
     pub(super) fn resolve(&mut self) -> Result<(), Failure> {
         if let Self::Send { text, .. } = self {
-            let said = if text.is_empty() { "-".to_owned() } else { text.join(" ") };
-            *text = vec![text_or_stdin(said)?];
+            let typed = if text.is_empty() { "-".to_owned() } else { text.join(" ") };
+            *text = vec![text_or_stdin(typed)?];
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What can be done with every sort of entity.
+//! The methods that every entity has.
 
 use crate::mirror::Collection;
 use crate::{Client, Mirror, Result};
@@ -6,9 +6,9 @@ use std::marker::PhantomData;
 use stina_protocol::types::{ById, Target};
 use stina_protocol::{EntityId, Error, Method, Page, Reply, Resource, With};
 
-/// The methods of a sort of entity. Their errors are those of [`Client::call`].
+/// The methods of one type of entity. Their errors are those of [`Client::call`].
 ///
-/// An id that has not the form of one is `invalid` without being sent.
+/// A malformed id is `invalid`, and is not sent.
 #[derive(Debug, Clone)]
 pub struct Entities<R> {
     pub(crate) client: Client,
@@ -24,7 +24,7 @@ impl<R: Resource> Entities<R> {
         Self { client, resource: PhantomData }
     }
 
-    /// Makes one.
+    /// Creates one.
     ///
     /// # Errors
     /// As [`Client::call`]; `already_exists` when the id that was chosen is taken.
@@ -40,7 +40,7 @@ impl<R: Resource> Entities<R> {
         self.client.call::<R::Get>(ById { id: id("id", entity)? }).await
     }
 
-    /// One page of them, in the order that the protocol says.
+    /// One page of them, in the order of the method.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -48,25 +48,35 @@ impl<R: Resource> Entities<R> {
         self.client.call::<R::List>(params).await
     }
 
-    /// Changes one: what `changes` do not name stays as it is.
+    /// Changes one; fields that `changes` does not name stay unchanged.
     ///
     /// # Errors
     /// As [`Client::call`]; `not_found`.
     pub async fn update(&self, entity: impl Into<String>, changes: R::Changes) -> Result<Reply<R>> {
-        self.client.call::<R::Update>(With { head: Target::any(id("id", entity)?), fields: changes }).await
+        self.update_at(entity, None, changes).await
     }
 
-    /// Changes one if its `rev` is `if_rev`: for a value that was made out of the old one.
+    /// Changes one if its `rev` is `if_rev`: for a value that was computed from the old one.
     ///
     /// # Errors
-    /// As [`Client::call`]; `not_found`; `conflict` with the entity as it is.
+    /// As [`Client::call`]; `not_found`; `conflict` with the present entity.
     pub async fn update_if(
         &self,
         entity: impl Into<String>,
         if_rev: u64,
         changes: R::Changes,
     ) -> Result<Reply<R>> {
-        let head = Target { id: id("id", entity)?, if_rev: Some(if_rev) };
+        self.update_at(entity, Some(if_rev), changes).await
+    }
+
+    /// Changes one, with or without a condition.
+    pub(crate) async fn update_at(
+        &self,
+        entity: impl Into<String>,
+        if_rev: Option<u64>,
+        changes: R::Changes,
+    ) -> Result<Reply<R>> {
+        let head = Target { id: id("id", entity)?, if_rev };
         self.client.call::<R::Update>(With { head, fields: changes }).await
     }
 
@@ -81,7 +91,7 @@ impl<R: Resource> Entities<R> {
     /// Deletes one if its `rev` is `if_rev`; answers it.
     ///
     /// # Errors
-    /// As [`Client::call`]; `not_found`; `conflict` with the entity as it is.
+    /// As [`Client::call`]; `not_found`; `conflict` with the present entity.
     pub async fn delete_if(&self, entity: impl Into<String>, if_rev: u64) -> Result<Reply<R>> {
         let target = Target { id: id("id", entity)?, if_rev: Some(if_rev) };
         self.client.call::<R::Delete>(target).await

@@ -124,12 +124,12 @@ impl Collection for Entries {
     type Subscription = Subscribe;
     type Item = Entry;
     // The id of an entry is its key, and ids decide where sort keys are equal.
-    type Order = ();
+    type SortKey = ();
     const ENTITY: &'static str = "kv";
 
     fn filter(&self) -> Filter {
         Filter { prefix: Some(self.prefix.clone()) }
     }
 
-    fn order(&self, _: &Entry) {}
+    fn sort_key(&self, _: &Entry) {}
 }

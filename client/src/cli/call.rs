@@ -1,4 +1,4 @@
-//! `stinactl call`: any method, with params as they are.
+//! `stinactl call`: any method.
 
 use super::failure::Failure;
 use super::similar::Similar;
@@ -9,25 +9,25 @@ use stina_protocol::{Json, RequestId};
 
 /// Call any method: `stinactl call kv.get '{"key":"greeting"}'`
 ///
-/// A write is sent until it is answered and happens once. `stinactl call rpc.discover` describes all methods.
+/// A write is sent again until it is answered, and happens once. `stinactl call rpc.discover` describes all methods.
 #[derive(Debug, clap::Args)]
-pub(super) struct Call {
+pub(super) struct CallMethod {
     /// Name of the method
     method: String,
     /// Its params: a JSON object, or `-` to read it from standard input
     #[arg(value_name = "JSON")]
     params: Option<String>,
-    /// The id of a write; one that was made with it before is not made again, its answer is given again
+    /// The id of a write. A write with the same id that happened before does not happen again; its answer is repeated
     #[arg(long, value_name = "ID", value_parser = |text: &str| RequestId::new(text))]
     request_id: Option<RequestId>,
 }
 
-impl Call {
+impl CallMethod {
     pub(super) fn resolve(&mut self) -> Result<(), Failure> {
         if let Some(params) = self.params.take() {
             let params = or_stdin(params)?;
             let json = Json::parse(params.trim());
-            let json = json.map_err(|e| Failure::Usage(format!("the params are wrong: {e}")))?;
+            let json = json.map_err(|e| Failure::Usage(format!("invalid params: {e}")))?;
             self.params = Some(json.get().to_owned());
         }
         Ok(())
@@ -60,7 +60,7 @@ impl Call {
     }
 }
 
-/// The method whose name is most like `name`, if one is.
+/// The method with the most similar name, if there is a similar one.
 async fn similar(context: &Context, name: &str) -> Result<Option<String>, Failure> {
     let methods = context.client.methods().await?;
     let mut similar = Similar::to(name);

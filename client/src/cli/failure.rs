@@ -1,37 +1,36 @@
-//! What went wrong, said on standard error, and the exit code that scripts see.
+//! Why a command failed: the text on standard error, and the exit code.
 
-use crate::Error;
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use stina_protocol::Error as Kind;
+use stina_protocol::Error;
 
 /// Why a command failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The call failed.
-    Call(Error),
-    /// The arguments are wrong in a way that only this program knows.
+    Call(crate::Error),
+    /// The arguments are wrong in a way that clap does not check.
     Usage(String),
-    /// There is no such thing.
+    /// Something does not exist.
     NotFound(String),
     /// Anything else.
     Other(String),
     /// The input or output failed.
     Io(io::Error),
-    /// One of the others, and what to do about it.
+    /// One of the others, with a hint at what to do.
     Hinted(Box<Failure>, String),
 }
 
 impl Failure {
-    /// The same, with something to do about it.
+    /// The same, with a hint at what to do.
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         Self::Hinted(Box::new(self), hint.into())
     }
 
-    /// Whether nobody reads the output any more.
+    /// Whether the reader of the output is gone.
     fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
@@ -42,13 +41,17 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::NotFound(_) => 4,
             Self::Other(_) | Self::Io(_) => 1,
-            Self::Call(Error::NotReachable { .. } | Error::TimedOut { .. } | Error::Disconnected { .. }) => 3,
-            Self::Call(Error::OutcomeUnknown { .. }) => 7,
-            Self::Call(Error::Protocol(_) | Error::Closed) => 1,
-            Self::Call(Error::Rpc(fault)) => match fault.error {
-                Kind::NotFound { .. } => 4,
-                Kind::Conflict { .. } | Kind::AlreadyExists { .. } | Kind::RequestMismatch => 5,
-                Kind::Invalid { .. } | Kind::TooLarge { .. } => 6,
+            Self::Call(
+                crate::Error::NotReachable { .. }
+                | crate::Error::TimedOut { .. }
+                | crate::Error::Disconnected { .. },
+            ) => 3,
+            Self::Call(crate::Error::OutcomeUnknown { .. }) => 7,
+            Self::Call(crate::Error::Protocol(_) | crate::Error::Closed) => 1,
+            Self::Call(crate::Error::Rpc(fault)) => match fault.error {
+                Error::NotFound { .. } => 4,
+                Error::Conflict { .. } | Error::AlreadyExists { .. } | Error::RequestMismatch => 5,
+                Error::Invalid { .. } | Error::TooLarge { .. } => 6,
                 _ => 1,
             },
         }
@@ -60,7 +63,7 @@ impl Failure {
             Self::Usage(text) | Self::NotFound(text) | Self::Other(text) => text.clone(),
             Self::Io(error) => error.to_string(),
             Self::Call(error) => match error {
-                Error::Rpc(fault) => {
+                crate::Error::Rpc(fault) => {
                     let step = fault.index.map(|i| format!("step {i}: ")).unwrap_or_default();
                     let id = fault.error_id.as_ref().map(|id| format!(" (the log of stinad has more: {id})"));
                     format!("{step}{fault}{}", id.unwrap_or_default())
@@ -77,36 +80,36 @@ impl Failure {
                 hints.push(hint.clone());
                 hints
             }
-            Self::Call(Error::NotReachable { socket, .. }) => vec![match listener(socket) {
+            Self::Call(crate::Error::NotReachable { socket, .. }) => vec![match listener(socket) {
                 Some(listener) => {
-                    format!("{listener} listens there: it may be suspended, or have all it can take")
+                    format!("{listener} listens there: it may be suspended, or have too many connections")
                 }
                 None => "start it with `stinad`, or with `cargo run --release` in the checkout".to_owned(),
             }],
-            Self::Call(Error::OutcomeUnknown { request_id }) => {
-                vec![format!("ask whether it happened with `stinactl result {request_id}`")]
+            Self::Call(crate::Error::OutcomeUnknown { request_id }) => {
+                vec![format!("`stinactl result {request_id}` tells whether it happened")]
             }
-            Self::Call(Error::Rpc(fault)) => match &fault.error {
-                Kind::Conflict { current: Some(current) } => vec![format!("it is now {}", current.get())],
+            Self::Call(crate::Error::Rpc(fault)) => match &fault.error {
+                Error::Conflict { current: Some(current) } => vec![format!("it is now {}", current.get())],
                 _ => vec![],
             },
             _ => vec![],
         }
     }
 
-    /// Says it, and answers the exit code. With `json` the daemon's own error object goes to standard output.
+    /// Prints it, and returns the exit code. With `json` the daemon's error object goes to standard output.
     pub(super) fn report(&self, json: bool) -> ExitCode {
         if self.is_broken_pipe() {
             return ExitCode::SUCCESS;
         }
-        // Where standard error is closed too, the exit code still tells.
+        // If standard error is closed too, there is still the exit code.
         let mut stderr = io::stderr().lock();
         let _ = writeln!(stderr, "stinactl: {}", super::text::clean(&self.text()));
         for hint in self.hints() {
             let _ = writeln!(stderr, "  {}", super::text::clean(&hint));
         }
         if let (true, Some(fault)) = (json, self.fault()) {
-            let error = serde_json::to_string(&Said { error: fault }).unwrap_or_default();
+            let error = serde_json::to_string(&ErrorLine { error: fault }).unwrap_or_default();
             let _ = writeln!(io::stdout(), "{error}");
         }
         ExitCode::from(self.code())
@@ -115,7 +118,7 @@ impl Failure {
     fn fault(&self) -> Option<&stina_protocol::Fault> {
         match self {
             Self::Hinted(failure, _) => failure.fault(),
-            Self::Call(Error::Rpc(fault)) => Some(fault),
+            Self::Call(crate::Error::Rpc(fault)) => Some(fault),
             _ => None,
         }
     }
@@ -123,12 +126,12 @@ impl Failure {
 
 /// The daemon's error as `--json` prints it.
 #[derive(serde::Serialize)]
-struct Said<'a> {
+struct ErrorLine<'a> {
     error: &'a stina_protocol::Fault,
 }
 
-/// Who listens at a socket that gave no answer; `None` when nobody does. Never waits: a program that is suspended takes
-/// no connections, and its queue of them may be full.
+/// The program that listens at a socket that gave no answer, if there is one. Never waits: a suspended program accepts
+/// no connection, and its backlog may be full.
 fn listener(socket: &Path) -> Option<String> {
     let address = SocketAddrUnix::new(socket).ok()?;
     let probe = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).ok()?;
@@ -137,15 +140,15 @@ fn listener(socket: &Path) -> Option<String> {
         Ok(()) | Err(Errno::AGAIN) => {}
         Err(_) => return None,
     }
-    // stinad writes there who it is.
+    // stinad writes its version and pid there.
     let mut lock = socket.as_os_str().to_owned();
     lock.push(".lock");
     let about = std::fs::read_to_string(lock).unwrap_or_default();
     Some(if about.is_empty() { "a program".to_owned() } else { format!("stinad ({about})") })
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
+impl From<crate::Error> for Failure {
+    fn from(error: crate::Error) -> Self {
         Self::Call(error)
     }
 }
@@ -156,9 +159,9 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Input that is wrong before it was sent reads as if the daemon had refused it.
-impl From<Kind> for Failure {
-    fn from(error: Kind) -> Self {
+/// An argument that this program refuses reads as if the daemon had refused it.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
         Self::Call(error.into())
     }
 }

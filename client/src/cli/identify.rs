@@ -1,4 +1,4 @@
-//! Which entity somebody means: by its id, its title, or the beginning of its id.
+//! Finds the entity that a name means: an id, a title, or a unique prefix of an id.
 
 use super::failure::Failure;
 use super::pages;
@@ -6,13 +6,13 @@ use super::similar::Similar;
 use super::text::{fold_case, shorten};
 use crate::Result;
 use stina_protocol::types::Limit;
-use stina_protocol::{EntityId, Error as Kind, Page, Reply};
+use stina_protocol::{EntityId, Error, Page, Reply};
 
-/// An entity that people name.
+/// An entity that can be named.
 pub(super) trait Named {
-    /// What such an entity is called on the wire.
+    /// Its name on the wire.
     const ENTITY: &'static str;
-    /// The command that shows all of them.
+    /// The command that lists all of them.
     const LIST: &'static str;
     /// Its id.
     fn id(&self) -> &str;
@@ -25,7 +25,7 @@ pub(super) trait Named {
 /// Most candidates that an ambiguity names.
 const SHOWN: usize = 10;
 
-/// Those that something typed may mean: how many, and the first of them.
+/// The entities that a name may mean: how many, and the first of them.
 #[derive(Debug)]
 struct Candidates<T> {
     count: usize,
@@ -46,8 +46,8 @@ impl<T: Named> Candidates<T> {
 
     fn ambiguous(&self, typed: &str, what: &str) -> Failure {
         let reason = format!("`{}` is ambiguous: {} {what}", shorten(typed, 60), self.count);
-        let failure = Failure::from(Kind::invalid("", reason));
-        let failure = failure.hint("say which by its id, or by a beginning of it that only one has:");
+        let failure = Failure::from(Error::invalid("", reason));
+        let failure = failure.hint("use its id, or a unique prefix of it:");
         let failure = self.first.iter().fold(failure, |failure, candidate| {
             let remark = candidate.remark();
             failure.hint(format!("{}  {} ({remark})", candidate.id(), shorten(candidate.title(), 60)))
@@ -59,8 +59,8 @@ impl<T: Named> Candidates<T> {
     }
 }
 
-/// The entity that `typed` means. A whole id goes before a title, a title before the beginning of an id; of those
-/// with the same title those that are `likely` are meant, where there are any.
+/// The entity that `typed` means. A whole id wins over a title, and a title over a prefix of an id; of those with the
+/// same title, the `likely` ones are meant where there are any.
 pub(super) async fn identify<T: Named>(
     typed: &str,
     get: impl AsyncFn(EntityId) -> Result<Reply<T>>,
@@ -69,25 +69,25 @@ pub(super) async fn identify<T: Named>(
 ) -> std::result::Result<T, Failure> {
     let typed = stina_protocol::text::trim(typed);
     if typed.is_empty() {
-        return Err(Kind::invalid("", format!("which {}? Say its id or title", T::ENTITY)).into());
+        return Err(Error::invalid("", format!("which {}? Give its id or title", T::ENTITY)).into());
     }
     if let Ok(id) = EntityId::new(typed) {
         match get(id).await {
             Ok(reply) => return Ok(reply.value),
-            Err(error) if matches!(error.kind(), Some(Kind::NotFound { .. })) => {}
+            Err(error) if matches!(error.kind(), Some(Error::NotFound { .. })) => {}
             Err(error) => return Err(error.into()),
         }
     }
     let title = fold_case(typed);
     // Lists cut ids in a narrow terminal.
-    let beginning = typed.trim_end_matches('…');
-    let (mut meant, mut titled, mut begun) = (Candidates::none(), Candidates::none(), Candidates::none());
+    let prefix = typed.trim_end_matches('…');
+    let (mut meant, mut titled, mut prefixed) = (Candidates::none(), Candidates::none(), Candidates::none());
     let mut similar = Similar::to(typed);
     let consider = |entity: T| {
         if fold_case(stina_protocol::text::trim(entity.title())) == title {
             if likely(&entity) { meant.push(entity) } else { titled.push(entity) }
-        } else if !beginning.is_empty() && entity.id().starts_with(beginning) {
-            begun.push(entity);
+        } else if !prefix.is_empty() && entity.id().starts_with(prefix) {
+            prefixed.push(entity);
         } else {
             similar.consider(entity.title());
         }
@@ -95,7 +95,7 @@ pub(super) async fn identify<T: Named>(
     };
     pages::walk(None, list, consider).await?;
     for (mut candidates, what) in
-        [(meant, "have that title"), (titled, "have that title"), (begun, "have an id that begins so")]
+        [(meant, "have that title"), (titled, "have that title"), (prefixed, "have an id with that prefix")]
     {
         match (candidates.count, candidates.first.pop()) {
             (_, None) => {}
@@ -106,9 +106,9 @@ pub(super) async fn identify<T: Named>(
             }
         }
     }
-    let failure = Failure::from(Kind::not_found(T::ENTITY, shorten(typed, 100)));
+    let failure = Failure::from(Error::not_found(T::ENTITY, shorten(typed, 100)));
     Err(match similar.best() {
         Some(title) => failure.hint(format!("did you mean `{}`?", shorten(&title, 60))),
-        None => failure.hint(format!("`stinactl {}` shows all there are", T::LIST)),
+        None => failure.hint(format!("`stinactl {}` lists all of them", T::LIST)),
     })
 }

@@ -2,11 +2,11 @@
 
 use super::failure::Failure;
 use super::output::{Look, Output};
-use super::table::Table;
+use super::table::Column;
 use super::{Context, pages, text, text_or_stdin};
 use stina_protocol::kv::{Delete, DeleteParams, Entry, Filter, Key, ListParams, Set, SetParams};
 use stina_protocol::types::Paging;
-use stina_protocol::{Error as Kind, Json, Reply};
+use stina_protocol::{Error, Json, Reply};
 
 /// Small state under a key
 #[derive(Debug, clap::Subcommand)]
@@ -16,14 +16,14 @@ pub(super) enum Kv {
         /// The key
         key: String,
     },
-    /// Put a value under a key: JSON where it is valid JSON, else a string. What begins with `{`, `[` or `"` must be JSON
+    /// Set a value: JSON where it is valid JSON, else a string. A value that begins with `{`, `[` or `"` must be JSON
     Set {
         /// The key
         key: String,
         /// The value, or `-` to read it from standard input
         #[arg(allow_negative_numbers = true)]
         value: String,
-        /// Take the value as a string whatever it looks like
+        /// Store the value as a string, whatever it looks like
         #[arg(long)]
         string: bool,
         /// Only if the entry's revision is this; 0: only if there is none. Else exit code 5
@@ -100,23 +100,23 @@ impl Kv {
 }
 
 fn parse(key: &str) -> Result<Key, Failure> {
-    Ok(Key::new(key).map_err(|reason| Kind::invalid("key", reason))?)
+    Ok(Key::new(key).map_err(|reason| Error::invalid("key", reason))?)
 }
 
-/// What begins as an object, an array or a quoted string was meant as JSON: a slip in it must not be stored as
-/// text.
-fn parse_or_string(text: &str) -> Result<Json, Kind> {
+/// A value that begins as an object, an array or a quoted string was meant as JSON: it is not stored as text because of
+/// a slip.
+fn parse_or_string(text: &str) -> Result<Json, Error> {
     let meant = text.trim_start().starts_with(['{', '[', '"']);
     match Json::parse(text) {
-        Err(Kind::Invalid { reason, .. }) if meant => {
-            Err(Kind::invalid("value", format!("{reason} (--string takes it as text)")))
+        Err(Error::Invalid { reason, .. }) if meant => {
+            Err(Error::invalid("value", format!("{reason} (--string stores it as text)")))
         }
         Err(_) => Json::of(text),
         parsed => parsed,
     }
 }
 
-/// The entry of a reply; machines get the reply whether there is one or not.
+/// The entry of a reply; with --json, prints the reply whether there is an entry or not.
 fn found<'a>(out: &Output, key: &str, reply: &'a Reply<Option<Entry>>) -> Result<&'a Entry, Failure> {
     if out.json {
         out.json(reply)?;
@@ -131,21 +131,18 @@ fn value(out: &Output, value: &Json) -> std::io::Result<()> {
     }
 }
 
-async fn list(context: &mut Context, prefix: Option<String>, limit: Option<u64>) -> Result<(), Failure> {
+const COLUMNS: &[Column<Entry>] = &[
+    Column::new("KEY", |entry, _| entry.key.as_str().into()),
+    Column::flexible("VALUE", |entry, _| entry.value.get().into()),
+    Column::new("REV", |entry, _| entry.rev.to_string().into()),
+    Column::new("UPDATED", |entry, _| text::time(entry.updated_at, "%Y-%m-%d %H:%M:%S").into()),
+];
+
+async fn list(context: &Context, prefix: Option<String>, limit: Option<u64>) -> Result<(), Failure> {
     let Context { client, out, .. } = context;
-    let mut table = Table::new(&["KEY", "VALUE", "REV", "UPDATED"], &[1]);
     let page = async |limit, cursor| {
         let (head, fields) = (Paging { limit, cursor }, Filter { prefix: prefix.clone() });
         client.kv().list(ListParams { head, fields }).await
     };
-    let more = pages::walk(limit, page, |entry: Entry| {
-        if out.json {
-            return Ok(out.json(&entry)?);
-        }
-        let updated = text::moment(entry.updated_at, "%Y-%m-%d %H:%M:%S");
-        table.row([entry.key, entry.value.get().to_owned(), entry.rev.to_string(), updated]);
-        Ok(())
-    })
-    .await?;
-    Ok(pages::end(out, &table, more)?)
+    pages::list(out, COLUMNS, limit, page).await
 }

@@ -1,44 +1,28 @@
 //! `stinactl memory`: what the assistant remembers.
 
-mod edit;
-mod view;
+mod search;
 
+use super::Context;
 use super::failure::Failure;
-use super::identify::{Named, identify};
 use super::metadata::Metadata;
-use super::output::Output;
-use super::{Context, or_none, read_stdin, text, when};
-use crate::Client;
-use stina_protocol::memory::{Fields, Filter, Memory as Entity, New, Tag, Tags};
+use super::noun::{Arguments, Noun, Verb};
+use super::output::Look;
+use super::table::{Cell, Column};
+use super::{or_none, refused, text, when};
+use search::Search;
+use stina_protocol::memory::{
+    Changes, CreateParams, Edit as Head, Fields, Filter, Memory as Entity, New, Tag, Tags,
+};
 use stina_protocol::text::{Content, Line};
-use stina_protocol::types::Paging;
-use stina_protocol::{EntityId, Error as Kind, Reply, With};
+use stina_protocol::{EntityId, Error, With};
 use when::When;
 
 /// What the assistant remembers
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Memory {
-    Add(Add),
-    List(view::List),
-    /// Show one memory
-    Show(Which),
-    Edit(edit::Edit),
-    /// Remove a memory
-    Rm {
-        #[command(flatten)]
-        which: Which,
-        /// Only if the memory's revision is this. Else exit code 5
-        #[arg(long, value_name = "REV")]
-        if_rev: Option<u64>,
-    },
-    Search(view::Search),
-}
-
-/// Names one memory.
-#[derive(Debug, clap::Args)]
-pub(super) struct Which {
-    /// Its id, its title in any case, or a beginning of its id that no other has
-    memory: String,
+    #[command(flatten)]
+    Verb(Verb<Entity>),
+    Search(Search),
 }
 
 /// Add a memory: `stinactl memory add "Anna's birthday" "May 4th, likes tea"`
@@ -47,7 +31,7 @@ pub(super) struct Which {
 pub(super) struct Add {
     /// What it is about; may be empty
     title: String,
-    /// What is to be remembered, or `-` to read it from standard input
+    /// What to remember, or `-` to read it from standard input
     content: String,
     /// A tag; may be given several times
     #[arg(short, long = "tag", value_name = "TAG", value_parser = tag)]
@@ -59,7 +43,27 @@ pub(super) struct Add {
     id: Option<String>,
 }
 
-/// What can be said of a memory when it is added and when it is changed.
+/// Change one or more fields of a memory; other fields stay unchanged
+#[derive(Debug, clap::Args)]
+#[command(after_help = when::FORMS)]
+pub(super) struct Edit {
+    /// What it is about, or `-` to read it from standard input; may be empty
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+    /// What to remember, or `-` to read it from standard input
+    #[arg(short, long, value_name = "TEXT")]
+    content: Option<String>,
+    /// Add a tag; may be given several times
+    #[arg(short, long = "tag", value_name = "TAG", value_parser = tag)]
+    tags: Vec<Tag>,
+    /// Remove a tag; may be given several times
+    #[arg(long = "untag", value_name = "TAG", value_parser = tag)]
+    untags: Vec<Tag>,
+    #[command(flatten)]
+    details: Details,
+}
+
+/// The fields that `add` and `edit` share.
 #[derive(Debug, clap::Args)]
 pub(super) struct Details {
     /// Expiry: see below; `none` removes it. The daemon deletes the memory 7 days later
@@ -73,37 +77,96 @@ pub(super) struct Details {
     source: Option<String>,
 }
 
-impl Details {
-    /// Whether nothing is said.
-    fn is_empty(&self) -> bool {
-        let Self { until, metadata, source } = self;
-        until.is_none() && metadata.is_none() && source.is_none()
-    }
-
-    fn fields(self) -> Result<Fields, Kind> {
-        Ok(Fields {
-            metadata: self.metadata.map(|metadata| metadata.0),
-            source: or_none("source", self.source, Line::new)?,
-            tags: None,
-            valid_until: self.until.map(|until| until.0),
-        })
-    }
+/// List memories, newest first
+///
+/// Expired memories are hidden; --all shows them. With --json: one memory a line.
+#[derive(Debug, clap::Args)]
+pub(super) struct List {
+    /// Only with exactly this tag
+    #[arg(short, long, value_parser = tag)]
+    tag: Option<Tag>,
+    /// Expired ones too, until they are deleted 7 days later
+    #[arg(short, long)]
+    all: bool,
 }
 
 fn tag(text: &str) -> Result<Tag, String> {
     Tag::new(text)
 }
 
-fn tags(tags: Vec<Tag>) -> Result<Tags, Kind> {
-    Tags::new(tags).ok_or_else(|| Kind::invalid("tags", format!("more than {} tags", Tags::MAX)))
+fn tags(tags: Vec<Tag>) -> Result<Tags, Error> {
+    Tags::new(tags).ok_or_else(|| Error::invalid("tags", format!("more than {} tags", Tags::MAX)))
 }
 
-impl Named for Entity {
-    const ENTITY: &'static str = "memory";
-    const LIST: &'static str = "memory list --all";
+impl Arguments for Add {
+    type Params = CreateParams;
 
-    fn id(&self) -> &str {
-        &self.id
+    fn texts(&mut self) -> Vec<&mut String> {
+        vec![&mut self.title, &mut self.content]
+    }
+
+    fn params(&self) -> Result<CreateParams, Error> {
+        let head = New {
+            id: self.id.as_deref().map(EntityId::new).transpose().map_err(refused("id"))?,
+            title: Line::new(self.title.as_str()).map_err(refused("title"))?,
+            content: Content::new(self.content.as_str()).map_err(refused("content"))?,
+        };
+        let tags = (!self.tags.is_empty()).then(|| tags(self.tags.clone())).transpose()?;
+        Ok(With { head, fields: Fields { tags: tags.map(Some), ..self.details.fields()? } })
+    }
+}
+
+impl Arguments for Edit {
+    type Params = Changes;
+
+    fn texts(&mut self) -> Vec<&mut String> {
+        self.title.iter_mut().chain(&mut self.content).collect()
+    }
+
+    fn params(&self) -> Result<Changes, Error> {
+        let title = self.title.clone().map(Line::new).transpose().map_err(refused("title"))?;
+        let content = self.content.clone().map(Content::new).transpose().map_err(refused("content"))?;
+        Ok(With { head: Head { title, content }, fields: self.details.fields()? })
+    }
+}
+
+impl Details {
+    fn fields(&self) -> Result<Fields, Error> {
+        Ok(Fields {
+            metadata: self.metadata.clone().map(|metadata| metadata.0),
+            source: or_none("source", self.source.as_ref(), Line::new)?,
+            tags: None,
+            valid_until: self.until.map(|until| until.0),
+        })
+    }
+}
+
+impl Arguments for List {
+    type Params = Filter;
+
+    fn params(&self) -> Result<Filter, Error> {
+        Ok(Filter { include_expired: self.all, tag: self.tag.clone() })
+    }
+}
+
+impl Noun for Entity {
+    type AddArgs = Add;
+    type ListArgs = List;
+    type EditArgs = Edit;
+
+    const PLACEHOLDER: &'static str = "MEMORY";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::id(|memory, _| Cell::new(Look::Faint, &memory.id)),
+        Column::flexible("TITLE", |memory, _| {
+            Cell::new(look(memory), text::or_dash(&text::one_line(&memory.title)))
+        }),
+        Column::flexible("CONTENT", |memory, out| Cell::new(look(memory), out.gist(&memory.content))),
+        Column::flexible("TAGS", |memory, _| Cell::new(look(memory), text::or_dash(&memory.tags.join(", ")))),
+    ];
+    const LIST_ALL: &'static str = "memory list --all";
+
+    fn all() -> Filter {
+        Filter { include_expired: true, tag: None }
     }
 
     fn title(&self) -> &str {
@@ -113,71 +176,64 @@ impl Named for Entity {
     fn remark(&self) -> String {
         text::shorten(&text::one_line(&self.content), 40).into_owned()
     }
-}
 
-/// What people call it: its title, else the beginning of its content.
-fn name(memory: &Entity) -> String {
-    if memory.title.trim().is_empty() { memory.remark() } else { text::one_line(&memory.title) }
-}
-
-impl Which {
-    async fn find(&self, client: &Client) -> Result<Entity, Failure> {
-        let memories = client.memories();
-        let list = async |limit, cursor| {
-            let fields = Filter { include_expired: true, tag: None };
-            memories.list(With { head: Paging { limit, cursor }, fields }).await
-        };
-        identify(&self.memory, async |id| memories.get(id).await, list, |_| true).await
+    fn name(&self) -> String {
+        if self.title.trim().is_empty() { self.remark() } else { text::one_line(&self.title) }
     }
+
+    fn note(&self) -> String {
+        self.valid_until.map(|at| format!(", until {}", when::due(at).text)).unwrap_or_default()
+    }
+
+    fn details(&self) -> Vec<(&'static str, Option<String>)> {
+        let expired = if is_expired(self) { ", expired" } else { "" };
+        vec![
+            ("tags", (!self.tags.is_empty()).then(|| self.tags.join(", "))),
+            ("until", self.valid_until.map(|at| format!("{}{expired}", when::exact(at)))),
+            ("source", self.source.clone()),
+            ("metadata", self.metadata.as_ref().map(|metadata| metadata.json().get().to_owned())),
+            ("created", Some(text::time(self.created_at, "%Y-%m-%d %H:%M:%S"))),
+            ("updated", Some(text::time(self.updated_at, "%Y-%m-%d %H:%M:%S"))),
+        ]
+    }
+
+    fn body(&self) -> Option<&str> {
+        Some(&self.content)
+    }
+
+    fn is_relative(edit: &Edit) -> bool {
+        !edit.tags.is_empty() || !edit.untags.is_empty()
+    }
+
+    fn amend(&self, edit: &Edit, changes: &mut Changes) -> Result<(), Error> {
+        let old = self.tags.iter().map(|text| Tag::new(text.as_str()));
+        let old = old.collect::<Result<Vec<Tag>, String>>().map_err(refused("tags"))?;
+        let new = old.iter().chain(&edit.tags).filter(|tag| !edit.untags.contains(tag));
+        changes.fields.tags = Some(Some(tags(new.cloned().collect())?));
+        Ok(())
+    }
+}
+
+fn is_expired(memory: &Entity) -> bool {
+    memory.valid_until.is_some_and(|at| at < jiff::Timestamp::now().as_millisecond())
+}
+
+fn look(memory: &Entity) -> Look {
+    if is_expired(memory) { Look::Faint } else { Look::Plain }
 }
 
 impl Memory {
     pub(super) fn resolve(&mut self) -> Result<(), Failure> {
         match self {
-            Self::Add(Add { title, content, .. }) => read_stdin([title, content]),
-            Self::Edit(edit) => edit.resolve(),
-            Self::List(_) | Self::Show(_) | Self::Rm { .. } | Self::Search(_) => Ok(()),
+            Self::Verb(verb) => verb.resolve(),
+            Self::Search(_) => Ok(()),
         }
     }
 
-    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let Context { client, out, .. } = context;
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::Add(add) => add.run(client, out).await,
-            Self::List(list) => list.run(client, out).await,
-            Self::Show(which) => view::show(client, out, &which.find(client).await?.id).await,
-            Self::Edit(edit) => edit.run(client, out).await,
-            Self::Rm { which, if_rev } => {
-                // What has changed since it was found stays.
-                let memory = which.find(client).await?;
-                let reply = client.memories().delete_if(&memory.id, if_rev.unwrap_or(memory.rev)).await?;
-                if out.json {
-                    return Ok(out.json(&reply)?);
-                }
-                Ok(out.did("deleted", &name(&reply.value), reply.rev)?)
-            }
-            Self::Search(search) => search.run(client, out).await,
+            Self::Verb(verb) => verb.run(context).await,
+            Self::Search(search) => search.run(context).await,
         }
     }
-}
-
-impl Add {
-    async fn run(self, client: &Client, out: &Output) -> Result<(), Failure> {
-        let field = |name: &'static str| move |reason: String| Kind::invalid(name, reason);
-        let head = New {
-            id: self.id.map(EntityId::new).transpose().map_err(field("id"))?,
-            title: Line::new(self.title).map_err(field("title"))?,
-            content: Content::new(self.content).map_err(field("content"))?,
-        };
-        let given = (!self.tags.is_empty()).then(|| tags(self.tags)).transpose()?;
-        let fields = Fields { tags: given.map(Some), ..self.details.fields()? };
-        let reply = client.memories().create(With { head, fields }).await?;
-        if out.json { Ok(out.json(&reply)?) } else { Ok(said(out, "added", &reply)?) }
-    }
-}
-
-/// Says what was done to a memory, with what one wants to know about it then.
-fn said(out: &Output, what: &str, Reply { rev, value: memory }: &Reply<Entity>) -> std::io::Result<()> {
-    let until = memory.valid_until.map(|at| format!(", until {}", when::due(at).text)).unwrap_or_default();
-    out.did(what, &format!("{}  {}{until}", memory.id, name(memory)), *rev)
 }

@@ -1,8 +1,10 @@
-//! `stinactl`: the store from the command line. One file a noun: its arguments on top, then one `run`.
+//! `stinactl`: the store from the command line. One file a noun: its arguments on top, then one `run`. [`noun`] has the
+//! commands that todos and memories share.
 
 mod failure;
 mod identify;
 mod metadata;
+mod noun;
 mod output;
 mod pages;
 mod short_id;
@@ -29,22 +31,22 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use stina_protocol::Error;
 
 /// Talks to stinad, which owns Stina's database.
 ///
 /// Exit codes: 0 ok, 1 error, 2 wrong arguments, 3 daemon not reachable, 4 not found, 5 conflict, 6 invalid,
-/// 7 outcome unknown (a write was sent and not answered: ask with `stinactl result ID`).
+/// 7 outcome unknown (a write was sent and not answered; `stinactl result ID` tells).
 #[derive(Debug, Parser)]
 #[command(name = "stinactl", version)]
 struct Args {
     /// The daemon's socket [env: STINA_SOCKET] [default: stinad.sock in $STINA_HOME or ~/.stina]
     #[arg(long, global = true, value_name = "PATH", display_order = 900)]
     socket: Option<PathBuf>,
-    /// Print what the protocol says, one JSON object a line
+    /// Print JSON Lines
     #[arg(long, global = true, display_order = 900)]
     json: bool,
-    /// Longest wait for an answer, reconnecting included [default: 10]; for `watch` and `chat follow`: end after
-    /// this long
+    /// Longest wait for an answer, with reconnecting [default: 10]. `watch` and `chat follow` end after this time
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, display_order = 900)]
     timeout: Option<Duration>,
     #[command(subcommand)]
@@ -53,7 +55,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Call(call::Call),
+    Call(call::CallMethod),
     #[command(subcommand)]
     Chat(chat::Chat),
     #[command(subcommand)]
@@ -73,10 +75,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
 }
 
-/// How long a call may take when nobody says otherwise.
+/// How long a call may take by default.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What every command may use.
+/// What every command has.
 struct Context {
     client: Client,
     out: Output,
@@ -116,7 +118,7 @@ async fn run(args: Args) -> Result<(), Failure> {
     if let Some(socket) = socket {
         builder = builder.socket(socket);
     }
-    // What is wrong with the arguments is said whether there is a daemon or not.
+    // Wrong arguments are reported whether there is a daemon or not.
     let command = command.resolve()?;
     let context = &mut Context { client: builder.connect().await?, out: Output::new(json), timeout };
     match command {
@@ -133,7 +135,7 @@ async fn run(args: Args) -> Result<(), Failure> {
 }
 
 impl Command {
-    /// Whether `--timeout` says when it ends, rather than how long a call may take.
+    /// Whether `--timeout` limits the command as a whole, rather than each call.
     fn lasts(&self) -> bool {
         matches!(self, Self::Watch(_) | Self::Chat(chat::Chat::Follow(_)))
     }
@@ -152,17 +154,22 @@ impl Command {
     }
 }
 
-/// An argument that may be given as an empty text, which removes what it stands for.
+/// A field that an empty text removes; none when the argument is not given.
 fn or_none<T>(
-    field: &str,
-    argument: Option<String>,
-    read: impl FnOnce(String) -> Result<T, String>,
-) -> Result<Option<Option<T>>, stina_protocol::Error> {
-    let text = argument.map(|text| Some(text).filter(|text| !text.is_empty()).map(read).transpose());
-    text.transpose().map_err(|reason| stina_protocol::Error::invalid(field, reason))
+    field: &'static str,
+    argument: Option<&String>,
+    read: impl Fn(String) -> Result<T, String>,
+) -> Result<Option<Option<T>>, Error> {
+    let value = argument.map(|text| (!text.is_empty()).then(|| read(text.clone())).transpose());
+    value.transpose().map_err(refused(field))
 }
 
-/// Most bytes that are read from standard input: what is longer fits into no message.
+/// The error about an argument that is no value of its field.
+fn refused(field: &'static str) -> impl Fn(String) -> Error {
+    move |reason| Error::invalid(field, reason)
+}
+
+/// Most bytes that are read from standard input: a longer text fits into no message.
 const MAX_STDIN: u64 = 32 << 20;
 
 /// `argument`, or standard input when it is `-`.
@@ -173,7 +180,7 @@ fn or_stdin(argument: String) -> Result<String, Failure> {
     let mut text = String::new();
     std::io::stdin().take(MAX_STDIN + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_STDIN {
-        return Err(stina_protocol::Error::TooLarge { limit: MAX_STDIN }.into());
+        return Err(Error::TooLarge { limit: MAX_STDIN }.into());
     }
     Ok(text)
 }
@@ -188,8 +195,8 @@ fn text_or_stdin(argument: String) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Reads each argument that is `-` from standard input, which there is only once. What failed to write to it must not
-/// clear a text.
+/// Reads the argument that is `-` from standard input; only one can be. An empty standard input is refused: a program
+/// that failed and wrote nothing must not clear a text.
 fn read_stdin<'a>(arguments: impl IntoIterator<Item = &'a mut String>) -> Result<(), Failure> {
     let mut arguments = arguments.into_iter().filter(|argument| *argument == "-");
     if let Some(argument) = arguments.next() {
@@ -199,7 +206,7 @@ fn read_stdin<'a>(arguments: impl IntoIterator<Item = &'a mut String>) -> Result
         *argument = text_or_stdin(std::mem::take(argument))?;
         if argument.is_empty() {
             let reason = "standard input is empty (an argument '' means no text)";
-            return Err(stina_protocol::Error::invalid("", reason).into());
+            return Err(Error::invalid("", reason).into());
         }
     }
     Ok(())

@@ -4,21 +4,24 @@ use anstyle::{AnsiColor, Style};
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
-/// How something is to look.
+/// How a text looks.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Look {
     Plain,
     /// A heading, a name.
     Strong,
-    /// What matters less.
+    /// A detail that matters less.
     Faint,
-    /// Something that came to be.
+    /// Something that was created.
     Good,
-    /// Something that went.
+    /// Something that was removed.
     Bad,
 }
 
-/// Where results go. What is written is out when the call returns.
+/// Columns of a long text in a list where there is no terminal to fit in.
+const GIST: usize = 100;
+
+/// Where results go. Each call writes at once: nothing stays in a buffer.
 #[derive(Debug)]
 pub(super) struct Output {
     /// Whether machines read it.
@@ -35,9 +38,9 @@ impl Output {
             let size = rustix::termios::tcgetwinsize(&stdout).ok();
             size.map(|s| usize::from(s.ws_col)).filter(|columns| *columns > 0).unwrap_or(80)
         });
-        let says = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { json, width, colours: width.is_some() && !says("NO_COLOR") && !is_dumb }
+        Self { json, width, colours: width.is_some() && !is_set("NO_COLOR") && !is_dumb }
     }
 
     /// `text` in colours, where there are any.
@@ -60,13 +63,13 @@ impl Output {
         stdout.flush()
     }
 
-    /// Says what a write did to what, and the revision it made.
+    /// Confirms a write: what it did to what, and its revision.
     pub(super) fn did(&self, what: &str, name: &str, rev: u64) -> io::Result<()> {
         let rev = self.paint(Look::Faint, &format!("(revision {rev})"));
         self.line(&format!("{what} {} {rev}", super::text::clean(name)))
     }
 
-    /// Writes a line of an overview: what it is, and its value.
+    /// Writes a line of an overview: a name and its value.
     pub(super) fn detail(&self, name: &str, value: &str) -> io::Result<()> {
         let name = self.paint(Look::Strong, &format!("{name:<9}"));
         self.line(&format!("{name} {}", super::text::clean(value)))
@@ -79,9 +82,19 @@ impl Output {
         stdout.flush()
     }
 
-    /// Somebody else's text of many lines, as [`Self::foreign`] would write it; tabs stay.
+    /// A stored text of many lines, as [`Self::foreign`] writes it; tabs stay.
     pub(super) fn harmless<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.width.is_none() { text.into() } else { super::text::clean_lines(text) }
+    }
+
+    /// The beginning of a long text, on one line and as much of it as a list shows.
+    pub(super) fn gist(&self, text: &str) -> String {
+        let columns = self.width.unwrap_or(GIST);
+        // No character takes more than 4 bytes, and few take no column: the rest is not worth a look.
+        let end = text.floor_char_boundary(columns * 16);
+        let gist = super::text::one_line(text.get(..end).unwrap_or(text));
+        let gist = if end < text.len() { format!("{gist}…") } else { gist };
+        super::text::shorten(&gist, columns).into_owned()
     }
 
     /// Into a pipe, for people.
@@ -90,7 +103,7 @@ impl Output {
         Self { json: false, width: None, colours: false }
     }
 
-    /// Writes a line about the output: below it for people, on standard error where it would be in machines' way.
+    /// Writes a line about the output: below it for people, on standard error with --json.
     pub(super) fn remark(&self, text: &str) -> io::Result<()> {
         if self.json {
             return writeln!(io::stderr(), "{text}");
@@ -104,7 +117,7 @@ impl Output {
         self.line(&serde_json::to_string(value)?)
     }
 
-    /// Writes text of somebody else's: as it is into a pipe, without what a terminal would obey on a terminal.
+    /// Writes stored text: unchanged into a pipe, without control characters on a terminal.
     pub(super) fn foreign(&self, text: &str) -> io::Result<()> {
         if self.width.is_none() {
             return self.line(text);

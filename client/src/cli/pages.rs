@@ -1,13 +1,13 @@
-//! Lists, page after page, so that nothing is cut off unsaid.
+//! Lists, page after page; where one is cut off, it says so.
 
 use super::failure::Failure;
 use super::output::Output;
-use super::table::Table;
+use super::table::{Column, Table};
 use crate::Result;
 use stina_protocol::types::Limit;
 use stina_protocol::{Page, Reply};
 
-/// Calls `each` with every item of a list; with a `most`, with as many. Answers whether there are more.
+/// Calls `each` with every item of a list, or with the first `most`. Answers whether there are more.
 pub(super) async fn walk<T>(
     most: Option<u64>,
     page: impl AsyncFn(Limit, Option<String>) -> Result<Reply<Page<T>>>,
@@ -27,15 +27,29 @@ pub(super) async fn walk<T>(
     Ok(true)
 }
 
-/// Ends a list: people get the table, machines have had their lines; both are told when there are more.
-pub(super) fn end(out: &Output, table: &Table, more: bool) -> std::io::Result<()> {
-    if !out.json {
-        table.write(out)?;
-    }
-    if more { self::more(out) } else { Ok(()) }
+/// Lists items page after page: a table for people, JSON Lines for machines.
+pub(super) async fn list<T: serde::Serialize>(
+    out: &Output,
+    columns: &'static [Column<T>],
+    most: Option<u64>,
+    page: impl AsyncFn(Limit, Option<String>) -> Result<Reply<Page<T>>>,
+) -> std::result::Result<(), Failure> {
+    let mut table = Table::new(out, columns);
+    let more = walk(most, page, |item| {
+        if out.json {
+            return Ok(out.json(&item)?);
+        }
+        table.push(&item);
+        Ok(())
+    })
+    .await?;
+    Ok(end(table, out, more)?)
 }
 
-/// Says that a list goes on.
-pub(super) fn more(out: &Output) -> std::io::Result<()> {
-    out.remark("… and more: raise --limit to see them")
+/// Ends a list: writes the table unless the items were printed as JSON, and says whether there are more.
+pub(super) fn end<T>(table: Table<'_, T>, out: &Output, more: bool) -> std::io::Result<()> {
+    if !out.json {
+        table.write()?;
+    }
+    if more { out.remark("… and more: raise --limit to see them") } else { Ok(()) }
 }

@@ -1,6 +1,6 @@
-//! Ids in lists: as much of each as tells it from the others, since a beginning of an id is enough to name it.
+//! Ids in lists: a unique prefix of each, which is enough to name it.
 
-/// Longest id that is shown whole: one that somebody chose.
+/// Longest id that is shown whole: a chosen one.
 const CHOSEN: usize = 24;
 
 /// The ids, cut.
@@ -19,13 +19,13 @@ pub(super) fn short_ids<'a>(ids: impl IntoIterator<Item = &'a str>) -> Vec<Strin
     ids.iter().map(cut).collect()
 }
 
-/// Bytes of a made id that hold its time (`td_` or `mem_`, then 48 bits of a UUIDv7): as good as unique, among those
-/// that a list leaves out too. Of a long chosen one as much as of a short one.
+/// Bytes of a generated id that hold its time (`td_` or `mem_`, then 48 bits of a UUIDv7): practically unique, also
+/// among ids that the list does not show. Of a long chosen id, as many as are shown of a short one.
 fn time(id: &str) -> usize {
     id.match_indices('-').nth(1).map_or(CHOSEN, |(at, _)| at)
 }
 
-/// Bytes that both begin with.
+/// Length of the common prefix.
 fn shared(a: &str, b: &str) -> usize {
     a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
 }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_cut_where_no_other_goes_on_alike() {
+    fn an_id_is_cut_after_its_unique_prefix() {
         let ids = [
             "td_019e0000-0002-7bbb-8000-000000000000",
             "short",

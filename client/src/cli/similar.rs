@@ -1,4 +1,4 @@
-//! "Did you mean": the known name that is most like what was typed.
+//! "Did you mean": the known name that is most similar to the typed one.
 
 /// The most similar name so far.
 #[derive(Debug)]
@@ -7,18 +7,18 @@ pub(super) struct Similar {
     best: Option<(f64, String)>,
 }
 
-/// Similarity from which on a name may be what was meant.
+/// Least similarity of a name that may be meant.
 const LIKELY: f64 = 0.8;
-/// Fewer characters than these are in too many names to mean one.
+/// Shortest text that is looked for inside names: a shorter one is in too many.
 const SHORTEST_PART: usize = 3;
 
 impl Similar {
-    /// Nothing is known yet.
+    /// No name yet.
     pub(super) fn to(typed: &str) -> Self {
         Self { typed: typed.to_lowercase(), best: None }
     }
 
-    /// Takes note of a name.
+    /// Considers a name.
     pub(super) fn consider(&mut self, name: &str) {
         let similarity = self.similarity(&name.to_lowercase());
         if similarity >= LIKELY && self.best.as_ref().is_none_or(|(best, _)| similarity > *best) {
@@ -26,7 +26,7 @@ impl Similar {
         }
     }
 
-    /// The name that is most likely meant, if any is likely.
+    /// The most similar name, if one is similar enough.
     pub(super) fn best(self) -> Option<String> {
         self.best.map(|(_, name)| name)
     }

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::output::Output;
-use super::table::Table;
+use super::table::{Column, Table};
 use super::{Context, text};
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -26,7 +26,9 @@ impl Status {
         }
         overview(out, &info)?;
         out.line("")?;
-        Ok(connected(&clients.clients).write(out)?)
+        let mut table = Table::new(out, COLUMNS);
+        clients.clients.iter().for_each(|client| table.push(client));
+        Ok(table.write()?)
     }
 }
 
@@ -52,31 +54,25 @@ fn list(numbers: &BTreeMap<String, impl Display>) -> String {
     numbers.join(", ")
 }
 
-fn connected(clients: &[ClientState]) -> Table {
-    let mut table =
-        Table::new(&["ID", "CLIENT", "PID", "FRAMING", "SINCE", "CALLS", "SUBSCRIPTIONS", "LAG"], &[1]);
-    for client in clients {
+const COLUMNS: &[Column<ClientState>] = &[
+    Column::new("ID", |client, _| client.id.to_string().into()),
+    Column::flexible("CLIENT", |client, _| {
         let name = client.name.as_deref().unwrap_or("-");
-        let name = client.version.as_ref().map_or(name.to_owned(), |version| format!("{name} {version}"));
-        let mut methods: BTreeMap<&str, usize> = BTreeMap::new();
+        client.version.as_ref().map_or(name.into(), |version| format!("{name} {version}").into())
+    }),
+    Column::new("PID", |client, _| client.pid.map_or("-".to_owned(), |pid| pid.to_string()).into()),
+    Column::new("FRAMING", |client, _| client.framing.as_str().into()),
+    Column::new("SINCE", |client, _| text::time(client.connected_at, "%Y-%m-%d %H:%M:%S").into()),
+    Column::new("CALLS", |client, _| client.calls.to_string().into()),
+    Column::new("SUBSCRIPTIONS", |client, _| {
+        let mut methods: BTreeMap<String, usize> = BTreeMap::new();
         for subscription in &client.subscriptions {
-            *methods.entry(subscription.method.trim_end_matches(".subscribe")).or_default() += 1;
+            *methods.entry(subscription.method.trim_end_matches(".subscribe").to_owned()).or_default() += 1;
         }
-        let lag = client.subscriptions.iter().map(|s| s.lag).max();
-        table.row([
-            client.id.to_string(),
-            name,
-            client.pid.map_or("-".to_owned(), |pid| pid.to_string()),
-            client.framing.clone(),
-            text::moment(client.connected_at, "%Y-%m-%d %H:%M:%S"),
-            client.calls.to_string(),
-            if methods.is_empty() {
-                "-".to_owned()
-            } else {
-                list(&methods.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
-            },
-            lag.map_or("-".to_owned(), |lag| lag.to_string()),
-        ]);
-    }
-    table
-}
+        text::or_dash(&list(&methods)).into()
+    }),
+    Column::new("LAG", |client, _| {
+        let lag = client.subscriptions.iter().map(|subscription| subscription.lag).max();
+        lag.map_or("-".to_owned(), |lag| lag.to_string()).into()
+    }),
+];

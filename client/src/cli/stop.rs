@@ -7,11 +7,11 @@ use rustix::process::{Pid, test_kill_process};
 use std::path::Path;
 use std::time::Duration;
 
-/// Stop the daemon, and wait until it has ended
+/// Stop the daemon and wait until it has ended
 #[derive(Debug, clap::Args)]
 pub(super) struct Stop {}
 
-/// How often is looked whether it has ended.
+/// How often to check whether it has ended.
 const LOOK: Duration = Duration::from_millis(10);
 
 impl Stop {
@@ -35,8 +35,8 @@ impl Stop {
     }
 }
 
-/// The daemon removes its socket when everything is on disk. One that dies before that is gone too; and where
-/// another answers already, the first has ended.
+/// Waits until the daemon has ended: it removes its socket once everything is on disk; or it died before that, or
+/// another one answers already.
 async fn ended(client: &Client, pid: u32) {
     let is_alive = || Pid::from_raw(pid.cast_signed()).is_some_and(|pid| test_kill_process(pid).is_ok());
     let socket: &Path = &client.options().socket;

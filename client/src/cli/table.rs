@@ -1,15 +1,49 @@
 //! Tables for people: columns aligned by what a terminal shows, some of them cut so that the rest fits.
 
 use super::output::{Look, Output};
+use super::short_id::short_ids;
 use super::text::{clean, shorten, width};
 use std::io;
 
+/// A column: its heading, how it fits, and its cell for an item.
+pub(super) struct Column<T> {
+    heading: &'static str,
+    fit: Fit,
+    cell: fn(&T, &Output) -> Cell,
+}
+
+/// What becomes of a column that is wider than there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    /// It stays whole, as long as others can give way.
+    Whole,
+    /// It gives way to the others, the widest first.
+    Flexible,
+    /// It shows as much of each id as is unique.
+    Id,
+}
+
+impl<T> Column<T> {
+    /// A column that stays whole.
+    pub(super) const fn new(heading: &'static str, cell: fn(&T, &Output) -> Cell) -> Self {
+        Self { heading, fit: Fit::Whole, cell }
+    }
+
+    /// A column that is cut when the terminal is too narrow.
+    pub(super) const fn flexible(heading: &'static str, cell: fn(&T, &Output) -> Cell) -> Self {
+        Self { heading, fit: Fit::Flexible, cell }
+    }
+
+    /// The column of the ids by which the items can be named.
+    pub(super) const fn id(cell: fn(&T, &Output) -> Cell) -> Self {
+        Self { heading: "ID", fit: Fit::Id, cell }
+    }
+}
+
 /// Rows under headings.
-#[derive(Debug)]
-pub(super) struct Table {
-    headings: Vec<&'static str>,
-    /// The columns that give way when the terminal is too narrow, the widest first.
-    flexible: Vec<usize>,
+pub(super) struct Table<'o, T: 'static> {
+    out: &'o Output,
+    columns: &'static [Column<T>],
     rows: Vec<Vec<Cell>>,
 }
 
@@ -21,14 +55,14 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// A cell that looks like that.
+    /// A cell with that look.
     pub(super) fn new(look: Look, text: impl AsRef<str>) -> Self {
         Self { look, text: clean(text.as_ref()).into_owned() }
     }
 }
 
-impl From<String> for Cell {
-    fn from(text: String) -> Self {
+impl<T: AsRef<str>> From<T> for Cell {
+    fn from(text: T) -> Self {
         Self::new(Look::Plain, text)
     }
 }
@@ -38,40 +72,51 @@ const GAP: usize = 2;
 /// Narrowest that a flexible column becomes, as long as others can't give way too.
 const NARROWEST: usize = 8;
 
-impl Table {
-    /// A table with these headings.
-    pub(super) fn new(headings: &[&'static str], flexible: &[usize]) -> Self {
-        Self { headings: headings.to_vec(), flexible: flexible.to_vec(), rows: Vec::new() }
+impl<'o, T> Table<'o, T> {
+    /// An empty table with these columns.
+    pub(super) fn new(out: &'o Output, columns: &'static [Column<T>]) -> Self {
+        Self { out, columns, rows: Vec::new() }
     }
 
-    /// Adds a row.
-    pub(super) fn row<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+    /// Adds a row for an item.
+    pub(super) fn push(&mut self, item: &T) {
+        self.rows.push(self.columns.iter().map(|column| (column.cell)(item, self.out)).collect());
     }
 
-    /// Writes it. On a terminal people are told in words that there is nothing in it.
-    pub(super) fn write(&self, out: &Output) -> io::Result<()> {
+    /// Writes it. On a terminal, an empty table is a sentence.
+    pub(super) fn write(mut self) -> io::Result<()> {
+        let out = self.out;
         if self.rows.is_empty() && out.width.is_some() {
             return out.remark("nothing to list");
         }
+        self.shorten_ids();
         let widths = self.widths(out.width);
-        let headings: Vec<Cell> = self.headings.iter().map(|h| Cell::new(Look::Strong, h)).collect();
+        let headings: Vec<Cell> = self.columns.iter().map(|c| Cell::new(Look::Strong, c.heading)).collect();
         let paint = |look, text: &str| out.paint(look, text);
         out.line(&line(&headings, &widths, paint))?;
         self.rows.iter().try_for_each(|row| out.line(&line(row, &widths, paint)))
     }
 
+    fn shorten_ids(&mut self) {
+        for (at, _) in self.columns.iter().enumerate().filter(|(_, column)| column.fit == Fit::Id) {
+            let short = short_ids(self.rows.iter().map(|row| row[at].text.as_str()));
+            self.rows.iter_mut().zip(short).for_each(|(row, id)| row[at].text = id);
+        }
+    }
+
     fn widths(&self, terminal: Option<usize>) -> Vec<usize> {
         let widest = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| width(&cell.text));
-            let widest = cells.chain([width(self.headings[column])]).max().unwrap_or(0);
+            let widest = cells.chain([width(self.columns[column].heading)]).max().unwrap_or(0);
             terminal.map_or(widest, |terminal| widest.min(terminal))
         };
-        let all: Vec<usize> = (0..self.headings.len()).collect();
+        let all: Vec<usize> = (0..self.columns.len()).collect();
         let mut widths: Vec<usize> = all.iter().copied().map(widest).collect();
         if let Some(terminal) = terminal {
             let room = terminal.saturating_sub(GAP * all.len().saturating_sub(1));
-            shrink(&mut widths, &self.flexible, NARROWEST, room);
+            let is_flexible = |at: &usize| self.columns[*at].fit == Fit::Flexible;
+            let flexible: Vec<usize> = all.iter().copied().filter(is_flexible).collect();
+            shrink(&mut widths, &flexible, NARROWEST, room);
             shrink(&mut widths, &all, 1, room);
         }
         widths
@@ -103,10 +148,17 @@ fn line(cells: &[Cell], widths: &[usize], paint: impl Fn(Look, &str) -> String) 
 mod tests {
     use super::*;
 
+    const COLUMNS: &[Column<[&str; 3]>] = &[
+        Column::new("KEY", |row, _| row[0].into()),
+        Column::flexible("VALUE", |row, _| row[1].into()),
+        Column::new("REV", |row, _| row[2].into()),
+    ];
+
     fn lines(terminal: Option<usize>) -> Vec<String> {
-        let mut table = Table::new(&["KEY", "VALUE", "REV"], &[1]);
-        table.row::<String>(["a".into(), "日本語 and more than fits".into(), "1".into()]);
-        table.row::<String>(["long key".into(), "x\ty".into(), "10000".into()]);
+        let out = Output::piped();
+        let mut table = Table::new(&out, COLUMNS);
+        table.push(&["a", "日本語 and more than fits", "1"]);
+        table.push(&["long key", "x\ty", "10000"]);
         let widths = table.widths(terminal);
         table.rows.iter().map(|row| line(row, &widths, |_, text| text.to_owned())).collect()
     }

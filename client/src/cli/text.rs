@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 use unicode_width::UnicodeWidthStr;
 
-/// Whether a terminal would obey the character, or reorder what follows, instead of showing it.
+/// Whether a terminal would act on the character, or reorder the text after it, instead of showing it.
 fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -33,7 +33,7 @@ fn escape(text: &str, is_bad: impl Fn(char) -> bool) -> Cow<'_, str> {
     clean.into()
 }
 
-/// Text in which case does not count, as the daemon compares titles.
+/// Text for comparing without regard to case, as the daemon compares titles.
 pub(super) fn fold_case(text: &str) -> String {
     text.nfc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
@@ -41,6 +41,11 @@ pub(super) fn fold_case(text: &str) -> String {
 /// `text` with single spaces for the line breaks and other white space in it.
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `text`, or a dash where there is none.
+pub(super) fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
 }
 
 /// Columns that `text` takes.
@@ -54,12 +59,12 @@ pub(super) fn shorten(text: &str, columns: usize) -> Cow<'_, str> {
     if text.width() <= columns {
         return text;
     }
-    // Of beginnings, not of characters: some take more columns together than one by one, or fewer.
+    // The width of prefixes, not of characters: some take more columns together than one by one, or fewer.
     let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-    let beginning = |end: &usize| text.get(..*end).unwrap_or_default();
-    let fitting = ends.partition_point(|end| width(beginning(end)) < columns);
+    let prefix = |end: &usize| text.get(..*end).unwrap_or_default();
+    let fitting = ends.partition_point(|end| width(prefix(end)) < columns);
     let end = fitting.checked_sub(1).and_then(|last| ends.get(last)).unwrap_or(&0);
-    format!("{}…", beginning(end)).into()
+    format!("{}…", prefix(end)).into()
 }
 
 /// Compact JSON laid out over lines. The text of values stays as it is: numbers keep their digits.
@@ -108,7 +113,7 @@ pub(super) fn pretty(json: &str) -> String {
     out
 }
 
-/// A number of bytes, as people say it.
+/// A number of bytes, as people write it.
 pub(super) fn bytes(bytes: u64) -> String {
     let mut unit = "B";
     #[expect(clippy::cast_precision_loss, reason = "it is rounded anyway")]
@@ -122,7 +127,7 @@ pub(super) fn bytes(bytes: u64) -> String {
     if unit == "B" { format!("{bytes} B") } else { format!("{amount:.1} {unit}") }
 }
 
-/// A length of time, as people say it.
+/// A length of time, as people write it.
 pub(super) fn span(ms: u64) -> String {
     let seconds = ms / 1000;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
@@ -134,8 +139,8 @@ pub(super) fn span(ms: u64) -> String {
     }
 }
 
-/// A moment (ms since the Unix epoch) in the local zone, in the form of `format`.
-pub(super) fn moment(ms: i64, format: &str) -> String {
+/// A time (ms since the Unix epoch) in the local zone, in the form of `format`.
+pub(super) fn time(ms: i64, format: &str) -> String {
     let Ok(at) = jiff::Timestamp::from_millisecond(ms) else { return "-".to_owned() };
     at.to_zoned(jiff::tz::TimeZone::system()).strftime(format).to_string()
 }
@@ -169,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_said_as_people_say_them() {
+    fn amounts_have_readable_units() {
         assert_eq!(
             (bytes(1023), bytes(1536), bytes(3 << 30)),
             ("1023 B".into(), "1.5 KiB".into(), "3.0 GiB".into())

@@ -1,77 +1,52 @@
 //! `stinactl todo`: things to do.
 
-mod edit;
-mod view;
+mod comments;
+mod status;
 
+use super::Context;
 use super::failure::Failure;
-use super::identify::{Named, identify};
 use super::metadata::Metadata;
-use super::output::Output;
-use super::{Context, or_none, read_stdin, text, when};
+use super::noun::{Arguments, Noun, Verb, Which};
+use super::output::{Look, Output};
+use super::table::{Cell, Column};
+use super::{or_none, refused, text, when};
 use crate::Client;
+use comments::{Comment, Uncomment};
+use status::{looks, word};
 use stina_protocol::text::{Content, Line, Title};
-use stina_protocol::todo::{Changes, Edit as TodoEdit, Fields, Filter, New, Status, Todo as Entity};
-use stina_protocol::types::Paging;
-use stina_protocol::{EntityId, Error as Kind, Reply, With};
+use stina_protocol::todo::{
+    Changes, CreateParams, Edit as Head, Fields, Filter, New, Status, Todo as Entity,
+};
+use stina_protocol::types::Millis;
+use stina_protocol::{EntityId, Error, With};
 use when::When;
 
 /// Things to do
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Todo {
-    Add(Add),
-    List(view::List),
-    /// Show one todo with its comments
-    ///
-    /// With --json: the result of todo.get, then each comment on a line.
-    Show(Which),
-    Edit(edit::Edit),
-    /// Say that a todo is done
-    Done(Which),
-    /// Say that a todo is being worked on
-    Start(Which),
-    /// Say that a todo will not be done
-    Cancel(Which),
-    /// Open a todo again that was done or cancelled
-    Reopen(Which),
-    /// Remove a todo with its comments
-    Rm {
-        #[command(flatten)]
-        which: Which,
-        /// Only if the todo's revision is this. Else exit code 5
-        #[arg(long, value_name = "REV")]
-        if_rev: Option<u64>,
-    },
-    /// Put a comment on a todo
-    Comment {
-        #[command(flatten)]
-        which: Which,
-        /// What to say, or `-` to read it from standard input
-        #[arg(required = true)]
-        text: Vec<String>,
-    },
-    /// Remove a comment
-    Uncomment {
-        /// The comment's id, as `todo show` tells it
-        comment: String,
-    },
-}
-
-/// Names one todo.
-#[derive(Debug, clap::Args)]
-pub(super) struct Which {
-    /// Its id, its title in any case, or a beginning of its id that no other has
-    todo: String,
+    #[command(flatten)]
+    Verb(Verb<Entity>),
+    /// Mark a todo as done
+    Done(Which<Entity>),
+    /// Mark a todo as in progress
+    Start(Which<Entity>),
+    /// Mark a todo as cancelled
+    Cancel(Which<Entity>),
+    /// Reopen a todo that was done or cancelled
+    Reopen(Which<Entity>),
+    Comment(Comment),
+    Uncomment(Uncomment),
 }
 
 /// Add a todo: `stinactl todo add Buy milk --due "tomorrow 9:00"`
 #[derive(Debug, clap::Args)]
 #[command(after_help = when::FORMS)]
 pub(super) struct Add {
-    /// What is to be done, or `-` to read it from standard input
+    /// What to do, or `-` to read it from standard input
     #[arg(required = true)]
     title: Vec<String>,
     /// Status: not_started, in_progress, completed or cancelled
-    #[arg(long, value_parser = status)]
+    #[arg(long, value_parser = status::read)]
     status: Option<Status>,
     #[command(flatten)]
     details: Details,
@@ -80,7 +55,21 @@ pub(super) struct Add {
     id: Option<String>,
 }
 
-/// What can be said of a todo when it is added and when it is changed.
+/// Change one or more fields of a todo; other fields stay unchanged
+#[derive(Debug, clap::Args)]
+#[command(after_help = when::FORMS)]
+pub(super) struct Edit {
+    /// What to do, or `-` to read it from standard input
+    #[arg(short, long, value_name = "TEXT")]
+    title: Option<String>,
+    /// Status: not_started, in_progress, completed or cancelled
+    #[arg(long, value_parser = status::read)]
+    status: Option<Status>,
+    #[command(flatten)]
+    details: Details,
+}
+
+/// The fields that `add` and `edit` share.
 #[derive(Debug, clap::Args)]
 pub(super) struct Details {
     /// More about it, or `-` to read it from standard input; an empty text removes it
@@ -97,29 +86,103 @@ pub(super) struct Details {
     source: Option<String>,
 }
 
-impl Details {
-    /// Whether nothing is said.
-    fn is_empty(&self) -> bool {
-        let Self { description, due, metadata, source } = self;
-        description.is_none() && due.is_none() && metadata.is_none() && source.is_none()
+/// List todos by due time, those without one last
+///
+/// Todos that were done or cancelled before today are hidden; --all shows them. With --json: one todo a line.
+#[derive(Debug, clap::Args)]
+#[command(after_help = when::FORMS)]
+pub(super) struct List {
+    /// Only with this status: not_started, in_progress, completed or cancelled; may be given several times
+    #[arg(short, long, value_parser = status::read, value_delimiter = ',')]
+    status: Vec<Status>,
+    /// Archived ones too: done or cancelled, and not changed since midnight
+    #[arg(short, long)]
+    all: bool,
+    /// Only those due before this time: see below
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true, value_parser = when::time)]
+    due_before: Option<Millis>,
+    /// Only those due after this time
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true, value_parser = when::time)]
+    due_after: Option<Millis>,
+}
+
+impl Arguments for Add {
+    type Params = CreateParams;
+
+    fn texts(&mut self) -> Vec<&mut String> {
+        self.title = vec![self.title.join(" ")];
+        self.title.iter_mut().chain(&mut self.details.description).collect()
     }
 
-    fn fields(self) -> Result<Fields, Kind> {
+    fn params(&self) -> Result<CreateParams, Error> {
+        let head = New {
+            id: self.id.as_deref().map(EntityId::new).transpose().map_err(refused("id"))?,
+            title: Title::new(self.title.join(" ")).map_err(refused("title"))?,
+            status: self.status,
+        };
+        Ok(With { head, fields: self.details.fields()? })
+    }
+}
+
+impl Arguments for Edit {
+    type Params = Changes;
+
+    fn texts(&mut self) -> Vec<&mut String> {
+        self.title.iter_mut().chain(&mut self.details.description).collect()
+    }
+
+    fn params(&self) -> Result<Changes, Error> {
+        let title = self.title.clone().map(Title::new).transpose().map_err(refused("title"))?;
+        Ok(With { head: Head { title, status: self.status }, fields: self.details.fields()? })
+    }
+}
+
+impl Details {
+    fn fields(&self) -> Result<Fields, Error> {
         Ok(Fields {
-            description: or_none("description", self.description, Content::new)?,
+            description: or_none("description", self.description.as_ref(), Content::new)?,
             due_at: self.due.map(|due| due.0),
-            metadata: self.metadata.map(|metadata| metadata.0),
-            source: or_none("source", self.source, Line::new)?,
+            metadata: self.metadata.clone().map(|metadata| metadata.0),
+            source: or_none("source", self.source.as_ref(), Line::new)?,
         })
     }
 }
 
-impl Named for Entity {
-    const ENTITY: &'static str = "todo";
-    const LIST: &'static str = "todo list --all";
+impl Arguments for List {
+    type Params = Filter;
 
-    fn id(&self) -> &str {
-        &self.id
+    fn params(&self) -> Result<Filter, Error> {
+        Ok(Filter {
+            status: (!self.status.is_empty()).then(|| self.status.clone()),
+            include_archived: self.all,
+            due_before: self.due_before,
+            due_after: self.due_after,
+        })
+    }
+}
+
+impl Noun for Entity {
+    type AddArgs = Add;
+    type ListArgs = List;
+    type EditArgs = Edit;
+
+    const PLACEHOLDER: &'static str = "TODO";
+    const WITH: &'static str = " with its comments";
+    const SHOW_JSON: Option<&'static str> =
+        Some("With --json: the result of todo.get, then each comment on a line.");
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::id(|todo, _| Cell::new(Look::Faint, &todo.id)),
+        Column::new("STATUS", |todo, _| Cell::new(looks(todo.status).0, word(todo.status))),
+        Column::new("DUE", |todo, _| {
+            let look = if is_late(todo) { Look::Bad } else { looks(todo.status).1 };
+            Cell::new(look, todo.due_at.map_or("-".to_owned(), |at| when::due(at).text))
+        }),
+        Column::flexible("TITLE", |todo, _| Cell::new(looks(todo.status).1, text::one_line(&todo.title))),
+    ];
+    const LIST_ALL: &'static str = "todo list --all";
+
+    fn all() -> Filter {
+        Filter { include_archived: true, ..Filter::default() }
     }
 
     fn title(&self) -> &str {
@@ -127,136 +190,68 @@ impl Named for Entity {
     }
 
     fn remark(&self) -> String {
-        format!("{}, made {}", view::word(self.status), text::moment(self.created_at, "%Y-%m-%d %H:%M"))
+        format!("{}, created {}", word(self.status), text::time(self.created_at, "%Y-%m-%d %H:%M"))
+    }
+
+    fn note(&self) -> String {
+        self.due_at.map(|at| format!(", due {}", when::due(at).text)).unwrap_or_default()
+    }
+
+    fn removed_with(&self) -> String {
+        match self.comment_count {
+            0 => String::new(),
+            1 => " and its comment".to_owned(),
+            count => format!(" and its {count} comments"),
+        }
+    }
+
+    fn is_likely(&self) -> bool {
+        !self.status.is_closed()
+    }
+
+    fn details(&self) -> Vec<(&'static str, Option<String>)> {
+        let late = if is_late(self) { ", overdue" } else { "" };
+        vec![
+            ("status", Some(word(self.status))),
+            ("due", self.due_at.map(|at| format!("{}{late}", when::exact(at)))),
+            ("source", self.source.clone()),
+            ("metadata", self.metadata.as_ref().map(|metadata| metadata.json().get().to_owned())),
+            ("created", Some(text::time(self.created_at, "%Y-%m-%d %H:%M:%S"))),
+            ("updated", Some(text::time(self.updated_at, "%Y-%m-%d %H:%M:%S"))),
+        ]
+    }
+
+    fn body(&self) -> Option<&str> {
+        self.description.as_deref().filter(|description| !description.is_empty())
+    }
+
+    async fn show_more(&self, client: &Client, out: &Output) -> Result<(), Failure> {
+        comments::show(client, out, &self.id).await
     }
 }
 
-fn status(text: &str) -> Result<Status, String> {
-    Status::read(text).ok_or_else(|| "must be not_started, in_progress, completed or cancelled".to_owned())
-}
-
-impl Which {
-    /// The todo. Of those with the same title, the `likely` ones are meant where there are any.
-    async fn find(&self, client: &Client, likely: impl Fn(&Entity) -> bool) -> Result<Entity, Failure> {
-        let todos = client.todos();
-        let list = async |limit, cursor| {
-            let fields = Filter { include_archived: true, ..Filter::default() };
-            todos.list(With { head: Paging { limit, cursor }, fields }).await
-        };
-        identify(&self.todo, async |id| todos.get(id).await, list, likely).await
-    }
-}
-
-fn is_open(todo: &Entity) -> bool {
-    !todo.status.is_closed()
+fn is_late(todo: &Entity) -> bool {
+    todo.due_at.is_some_and(|at| when::due(at).is_past) && !todo.status.is_closed()
 }
 
 impl Todo {
     pub(super) fn resolve(&mut self) -> Result<(), Failure> {
         match self {
-            Self::Add(Add { title, details, .. }) => {
-                *title = vec![title.join(" ")];
-                read_stdin(title.iter_mut().chain(&mut details.description))
-            }
-            Self::Comment { text, .. } => {
-                *text = vec![text.join(" ")];
-                read_stdin(text)
-            }
-            Self::Edit(edit) => edit.resolve(),
+            Self::Verb(verb) => verb.resolve(),
+            Self::Comment(comment) => comment.resolve(),
             _ => Ok(()),
         }
     }
 
-    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let Context { client, out, .. } = context;
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::Add(add) => add.run(client, out).await,
-            Self::List(list) => list.run(client, out).await,
-            Self::Show(which) => view::show(client, out, &which.find(client, is_open).await?.id).await,
-            Self::Edit(edit) => edit.run(client, out).await,
-            Self::Done(which) => which.set(client, out, Status::Completed).await,
-            Self::Start(which) => which.set(client, out, Status::InProgress).await,
-            Self::Cancel(which) => which.set(client, out, Status::Cancelled).await,
-            Self::Reopen(which) => which.set(client, out, Status::NotStarted).await,
-            Self::Rm { which, if_rev } => which.remove(client, out, if_rev).await,
-            Self::Comment { which, text } => {
-                let todo = which.find(client, is_open).await?;
-                let reply = client.todos().add_comment(&todo.id, text.concat()).await?;
-                if out.json {
-                    Ok(out.json(&reply)?)
-                } else {
-                    Ok(out.did("commented on", &todo.title, reply.rev)?)
-                }
-            }
-            Self::Uncomment { comment } => {
-                let reply = client.todos().delete_comment(comment).await?;
-                if out.json {
-                    return Ok(out.json(&reply)?);
-                }
-                let comment = &reply.value;
-                let gist = text::shorten(&text::one_line(&comment.content), 40).into_owned();
-                Ok(out.did("deleted", &format!("{}  {gist}", comment.id), reply.rev)?)
-            }
+            Self::Verb(verb) => verb.run(context).await,
+            Self::Done(which) => status::set(context, &which, Status::Completed).await,
+            Self::Start(which) => status::set(context, &which, Status::InProgress).await,
+            Self::Cancel(which) => status::set(context, &which, Status::Cancelled).await,
+            Self::Reopen(which) => status::set(context, &which, Status::NotStarted).await,
+            Self::Comment(comment) => comment.run(context).await,
+            Self::Uncomment(uncomment) => uncomment.run(context).await,
         }
-    }
-}
-
-impl Add {
-    async fn run(self, client: &Client, out: &Output) -> Result<(), Failure> {
-        let field = |name: &'static str| move |reason: String| Kind::invalid(name, reason);
-        let head = New {
-            id: self.id.map(EntityId::new).transpose().map_err(field("id"))?,
-            title: Title::new(self.title.concat()).map_err(field("title"))?,
-            status: self.status,
-        };
-        let reply = client.todos().create(With { head, fields: self.details.fields()? }).await?;
-        if out.json { Ok(out.json(&reply)?) } else { Ok(said(out, "added", &reply)?) }
-    }
-}
-
-/// Says what was done to a todo, with what one wants to know about it then.
-fn said(out: &Output, what: &str, Reply { rev, value: todo }: &Reply<Entity>) -> std::io::Result<()> {
-    let due = todo.due_at.map(|at| format!(", due {}", when::due(at).text)).unwrap_or_default();
-    out.did(what, &format!("{}  {}{due}", todo.id, text::one_line(&todo.title)), *rev)
-}
-
-impl Which {
-    async fn set(self, client: &Client, out: &Output, status: Status) -> Result<(), Failure> {
-        let opens = status == Status::NotStarted;
-        let todo = self.find(client, |todo| is_open(todo) != opens).await?;
-        // What is so already is not said again: that would bring an archived todo back, and tell everybody.
-        if todo.status == status || (opens && is_open(&todo)) {
-            let reply = client.todos().get(&todo.id).await?;
-            let word = view::word(todo.status);
-            let text = format!("{} is already {word}", text::clean(&todo.title));
-            return if out.json { Ok(out.json(&reply)?) } else { Ok(out.line(&text)?) };
-        }
-        let head = TodoEdit { status: Some(status), ..TodoEdit::default() };
-        let reply = client.todos().update(&todo.id, Changes { head, ..Changes::default() }).await?;
-        if out.json {
-            return Ok(out.json(&reply)?);
-        }
-        let did = match status {
-            Status::NotStarted => "reopened",
-            Status::InProgress => "started",
-            Status::Completed => "done:",
-            Status::Cancelled => "cancelled",
-        };
-        Ok(out.did(did, &reply.value.title, reply.rev)?)
-    }
-
-    async fn remove(self, client: &Client, out: &Output, if_rev: Option<u64>) -> Result<(), Failure> {
-        // Which of several with that title is to go is not guessed, and what has changed meanwhile stays.
-        let todo = self.find(client, |_| true).await?;
-        let reply = client.todos().delete_if(&todo.id, if_rev.unwrap_or(todo.rev)).await?;
-        if out.json {
-            return Ok(out.json(&reply)?);
-        }
-        let comments = match reply.value.comment_count {
-            0 => String::new(),
-            1 => " and its comment".to_owned(),
-            count => format!(" and its {count} comments"),
-        };
-        Ok(out.did("deleted", &format!("{}{comments}", reply.value.title), reply.rev)?)
     }
 }

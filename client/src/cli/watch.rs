@@ -1,9 +1,9 @@
-//! `stinactl watch`: every change, at once.
+//! `stinactl watch`: every change as it happens.
 
 use super::Context;
 use super::failure::Failure;
 use super::output::{Look, Output};
-use super::text::{clean, moment, shorten, width};
+use super::text::{clean, shorten, time, width};
 use crate::{Client, State};
 use futures_util::StreamExt;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -17,15 +17,14 @@ use stina_protocol::Json;
 use stina_protocol::event::{Change, Changes, Event, Op, Start};
 use stina_protocol::store::{Filter, Subscribe, SubscribeParams};
 
-/// Print changes as they happen: time, revision, client, what happened, entity, id, value
+/// Print changes as they happen: time, revision, client, operation, entity, id, value
 ///
-/// Goes on across restarts of the daemon, without a gap and without repeats. Ends with exit code 0 after -n
-/// changes, after --timeout seconds, or when nobody reads the output any more; with exit code 1 when --timeout
-/// comes before all of -n. A transaction is never cut in two. With --json: one event object of the protocol a
-/// line, `change` and `reset`.
+/// Continues across restarts of the daemon, without gaps or repeats. Ends with exit code 0 after -n changes, after
+/// --timeout seconds, or when the output is closed; with exit code 1 when --timeout comes before all of -n. A
+/// transaction is never split. With --json: one event a line, `change` or `reset`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Watch {
-    /// Begin with the revisions after this one; 0: with the whole log
+    /// Begin after this revision; 0: with the whole log
     #[arg(long, value_name = "REV")]
     since: Option<u64>,
     /// Only changes of this module; may be given several times
@@ -54,7 +53,7 @@ impl Watch {
         };
         let outcome = tokio::select! {
             printed = printing => printed,
-            () = tell_breaks(client) => Ok(()),
+            () = report_breaks(client) => Ok(()),
             () = closed_output() => Ok(()),
             () = tokio::time::sleep(timeout.unwrap_or(Duration::MAX)) => match count {
                 Some(_) => Err(Failure::Other("not enough changes in time".to_owned())),
@@ -65,8 +64,8 @@ impl Watch {
     }
 }
 
-/// Says on standard error when the connection breaks and when there is another; for ever.
-pub(super) async fn tell_breaks(client: &Client) {
+/// Reports on standard error when the connection breaks and when it is restored; never returns.
+pub(super) async fn report_breaks(client: &Client) {
     let mut states = pin!(client.states());
     let mut is_broken = false;
     while let Some(state) = states.next().await {
@@ -74,7 +73,7 @@ pub(super) async fn tell_breaks(client: &Client) {
             (State::Reconnecting { reason, .. }, false) => {
                 format!("connection lost ({reason}), reconnecting")
             }
-            (State::Connected { pid, .. }, true) => format!("connected again, to pid {pid}"),
+            (State::Connected { pid, .. }, true) => format!("reconnected to pid {pid}"),
             _ => continue,
         };
         is_broken = !is_broken;
@@ -83,8 +82,8 @@ pub(super) async fn tell_breaks(client: &Client) {
     std::future::pending().await
 }
 
-/// Waits until nobody reads standard output any more. A thread of its own waits in the kernel: tokio can't watch
-/// what it does not own.
+/// Waits until the reader of standard output is gone. A thread of its own waits in the kernel: tokio can't watch a
+/// descriptor that it does not own.
 pub(super) async fn closed_output() {
     let (closed, is_closed) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
@@ -100,7 +99,7 @@ pub(super) async fn closed_output() {
     }
 }
 
-/// Prints an event; answers how many changes there were in it.
+/// Prints an event; returns the number of its changes.
 fn print(out: &Output, event: &Event) -> Result<u64, Failure> {
     match event {
         Event::Change(changes) => {
@@ -115,7 +114,7 @@ fn print(out: &Output, event: &Event) -> Result<u64, Failure> {
         Event::Reset { reason, rev } => {
             let reason = serde_json::to_value(reason).ok();
             let reason = reason.as_ref().and_then(|r| r.as_str()).unwrap_or_default();
-            let text = format!("reset ({reason}): everything read before revision {rev} is void");
+            let text = format!("reset ({reason}): discard everything read before revision {rev}");
             Ok(out.line(&out.paint(Look::Bad, &text)).map(|()| 0)?)
         }
         Event::Synced { .. } | Event::Delta(_) | Event::Cancel { .. } => Ok(0),
@@ -131,7 +130,7 @@ fn line(out: &Output, Changes { rev, at, origin, .. }: &Changes, change: &Change
         Op::Delete => ("delete", Look::Bad),
     };
     let parts = [
-        (Look::Faint, moment(*at, "%Y-%m-%d %H:%M:%S")),
+        (Look::Faint, time(*at, "%Y-%m-%d %H:%M:%S")),
         (Look::Strong, rev.to_string()),
         (Look::Plain, clean(origin.client.as_deref().unwrap_or("-")).into_owned()),
         (look, op.to_owned()),
@@ -149,13 +148,14 @@ fn line(out: &Output, Changes { rev, at, origin, .. }: &Changes, change: &Change
     line
 }
 
-/// What of an entity is worth a place on the line: not what the line says already, nor what changes always.
+/// The members of an entity that are worth room on the line: not those that it shows already, nor those that every
+/// change updates.
 fn gist(id: &str, entity: &Json) -> String {
-    const SAID: [&str; 4] = ["id", "rev", "createdAt", "updatedAt"];
+    const SHOWN: [&str; 4] = ["id", "rev", "createdAt", "updatedAt"];
     let Ok(members) = entity.to::<BTreeMap<String, Box<RawValue>>>() else { return entity.get().to_owned() };
     let is_id = |value: &RawValue| serde_json::from_str::<&str>(value.get()).is_ok_and(|text| text == id);
     let left: Vec<(&String, &Box<RawValue>)> =
-        members.iter().filter(|(name, value)| !SAID.contains(&name.as_str()) && !is_id(value)).collect();
+        members.iter().filter(|(name, value)| !SHOWN.contains(&name.as_str()) && !is_id(value)).collect();
     match left.as_slice() {
         [(name, value)] if *name == "value" => value.get().to_owned(),
         left => {

@@ -1,44 +1,45 @@
-//! Moments as people type them: `tomorrow 9:00`, `fri`, `+3d`, ISO 8601.
+//! Times as people type them: `tomorrow 9:00`, `fri`, `+3d`, ISO 8601.
 //!
-//! A small grammar over jiff, because the crates for it mean something else by the same words: `interim` refuses
-//! `+3d` and takes `today` for this very moment, `parse_datetime` takes the `d` of `3d` for a time zone.
+//! A small grammar over jiff, because the crates for it give the same words other meanings: `interim` refuses
+//! `+3d` and reads `today` as the present time, `parse_datetime` reads the `d` of `3d` as a time zone.
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::{Span, Timestamp, ToSpan, Zoned};
 use stina_protocol::types::Millis;
 
-/// What can be typed, for the help of every argument that takes a moment.
-pub(super) const FORMS: &str = "A moment is a day, a time of day, or both: `today`, `tomorrow 9:00`, `fri 14:00`, `2026-12-24`. \
-    A day alone is its first moment, 00:00; a week day or a time alone is the next one to come. `+3d`, `+2h`, \
-    `-1w` count from now (min, h, d, w, mo, y), `+3d 9:00` is that day at that time. ISO 8601 with or without \
-    an offset, and milliseconds since the Unix epoch, are taken too. Without an offset it is your time zone.";
+/// The forms of a time, for the help of every argument that takes one.
+pub(super) const FORMS: &str = "WHEN is a day, a time of day, or both: `today`, `tomorrow 9:00`, `fri 14:00`, `2026-12-24`. \
+    A day alone means 00:00; a weekday or a time alone means the next one. `+3d`, `+2h`, `-1w` count from now \
+    (min, h, d, w, mo, y), `+3d 9:00` is that day at that time. ISO 8601 with or without an offset, and milliseconds \
+    since the Unix epoch, work too. Without an offset, your time zone applies.";
 
-/// A moment, or `none`: an argument.
+/// A time, or `none`: an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct When(pub(super) Option<Millis>);
 
 impl When {
     /// Reads an argument, as seen from now in the local zone.
     pub(super) fn read(text: &str) -> Result<Self, String> {
-        if text.trim().eq_ignore_ascii_case("none") {
-            Ok(Self(None))
-        } else {
-            moment(text).map(Some).map(Self)
-        }
+        if text.trim().eq_ignore_ascii_case("none") { Ok(Self(None)) } else { time(text).map(Some).map(Self) }
     }
 }
 
 /// Reads an argument that can't be `none`.
-pub(super) fn moment(text: &str) -> Result<Millis, String> {
+pub(super) fn time(text: &str) -> Result<Millis, String> {
     parse(text, &Zoned::now())
 }
 
-/// A due date (ms since the Unix epoch) for people, in the local zone.
+/// A due time (ms since the Unix epoch) for people, in the local zone.
 pub(super) fn due(at: i64) -> Due {
     Due::seen_at(at, &Zoned::now())
 }
 
-/// A due date as people see it.
+/// A due time for people, and the exact one: `tomorrow 09:00 (Thu 2026-12-24 09:00 CET)`.
+pub(super) fn exact(at: i64) -> String {
+    format!("{} ({})", due(at).text, super::text::time(at, "%a %Y-%m-%d %H:%M %Z"))
+}
+
+/// A due time as people see it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Due {
     /// `tomorrow 09:00`, `2026-12-24`.
@@ -67,7 +68,7 @@ impl Due {
     }
 }
 
-/// The moment that `text` means at `now`, in the zone of `now`.
+/// The time that `text` means at `now`, in the zone of `now`.
 fn parse(text: &str, now: &Zoned) -> Result<Millis, String> {
     let text = text.trim();
     let at = absolute(text, now).or_else(|| relative(&text.to_lowercase(), now));
@@ -91,7 +92,7 @@ fn absolute(text: &str, now: &Zoned) -> Option<i64> {
     at.map(Timestamp::as_millisecond)
 }
 
-/// What depends on now. `text` is in lower case.
+/// Forms that depend on now. `text` is in lower case.
 fn relative(text: &str, now: &Zoned) -> Option<i64> {
     if let Some(at) = from_now(text, now) {
         return Some(at.timestamp().as_millisecond());
@@ -112,7 +113,7 @@ fn relative(text: &str, now: &Zoned) -> Option<i64> {
         [first, day @ ..] if clock(first).is_some() => (clock(first), Some(day.join(" "))),
         day => (None, Some(day.join(" "))),
     };
-    // The first moment of a day whose midnight the clocks skip comes later than 00:00; so does any skipped time.
+    // A time that the clocks skip is moved later, also the 00:00 at which a day begins.
     let at = |date: Date| date.to_datetime(time.unwrap_or_default()).to_zoned(now.time_zone().clone()).ok();
     let next = |date: Date, days: i64| match at(date)? {
         past if past <= *now => at(date.checked_add(days.days()).ok()?),

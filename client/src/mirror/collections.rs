@@ -4,12 +4,11 @@ use super::Collection;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use std::cmp::Reverse;
-use stina_protocol::EntityId;
 use stina_protocol::chat::{self, Conversation, InitialMessages, Message};
 use stina_protocol::event::Delta;
 use stina_protocol::memory::{self, Memory};
 use stina_protocol::todo::{self, Status, Todo};
-use stina_protocol::types::NoParams;
+use stina_protocol::{EntityId, Resource};
 
 /// Todos, those and in the order that `todo.list` lists: no due date last, then due date, then age.
 #[derive(Debug, Clone, Default)]
@@ -38,14 +37,10 @@ fn archived_at(updated_at: i64, zone: TimeZone) -> Option<i64> {
 impl Collection for Todos {
     type Subscription = todo::Subscribe;
     type Item = Todo;
-    type Order = (bool, Option<i64>, i64);
-    const ENTITY: &'static str = "todo";
+    type SortKey = (bool, Option<i64>, i64);
+    const ENTITY: &'static str = Todo::ENTITY;
 
-    fn filter(&self) -> NoParams {
-        NoParams {}
-    }
-
-    fn order(&self, todo: &Todo) -> Self::Order {
+    fn sort_key(&self, todo: &Todo) -> Self::SortKey {
         (todo.due_at.is_none(), todo.due_at, todo.created_at)
     }
 
@@ -72,14 +67,10 @@ pub struct Memories {
 impl Collection for Memories {
     type Subscription = memory::Subscribe;
     type Item = Memory;
-    type Order = (Reverse<i64>, Reverse<String>);
-    const ENTITY: &'static str = "memory";
+    type SortKey = (Reverse<i64>, Reverse<String>);
+    const ENTITY: &'static str = Memory::ENTITY;
 
-    fn filter(&self) -> NoParams {
-        NoParams {}
-    }
-
-    fn order(&self, memory: &Memory) -> Self::Order {
+    fn sort_key(&self, memory: &Memory) -> Self::SortKey {
         (Reverse(memory.created_at), Reverse(memory.id.clone()))
     }
 
@@ -88,7 +79,7 @@ impl Collection for Memories {
     }
 
     fn until(&self, memory: &Memory) -> Option<i64> {
-        // It holds in its last moment still.
+        // `validUntil` itself is part of its time.
         memory.valid_until.filter(|_| !self.include_expired).map(|last| last.saturating_add(1))
     }
 }
@@ -100,7 +91,7 @@ pub struct Conversations;
 impl Collection for Conversations {
     type Subscription = chat::Subscribe;
     type Item = Conversation;
-    type Order = Reverse<(i64, u64)>;
+    type SortKey = Reverse<(i64, u64)>;
     const ENTITY: &'static str = "conversation";
 
     fn filter(&self) -> chat::Filter {
@@ -108,13 +99,13 @@ impl Collection for Conversations {
         chat::Filter { deltas: false, initial_messages, ..chat::Filter::default() }
     }
 
-    fn order(&self, conversation: &Conversation) -> Self::Order {
+    fn sort_key(&self, conversation: &Conversation) -> Self::SortKey {
         Reverse((conversation.created_at, conversation.seq))
     }
 }
 
 /// The messages of a conversation, oldest first: its last ones when the mirror begins, and all that follow; again
-/// its last ones after a reset. The text of one that is being written grows as its words come.
+/// its last ones after a reset. The text of a streaming one grows.
 #[derive(Debug, Clone)]
 pub struct Messages {
     /// The conversation.
@@ -133,7 +124,7 @@ impl Messages {
 impl Collection for Messages {
     type Subscription = chat::Subscribe;
     type Item = Message;
-    type Order = (i64, u64);
+    type SortKey = (i64, u64);
     const ENTITY: &'static str = "message";
 
     fn filter(&self) -> chat::Filter {
@@ -144,7 +135,7 @@ impl Collection for Messages {
         }
     }
 
-    fn order(&self, message: &Message) -> Self::Order {
+    fn sort_key(&self, message: &Message) -> Self::SortKey {
         (message.created_at, message.seq)
     }
 
@@ -154,7 +145,7 @@ impl Collection for Messages {
 
     fn extended(&self, message: &Message, delta: &Delta) -> Option<Message> {
         let offset = usize::try_from(delta.offset).ok()?;
-        // The words up to there are held already; a delta at 0 is the whole text so far.
+        // The text up to there is held already; a delta at 0 is the whole text so far.
         let held = message.content.get(..offset)?;
         Some(Message { content: format!("{held}{}", delta.text), ..message.clone() })
     }

@@ -16,7 +16,7 @@ pub(super) struct Driver<C: Collection> {
     cursor: Cursor<C::Subscription>,
     shared: Arc<Shared<C>>,
     /// The present entities, while they are being sent; until they are all there, the old ones are shown.
-    arriving: Option<Vec<Row<C::Order, C::Item>>>,
+    arriving: Option<Vec<Row<C::SortKey, C::Item>>>,
     /// Whether those are of another history than the old ones, for all that was told.
     other_history: bool,
     /// The history of the old ones.
@@ -24,7 +24,7 @@ pub(super) struct Driver<C: Collection> {
     /// When the first entity may have to go because its time is over.
     due: Option<i64>,
     /// The first place of those that there were to begin with, if there may be others before it.
-    first: Option<Arc<C::Order>>,
+    first: Option<Arc<C::SortKey>>,
 }
 
 /// How long at most nobody looks at the clock while something is due: it may be set, and the machine may sleep.
@@ -125,11 +125,11 @@ impl<C: Collection> Driver<C> {
         self.remove_what_is_over();
     }
 
-    fn steps(&mut self, changes: &[Change]) -> Result<Vec<Step<C::Order, C::Item>>> {
+    fn steps(&mut self, changes: &[Change]) -> Result<Vec<Step<C::SortKey, C::Item>>> {
         changes.iter().filter(|change| change.entity == C::ENTITY).map(|change| self.step(change)).collect()
     }
 
-    fn step(&mut self, change: &Change) -> Result<Step<C::Order, C::Item>> {
+    fn step(&mut self, change: &Change) -> Result<Step<C::SortKey, C::Item>> {
         let id = change.id.clone();
         let value = change.value.as_ref().filter(|_| change.op == Op::Put);
         let Some(value) = value else { return Ok(Step::Remove(id)) };
@@ -148,8 +148,8 @@ impl<C: Collection> Driver<C> {
         Ok(Step::Put(row))
     }
 
-    fn row(&self, id: String, item: C::Item) -> Row<C::Order, C::Item> {
-        Row::new(self.collection.order(&item), id, item)
+    fn row(&self, id: String, item: C::Item) -> Row<C::SortKey, C::Item> {
+        Row::new(self.collection.sort_key(&item), id, item)
     }
 
     fn extend(&mut self, delta: &Delta) {

@@ -1,7 +1,7 @@
-//! Mirrors: a collection of entities in memory, always sorted, always as the store has it.
+//! Mirrors: a collection of entities in memory, sorted and kept up to date.
 //!
-//! A mirror is a subscription with `initial` whose events are applied. Whoever shows it takes a [`Snapshot`] and
-//! then [`Patch`]es: whole transactions, as the insertions, moves, updates and removals that a list widget needs.
+//! A mirror is a subscription with `initial` whose events are applied. To show it, take a [`Snapshot`] and then
+//! [`Patch`]es: whole transactions, as the insertions, moves, updates and removals that a list widget needs.
 //! A reset of the subscription becomes the differences between the old set and the new.
 
 mod collections;
@@ -24,50 +24,51 @@ pub use shared::Patches;
 
 /// What a mirror shows: which entities, of which subscription, in which order.
 pub trait Collection: Send + Sync + 'static {
-    /// The subscription that tells of them.
-    type Subscription: Subscribe;
+    /// The subscription that sends their changes.
+    type Subscription: Subscribe<Filter: Default>;
     /// An entity, as the API shows it.
     type Item: DeserializeOwned + PartialEq + Send + Sync + 'static;
-    /// Its place; entities of equal places are ordered by their ids.
-    type Order: Ord + Send + Sync + 'static;
-    /// Sort of entity, as changes name it; changes of others are passed over.
+    /// What the entities are sorted by; entities with equal keys are sorted by their ids.
+    type SortKey: Ord + Send + Sync + 'static;
+    /// The name of the entity, as changes have it; changes of other entities are ignored.
     const ENTITY: &'static str;
 
-    /// What the subscription is about.
-    fn filter(&self) -> <Self::Subscription as Subscribe>::Filter;
+    /// The filter of the subscription; by default all of the module's changes.
+    fn filter(&self) -> <Self::Subscription as Subscribe>::Filter {
+        Default::default()
+    }
 
-    /// The place of an entity.
-    fn order(&self, item: &Self::Item) -> Self::Order;
+    /// What an entity is sorted by.
+    fn sort_key(&self, item: &Self::Item) -> Self::SortKey;
 
-    /// Whether an entity belongs to the collection, where the subscription's own filter does not say it all. One
-    /// that changes so that it no longer does is removed.
+    /// Whether an entity belongs to the collection, beyond the subscription's filter. An entity that changes so that it
+    /// no longer does is removed.
     fn admits(&self, item: &Self::Item) -> bool {
         let _ = item;
         true
     }
 
-    /// The moment at which an entity ceases to belong to the collection though nobody changes it, in milliseconds since
-    /// the Unix epoch; none if that does not happen. It is removed then.
+    /// The time at which an entity leaves the collection without being changed, in milliseconds since the Unix epoch, if
+    /// there is one.
     fn until(&self, item: &Self::Item) -> Option<i64> {
         let _ = item;
         None
     }
 
-    /// How many entities there are to begin with, where the subscription tells of the last ones only. What has its
-    /// place before the first of them stays out, also when it is changed.
+    /// How many entities there are to begin with, where the subscription sends the last ones only. Entities that sort
+    /// before the first of them stay out, also when they change.
     fn last(&self) -> Option<usize> {
         None
     }
 
-    /// The entity `item`, which has the id that a streamed delta names, with the delta's words; none when it
-    /// stays as it is.
+    /// The entity `item`, which a streamed delta names, with the delta's text; none when it stays unchanged.
     fn extended(&self, item: &Self::Item, delta: &Delta) -> Option<Self::Item> {
         let _ = (item, delta);
         None
     }
 }
 
-/// A collection as it was at one moment.
+/// A collection at one revision.
 #[derive(Debug)]
 pub struct Snapshot<T> {
     /// The revision up to which it is complete.

@@ -27,7 +27,7 @@ pub(super) struct Shared<C: Collection> {
 }
 
 struct State<C: Collection> {
-    rows: Rows<C::Order, C::Item>,
+    rows: Rows<C::SortKey, C::Item>,
     rev: u64,
     /// Whether the present entities are known.
     is_complete: bool,
@@ -154,7 +154,7 @@ impl<C: Collection> Shared<C> {
     }
 
     /// Makes these the entities, as of `rev`.
-    pub(super) fn replace(&self, rows: Vec<Row<C::Order, C::Item>>, rev: u64, other_history: bool) {
+    pub(super) fn replace(&self, rows: Vec<Row<C::SortKey, C::Item>>, rev: u64, other_history: bool) {
         self.change(|state| {
             (state.rev, state.is_complete) = (rev, true);
             state.histories += u64::from(other_history);
@@ -164,7 +164,7 @@ impl<C: Collection> Shared<C> {
     }
 
     /// Applies a transaction.
-    pub(super) fn apply(&self, steps: Vec<Step<C::Order, C::Item>>, rev: u64) {
+    pub(super) fn apply(&self, steps: Vec<Step<C::SortKey, C::Item>>, rev: u64) {
         self.change(|state| {
             state.rev = rev;
             let step = |step| match step {
@@ -177,7 +177,7 @@ impl<C: Collection> Shared<C> {
     }
 
     /// Puts an entity as it is meanwhile, without a revision.
-    pub(super) fn grow(&self, row: Row<C::Order, C::Item>) {
+    pub(super) fn grow(&self, row: Row<C::SortKey, C::Item>) {
         self.change(|state| match state.rows.put(row) {
             Some(diff @ Diff::Updated { .. }) => state.keep_latest(diff),
             diff => state.keep(diff.into_iter().collect()),

@@ -106,7 +106,7 @@ fn what_is_sent_is_shown_as_people_read_it() {
         "",
         "tool",
         "so far",
-        "[being written]",
+        "[streaming]",
     ];
     assert_eq!(shown, expected);
     let last = ctl(&daemon, &["chat", "show", "-n", "2", "--json"]).json();

@@ -102,10 +102,10 @@ fn each_status_has_a_verb_and_is_not_set_twice() {
 }
 
 #[test]
-fn a_todo_is_named_by_id_title_or_the_beginning_of_its_id() {
+fn a_todo_is_named_by_id_title_or_prefix_of_its_id() {
     let daemon = daemon();
     let anna = add(&daemon, &["Call Ånna"]);
-    assert_eq!(ctl(&daemon, &["todo", "rm", "…"]).code, 4, "no text is the beginning of the only id");
+    assert_eq!(ctl(&daemon, &["todo", "rm", "…"]).code, 4, "an empty text is no prefix of the only id");
     add(&daemon, &["Buy milk", "--id", "m1"]);
     add(&daemon, &["buy MILK", "--id", "m2"]);
     let shown = |typed: &str| ctl(&daemon, &["todo", "show", typed, "--json"]);
@@ -114,12 +114,12 @@ fn a_todo_is_named_by_id_title_or_the_beginning_of_its_id() {
     for typed in [id, &id[..17], " CALL ÅNNA ", "call a\u{30a}nna"] {
         assert_eq!(value(&shown(typed))["id"], id, "{typed}");
     }
-    for (typed, said) in [("buy milk", "2 have that title"), ("m", "2 have an id that begins so")] {
+    for (typed, said) in [("buy milk", "2 have that title"), ("m", "2 have an id with that prefix")] {
         let ran = shown(typed);
         assert_eq!((ran.code, &ran.json()[0]["error"]["data"]["kind"]), (6, &json!("invalid")));
         assert!(ran.err.contains(&format!("`{typed}` is ambiguous: {said}")), "{}", ran.err);
         assert!(
-            ran.err.contains("  m1  Buy milk (not started, made ") && ran.err.contains("  m2  buy MILK"),
+            ran.err.contains("  m1  Buy milk (not started, created ") && ran.err.contains("  m2  buy MILK"),
             "{}",
             ran.err
         );
@@ -271,7 +271,7 @@ fn an_endless_standard_input_is_refused() {
 }
 
 #[test]
-fn machines_get_what_the_protocol_says() {
+fn json_is_that_of_the_protocol() {
     let daemon = daemon();
     let todo = add(&daemon, &["x"]);
     ok(&daemon, &["todo", "comment", "x", "one"]);
@@ -296,7 +296,9 @@ fn mistakes_have_hints_and_exit_codes() {
         (&["add", "x", "--id", "a b"], 6, "id: "),
         (&["add", "x", "--due", "soonish"], 2, "try `tomorrow 9:00`"),
         (&["add", "x", "--metadata", "[1]"], 2, "must be a JSON object"),
-        (&["edit", "x"], 2, "--title"),
+        (&["edit", "x"], 2, "nothing to change: `stinactl todo edit --help` lists the fields"),
+        (&["edit", "x", "--if-rev", "1"], 2, "nothing to change"),
+        (&["edit"], 2, "<TODO>"),
         (&["edit", "x", "--status", "maybe"], 2, "not_started, in_progress, completed or cancelled"),
         (&["edit", "x", "--title", "y", "--if-rev", "7"], 5, "it is now {"),
         (&["rm", "x", "--if-rev", "7"], 5, r#""metadata":{"z":1.50,"a":1},"#),
@@ -308,4 +310,28 @@ fn mistakes_have_hints_and_exit_codes() {
         assert!(ran.err.contains(said), "{args:?}: {}", ran.err);
     }
     assert_eq!(ctl(&daemon, &["--socket", "/nowhere", "todo", "list"]).code, 3);
+    // Wrong arguments are reported whether there is a daemon or not.
+    assert_eq!(ctl(&daemon, &["--socket", "/nowhere", "todo", "edit", "x"]).code, 2);
+}
+
+#[test]
+fn help_of_edit_explains_its_fields() {
+    let daemon = daemon();
+    let help = ok(&daemon, &["todo", "edit", "--help"]);
+    let lines: Vec<&str> = help.lines().map(str::trim).collect();
+    assert_eq!(lines[0], "Change one or more fields of a todo; other fields stay unchanged");
+    assert!(lines[2].starts_with("Usage: ") && lines[2].ends_with("todo edit [OPTIONS] <TODO>"), "{help}");
+    for expected in [
+        "<TODO>  Its id, its title in any case, or a unique prefix of its id",
+        "--due <WHEN>          Due time: see below; `none` removes it",
+        "--if-rev <REV>        Only if its revision is this. Else exit code 5",
+        "--json                Print JSON Lines",
+    ] {
+        assert!(lines.contains(&expected), "{expected} in\n{help}");
+    }
+    // The options common to all commands come last.
+    let at = |option: &str| lines.iter().position(|line| line.contains(option)).unwrap();
+    assert!(
+        at("--title") < at("--source") && at("--source") < at("--if-rev") && at("--if-rev") < at("--json")
+    );
 }

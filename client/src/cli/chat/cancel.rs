@@ -1,26 +1,26 @@
-//! `stinactl chat cancel`: what is being written is to end.
+//! `stinactl chat cancel`: asks the writer of a streaming message to end it.
 
 use super::{Place, find};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
-use stina_protocol::Error as Kind;
+use stina_protocol::Error;
 use stina_protocol::chat::MessageState;
 
-/// Newest messages among which is looked for those that are being written.
+/// How many of the newest messages are searched for streaming ones.
 const LOOKED_AT: u64 = 1000;
 
-/// Ask whoever writes a message to end it
+/// Ask the writer of a message to end it
 ///
-/// If that does not happen within two seconds, the daemon ends it as aborted. Exit code 4 when nothing is being
-/// written. With --json: what the protocol answers for each message, a line each.
+/// If it does not end within two seconds, the daemon aborts it. Exit code 4 when no message is streaming. With --json:
+/// one answer a line for each message.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Cancel {
-    /// The message, by its whole id; all that are being written in the conversation when not given
+    /// The message, by its whole id [default: all streaming messages of the conversation]
     #[arg(conflicts_with = "conversation")]
     id: Option<String>,
     #[command(flatten)]
     place: Place,
-    /// End it at once, as aborted, without asking
+    /// Abort it at once, without asking
     #[arg(long)]
     now: bool,
 }
@@ -33,20 +33,20 @@ impl Cancel {
         let open = open(context, self.place.conversation.as_deref()).await?;
         for id in &open {
             match end(context, id, self.now).await {
-                // It ended by itself meanwhile, or is gone.
+                // It has ended or was deleted meanwhile.
                 Err(Failure::Call(error))
-                    if matches!(error.kind(), Some(Kind::Invalid { .. } | Kind::NotFound { .. })) => {}
+                    if matches!(error.kind(), Some(Error::Invalid { .. } | Error::NotFound { .. })) => {}
                 ended => ended?,
             }
         }
         match open.is_empty() {
-            true => Err(Failure::NotFound("nothing is being written in this conversation".to_owned())),
+            true => Err(Failure::NotFound("no message is streaming in this conversation".to_owned())),
             false => Ok(()),
         }
     }
 }
 
-/// Ids of the messages that are being written in a conversation.
+/// Ids of the streaming messages of a conversation.
 async fn open(context: &Context, conversation: Option<&str>) -> Result<Vec<String>, Failure> {
     let conversation = find::named_or_current(&context.client, conversation).await?;
     let (_, messages) = find::newest(&context.client, &conversation.id, LOOKED_AT).await?;

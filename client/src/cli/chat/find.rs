@@ -1,26 +1,26 @@
-//! Which conversation is meant, and what was said in it last.
+//! Finds a conversation by its name, and its newest messages.
 
 use crate::Client;
 use crate::cli::failure::Failure;
 use crate::cli::identify::{Named, identify};
-use crate::cli::text::moment;
+use crate::cli::text::time;
 use std::collections::VecDeque;
 use stina_protocol::chat::{Conversation, Message, WindowParams};
 use stina_protocol::types::{Limit, Paging};
-use stina_protocol::{EntityId, Error as Kind};
+use stina_protocol::{EntityId, Error};
 
-/// An id as the protocol takes it.
+/// An id of the protocol.
 pub(super) fn id(text: impl Into<String>) -> Result<EntityId, Failure> {
-    Ok(EntityId::new(text).map_err(|reason| Kind::invalid("id", reason))?)
+    Ok(EntityId::new(text).map_err(|reason| Error::invalid("id", reason))?)
 }
 
-/// The conversation that somebody names; the current one if nobody does.
+/// The conversation with that name; without a name, the current one.
 pub(super) async fn named_or_current(client: &Client, text: Option<&str>) -> Result<Conversation, Failure> {
     match text {
         Some(text) => conversation(client, text).await,
         None => client.chat().current().await?.ok_or_else(|| {
             let failure = Failure::NotFound("there is no conversation yet".to_owned());
-            failure.hint("start one with `stinactl chat new`, or say something with `stinactl chat send`")
+            failure.hint("start one with `stinactl chat new`, or send a message with `stinactl chat send`")
         }),
     }
 }
@@ -38,18 +38,18 @@ impl Named for Conversation {
     }
 
     fn remark(&self) -> String {
-        format!("started {}", moment(self.created_at, "%Y-%m-%d %H:%M"))
+        format!("started {}", time(self.created_at, "%Y-%m-%d %H:%M"))
     }
 }
 
-/// The conversation that somebody names.
+/// The conversation with that name.
 pub(super) async fn conversation(client: &Client, typed: &str) -> Result<Conversation, Failure> {
     let chat = client.chat();
     let list = async |limit, cursor| chat.list_conversations(Paging { limit, cursor }).await;
     identify(typed, async |id| chat.get_conversation(id).await, list, |_| true).await
 }
 
-/// The newest messages of a conversation, oldest first, and the revision from which on they may have changed.
+/// The newest messages of a conversation, oldest first, and the revision after which they may have changed.
 pub(super) async fn newest(
     client: &Client,
     conversation: &str,
@@ -59,7 +59,7 @@ pub(super) async fn newest(
     let (mut rev, mut before) = (None, None);
     loop {
         let left = count.saturating_sub(messages.len() as u64);
-        // At least one is read, for the revision.
+        // At least one is read, because its page has the revision.
         let limit = Limit::new(left.clamp(1, Limit::MAX.into())).unwrap_or_default();
         let conversation_id = Some(id(conversation)?);
         let params = WindowParams { conversation_id, before, after: None, limit };

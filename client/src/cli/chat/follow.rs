@@ -5,34 +5,33 @@ use super::transcript::Transcript;
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
-use crate::cli::watch::{closed_output, tell_breaks};
+use crate::cli::watch::{closed_output, report_breaks};
 use crate::{Client, State, Subscription};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-use stina_protocol::Error as Kind;
+use stina_protocol::Error;
 use stina_protocol::chat::{Conversation, Filter, InitialMessages, Message, MessageState, SubscribeParams};
 use stina_protocol::event::{Change, Event, Op, ResetReason, Start};
 
-/// Print a conversation as it happens, words as they are written
+/// Print a conversation as it happens, and streaming messages as they grow
 ///
-/// Goes on across restarts of the daemon, and prints no word twice. Ends with exit code 0 when the conversation is
-/// deleted, after --timeout seconds, or when nobody reads the output any more. With --json: one event object of the
-/// protocol a line; after a break, the text so far of a message that is being written comes again as a `delta` at
-/// offset 0.
+/// Continues across restarts of the daemon, and prints no text twice. Ends with exit code 0 when the conversation is
+/// deleted, after --timeout seconds, or when the output is closed. With --json: one event a line; after a reconnect,
+/// the text so far of a streaming message comes again as a `delta` at offset 0.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Follow {
-    /// The conversation; the one that is current now when not given
+    /// The conversation [default: the present current one]
     id: Option<String>,
-    /// Begin with this many messages that are there already, at most 1000
+    /// Begin with this many earlier messages, at most 1000
     #[arg(short = 'n', long = "messages", value_name = "N", default_value_t = 10,
         value_parser = clap::value_parser!(u64).range(..=1000))]
     count: u64,
 }
 
-/// Newest messages that are read at the beginning whatever is shown: among them is the one that came last, and what is
-/// being written.
+/// How many of the newest messages are read at the beginning, however few are shown: the highest `seq` and the
+/// streaming messages are among them.
 const RECENT: u64 = 50;
-/// Newest messages among which is looked for new ones when the log no longer says which they are.
+/// How many of the newest messages are searched for new ones after a reset.
 const LOOKED_AT: u64 = 1000;
 
 impl Follow {
@@ -48,7 +47,7 @@ impl Follow {
         };
         tokio::select! {
             ended = following => ended,
-            () = tell_breaks(client) => Ok(()),
+            () = report_breaks(client) => Ok(()),
             () = closed_output() => Ok(()),
             () = tokio::time::sleep(timeout.unwrap_or(Duration::MAX)) => Ok(()),
         }
@@ -56,7 +55,7 @@ impl Follow {
 
     async fn events(&self, client: &Client, out: &Output, of: &Conversation) -> Result<(), Failure> {
         let initial_messages = InitialMessages::new(self.count)
-            .ok_or_else(|| Kind::invalid("messages", format!("at most {}", InitialMessages::MAX)))?;
+            .ok_or_else(|| Error::invalid("messages", format!("at most {}", InitialMessages::MAX)))?;
         let conversation_id = Some(find::id(of.id.as_str())?);
         let params = SubscribeParams {
             head: Start { initial: true, ..Start::default() },
@@ -68,7 +67,7 @@ impl Follow {
             if !matches!(event, Event::Synced { .. }) {
                 out.json(&event)?;
             }
-            if matches!(&event, Event::Change(changes) if changes.changes.iter().any(|change| is_end(change, of)))
+            if matches!(&event, Event::Change(changes) if changes.changes.iter().any(|change| is_its_end(change, of)))
             {
                 break;
             }
@@ -130,7 +129,7 @@ impl<'a> Live<'a> {
             match event? {
                 Event::Change(changes) => {
                     for change in &changes.changes {
-                        if is_end(change, self.conversation) {
+                        if is_its_end(change, self.conversation) {
                             return Ok(self
                                 .out
                                 .part(&self.transcript.remark("[the conversation was deleted]"))?);
@@ -139,7 +138,7 @@ impl<'a> Live<'a> {
                     }
                 }
                 Event::Delta(delta) => self.out.part(&self.transcript.delta(&delta, Instant::now()))?,
-                Event::Reset { reason, .. } => self.begin_anew(reason).await?,
+                Event::Reset { reason, .. } => self.catch_up(reason).await?,
                 Event::Synced { .. } | Event::Cancel { .. } => {}
             }
         }
@@ -159,8 +158,8 @@ impl<'a> Live<'a> {
         Ok(self.out.part(&printed)?)
     }
 
-    /// What happened meanwhile is not told: what is new among the newest messages is shown.
-    async fn begin_anew(&mut self, reason: ResetReason) -> Result<(), Failure> {
+    /// After a reset: shows what is new among the newest messages.
+    async fn catch_up(&mut self, reason: ResetReason) -> Result<(), Failure> {
         let (_, messages) = find::newest(self.client, &self.conversation.id, LOOKED_AT).await?;
         let is_other = matches!(reason, ResetReason::Epoch | ResetReason::Restored);
         if is_other {
@@ -187,10 +186,10 @@ impl<'a> Live<'a> {
     }
 }
 
-/// What a message is called among entities.
+/// The entity name of messages.
 const MESSAGE: &str = "message";
 
-fn is_end(change: &Change, of: &Conversation) -> bool {
+fn is_its_end(change: &Change, of: &Conversation) -> bool {
     change.entity == "conversation" && change.op == Op::Delete && change.id == of.id
 }
 

@@ -1,14 +1,15 @@
-//! Standard input as words, as soon as they come.
+//! Standard input as text, word by word as it arrives.
 
 use std::io::{self, Read};
 use tokio::sync::mpsc;
 
 /// Bytes of one read.
 const READ: usize = 64 << 10;
-/// Words of one read are told one by one; of a long one in this many parts.
+/// Parts of one read at most: of a long one, each part has several words.
 const PARTS: usize = 64;
 
-/// Reads standard input as it comes. A thread of its own waits for it: tokio can't, and its end must not be waited for.
+/// Reads standard input as it arrives. A thread of its own waits for it: tokio's would have to end before the program
+/// can.
 pub(super) fn read() -> mpsc::Receiver<io::Result<Vec<u8>>> {
     let (to, chunks) = mpsc::channel(1);
     std::thread::spawn(move || {
@@ -33,14 +34,14 @@ pub(super) fn read() -> mpsc::Receiver<io::Result<Vec<u8>>> {
     chunks
 }
 
-/// Turns bytes, cut anywhere, into text. The last line break is kept back: at the end it is not part of the text.
+/// Turns bytes, cut anywhere, into text. A line break at the end is held back: the last one is no part of the text.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
     rest: Vec<u8>,
 }
 
 impl Decoder {
-    /// The text that is whole with these bytes.
+    /// The text that these bytes complete.
     pub(super) fn take(&mut self, bytes: &[u8]) -> io::Result<String> {
         self.rest.extend_from_slice(bytes);
         let valid = match std::str::from_utf8(&self.rest) {
@@ -63,7 +64,7 @@ fn not_text() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "standard input is not UTF-8")
 }
 
-/// `text` in words, each with the white space after it; a long one in parts of several.
+/// Splits `text` into words, each with the white space after it; a long text into parts of several words.
 pub(super) fn words(text: &str) -> Vec<&str> {
     let least = text.len() / PARTS;
     let (mut words, mut start) = (Vec::new(), 0);

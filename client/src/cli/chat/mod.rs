@@ -1,4 +1,4 @@
-//! `stinactl chat`: conversations and what is said in them.
+//! `stinactl chat`: conversations and their messages.
 
 mod cancel;
 mod find;
@@ -8,22 +8,23 @@ mod stream;
 mod transcript;
 
 use super::failure::Failure;
+use super::noun::done;
 use super::output::{Look, Output};
-use super::short_id::short_ids;
-use super::table::{Cell, Table};
-use super::{Context, pages, text, text_or_stdin};
+use super::table::{Cell, Column, Table};
+use super::{Context, pages, refused, text, text_or_stdin};
 use stina_protocol::chat::{
-    AppendParams, Conversation, ConversationFields as Fields, Role, SearchParams, StartParams, UpdateParams,
+    AppendParams, Conversation, ConversationFields as Fields, Hit, Role, SearchParams, StartParams,
+    UpdateParams,
 };
 use stina_protocol::text::Line;
 use stina_protocol::types::{Limit, Paging, Target};
-use stina_protocol::{EntityId, Error as Kind, Reply};
+use stina_protocol::{EntityId, Error, Reply};
 use transcript::Transcript;
 
-/// Conversations and what is said in them
+/// Conversations and their messages
 ///
-/// A conversation is named by its id, its title in any case, or a beginning of its id that no other has. Exit code
-/// 4 when there is none, 6 when it could be several.
+/// You name a conversation by its id, its title in any case, or a unique prefix of its id. Exit code 4 when there is
+/// none, 6 when the name is ambiguous.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Chat {
     /// List conversations, newest first; `*` marks the current one
@@ -46,24 +47,24 @@ pub(super) enum Chat {
     ///
     /// With --json: one message a line.
     Show {
-        /// The conversation; the current one when not given
+        /// The conversation [default: the current one]
         id: Option<String>,
         /// How many messages
         #[arg(short = 'n', long = "messages", value_name = "N", default_value_t = 20)]
         count: u64,
     },
-    /// Say something in the current conversation, which is started if there is none
+    /// Send a message to the current conversation, or start one if there is none
     Send {
-        /// The text; `-`, or nothing, to read it from standard input
+        /// The text; `-` or none to read it from standard input
         text: Vec<String>,
         #[command(flatten)]
         place: Place,
-        /// Who speaks: user, assistant, instructions, info, tool, debug or error
+        /// Author: user, assistant, instructions, info, tool, debug or error
         #[arg(long, default_value = "user", value_parser = role)]
         role: Role,
     },
-    /// Find messages by their words, best first
-    #[command(mut_arg("conversation", |arg| arg.help("Only in this conversation; in all when not given")))]
+    /// Find messages by words, best first
+    #[command(mut_arg("conversation", |arg| arg.help("Only in this conversation [default: in all]")))]
     Search {
         /// The words
         #[arg(required = true)]
@@ -74,17 +75,17 @@ pub(super) enum Chat {
         #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
         limit: u64,
     },
-    /// Give a conversation another title
+    /// Change the title of a conversation
     Rename {
         /// The conversation
         id: String,
-        /// Its new title; an empty one takes it away
+        /// Its new title; an empty title removes it
         #[arg(required = true)]
         title: Vec<String>,
     },
-    /// Delete a conversation with all that is in it
+    /// Remove a conversation with its messages
     ///
-    /// If it is the current one, the newest other becomes so.
+    /// If it is the current one, the newest other becomes current.
     Rm {
         /// The conversation
         id: String,
@@ -94,10 +95,10 @@ pub(super) enum Chat {
     Follow(follow::Follow),
 }
 
-/// In which conversation.
+/// The conversation of a command.
 #[derive(Debug, clap::Args)]
 pub(super) struct Place {
-    /// Not in the current conversation but in this one
+    /// This conversation instead of the current one
     #[arg(short, long = "conversation", value_name = "ID")]
     conversation: Option<String>,
 }
@@ -112,8 +113,8 @@ fn role(text: &str) -> Result<Role, String> {
 impl Chat {
     pub(super) fn resolve(&mut self) -> Result<(), Failure> {
         if let Self::Send { text, .. } = self {
-            let said = if text.is_empty() { "-".to_owned() } else { text.join(" ") };
-            *text = vec![text_or_stdin(said)?];
+            let typed = if text.is_empty() { "-".to_owned() } else { text.join(" ") };
+            *text = vec![text_or_stdin(typed)?];
         }
         Ok(())
     }
@@ -127,11 +128,11 @@ impl Chat {
                 let title = line(&title)?;
                 let fields = Fields { title: Some(title), ..Fields::default() };
                 let reply = chat.start_conversation(StartParams { fields, ..StartParams::default() }).await?;
-                said(out, "started", &reply)
+                confirm(out, "started", &reply)
             }
             Self::Use { id } => {
                 let conversation = find::conversation(client, &id).await?;
-                said(out, "current is", &chat.set_current(conversation.id).await?)
+                confirm(out, "current is", &chat.set_current(conversation.id).await?)
             }
             Self::Show { id, count } => show(context, id, count).await,
             Self::Send { text, place, role } => {
@@ -139,10 +140,7 @@ impl Chat {
                 let mut message = AppendParams::new(role, text.concat());
                 message.fields.conversation_id = conversation_id;
                 let reply = chat.append(message).await?;
-                if out.json {
-                    return Ok(out.json(&reply)?);
-                }
-                Ok(out.did("sent", &reply.value.id, reply.rev)?)
+                done(out, "sent", &reply.value.id, &reply)
             }
             Self::Search { query, place, limit } => search(context, query.join(" "), place, limit).await,
             Self::Rename { id, title } => {
@@ -150,11 +148,11 @@ impl Chat {
                 let title = line(&title)?;
                 let fields = Fields { title: Some(title), ..Fields::default() };
                 let params = UpdateParams { head: Target::any(find::id(conversation.id)?), fields };
-                said(out, "renamed", &chat.update_conversation(params).await?)
+                confirm(out, "renamed", &chat.update_conversation(params).await?)
             }
             Self::Rm { id } => {
                 let conversation = find::conversation(client, &id).await?;
-                said(out, "deleted", &chat.delete_conversation(conversation.id).await?)
+                confirm(out, "deleted", &chat.delete_conversation(conversation.id).await?)
             }
             Self::Stream(stream) => stream.run(context).await,
             Self::Cancel(cancel) => cancel.run(context).await,
@@ -175,53 +173,54 @@ impl Place {
 fn line(words: &[String]) -> Result<Option<Line>, Failure> {
     let title = words.join(" ");
     let title = (!title.is_empty()).then(|| Line::new(title)).transpose();
-    Ok(title.map_err(|reason| Kind::invalid("title", reason))?)
+    Ok(title.map_err(refused("title"))?)
 }
 
-/// Says what was done to a conversation.
-fn said(out: &Output, what: &str, reply: &Reply<Conversation>) -> Result<(), Failure> {
-    if out.json {
-        return Ok(out.json(reply)?);
-    }
+/// Confirms what was done to a conversation.
+fn confirm(out: &Output, what: &str, reply: &Reply<Conversation>) -> Result<(), Failure> {
     let Conversation { id, title, .. } = &reply.value;
-    let named = match title {
-        Some(title) => format!("{id} {title}"),
-        None => id.clone(),
-    };
-    Ok(out.did(what, &named, reply.rev)?)
+    let name = title.as_ref().map_or(id.clone(), |title| format!("{id} {title}"));
+    done(out, what, &name, reply)
 }
+
+/// A conversation, and whether it is the current one.
+type Listed = (Conversation, bool);
+
+const COLUMNS: &[Column<Listed>] = &[
+    Column::new("", |(_, is_current), _| Cell::new(Look::Strong, if *is_current { "*" } else { "" })),
+    Column::id(|(conversation, _), _| Cell::new(Look::Faint, &conversation.id)),
+    Column::flexible("TITLE", |(conversation, is_current), _| {
+        let look = if *is_current { Look::Strong } else { Look::Plain };
+        Cell::new(look, text::one_line(conversation.title.as_deref().unwrap_or_default()))
+    }),
+    Column::new("MODEL", |(conversation, _), _| {
+        let model = conversation.ai_model.as_deref().or(conversation.provider.as_deref());
+        model.unwrap_or_default().into()
+    }),
+    Column::new("STARTED", |(conversation, _), _| {
+        text::time(conversation.created_at, "%Y-%m-%d %H:%M").into()
+    }),
+    Column::new("CHANGED", |(conversation, _), _| {
+        text::time(conversation.updated_at, "%Y-%m-%d %H:%M").into()
+    }),
+];
 
 async fn list(context: &Context, limit: Option<u64>) -> Result<(), Failure> {
     let Context { client, out, .. } = context;
     let chat = client.chat();
     let page = async |limit, cursor| chat.list_conversations(Paging { limit, cursor }).await;
     if out.json {
-        let goes_on = pages::walk(limit, page, |conversation| Ok(out.json(&conversation)?)).await?;
-        return if goes_on { Ok(pages::more(out)?) } else { Ok(()) };
+        return pages::list(out, &[], limit, page).await;
     }
     let current = chat.current().await?.map(|current| current.id);
-    let mut conversations = Vec::new();
-    let goes_on = pages::walk(limit, page, |conversation| {
-        conversations.push(conversation);
+    let mut table = Table::new(out, COLUMNS);
+    let more = pages::walk(limit, page, |conversation| {
+        let is_current = current.as_ref() == Some(&conversation.id);
+        table.push(&(conversation, is_current));
         Ok(())
     });
-    let goes_on = goes_on.await?;
-    let mut table = Table::new(&["", "ID", "TITLE", "MODEL", "STARTED", "CHANGED"], &[2]);
-    let ids = short_ids(conversations.iter().map(|conversation| conversation.id.as_str()));
-    for (conversation, id) in conversations.into_iter().zip(ids) {
-        let is_current = current.as_ref() == Some(&conversation.id);
-        let (mark, look) = if is_current { ("*", Look::Strong) } else { ("", Look::Plain) };
-        table.row([
-            Cell::new(look, mark),
-            Cell::new(Look::Faint, id),
-            Cell::new(look, text::one_line(&conversation.title.unwrap_or_default())),
-            conversation.ai_model.or(conversation.provider).unwrap_or_default().into(),
-            text::moment(conversation.created_at, "%Y-%m-%d %H:%M").into(),
-            text::moment(conversation.updated_at, "%Y-%m-%d %H:%M").into(),
-        ]);
-    }
-    table.write(out)?;
-    if goes_on { Ok(pages::more(out)?) } else { Ok(()) }
+    let more = more.await?;
+    Ok(pages::end(table, out, more)?)
 }
 
 async fn show(context: &Context, id: Option<String>, count: u64) -> Result<(), Failure> {
@@ -239,20 +238,26 @@ async fn show(context: &Context, id: Option<String>, count: u64) -> Result<(), F
     Ok(())
 }
 
+const HITS: &[Column<Hit>] = &[
+    Column::new("SAID", |hit, _| text::time(hit.created_at, "%Y-%m-%d %H:%M").into()),
+    Column::new("ROLE", |hit, _| hit.role.as_str().into()),
+    Column::flexible("TEXT", |hit, _| text::one_line(&hit.snippet).into()),
+    Column::new("CONVERSATION", |hit, _| hit.conversation_id.as_str().into()),
+];
+
 async fn search(context: &Context, query: String, place: Place, limit: u64) -> Result<(), Failure> {
     let Context { client, out, .. } = context;
     let limit =
-        Limit::new(limit).ok_or_else(|| Kind::invalid("limit", format!("from 1 to {}", Limit::MAX)))?;
+        Limit::new(limit).ok_or_else(|| Error::invalid("limit", format!("from 1 to {}", Limit::MAX)))?;
     let conversation_id = place.find(context).await?;
     let hits = client.chat().search(SearchParams { query, conversation_id, limit }).await?.value.items;
-    let mut table = Table::new(&["SAID", "ROLE", "TEXT", "CONVERSATION"], &[2]);
+    let mut table = Table::new(out, HITS);
     for hit in hits {
         if out.json {
             out.json(&hit)?;
-            continue;
+        } else {
+            table.push(&hit);
         }
-        let said = text::moment(hit.created_at, "%Y-%m-%d %H:%M");
-        table.row([said, hit.role.as_str().to_owned(), text::one_line(&hit.snippet), hit.conversation_id]);
     }
-    if out.json { Ok(()) } else { Ok(table.write(out)?) }
+    Ok(pages::end(table, out, false)?)
 }

@@ -1,31 +1,32 @@
-//! `stinactl chat stream`: standard input becomes a message, word by word.
+//! `stinactl chat stream`: standard input becomes a streaming message.
 
 use super::input::{Decoder, read, words};
 use super::{Place, role};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
+use crate::cli::noun::done;
 use crate::{MessageStream, Stopped};
-use stina_protocol::Error as Kind;
+use stina_protocol::Error;
 use stina_protocol::Reply;
-use stina_protocol::chat::{BeginParams, Message, Role};
+use stina_protocol::chat::{BeginParams, Role};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Make standard input a message, which everybody sees grow word by word, as a model's
+/// Stream standard input into a message that every client sees grow
 ///
-/// Ends with the end of the input, without its last line break. With exit code 1, and the message aborted: on
-/// Ctrl-C, when another client cancels it, and when the daemon goes away. With --json: what began the message, then
-/// what ended it.
+/// The message is complete at the end of the input, without its last line break. Ctrl-C, a cancel by another client and
+/// the end of the daemon abort it, with exit code 1. With --json: the reply that began the message, then the one that
+/// ended it.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Stream {
     #[command(flatten)]
     place: Place,
-    /// Who speaks: user, assistant, instructions, info, tool, debug or error
+    /// Author: user, assistant, instructions, info, tool, debug or error
     #[arg(long, default_value = "assistant", value_parser = role)]
     role: Role,
 }
 
-/// How the writing came to an end.
-enum End {
+/// How the stream ended.
+enum Outcome {
     Whole,
     Interrupted,
     Stopped(Stopped),
@@ -37,43 +38,48 @@ impl Stream {
         let conversation_id = self.place.find(context).await?;
         let mut message = BeginParams::new(self.role);
         message.fields.conversation_id = conversation_id;
-        // From here on Ctrl-C does not end the program: the message is to be aborted first.
+        // From here on Ctrl-C does not end the program: the message is aborted first.
         let mut interrupts = signal(SignalKind::interrupt())?;
-        let chat = context.client.chat();
+        let Context { client, out, .. } = context;
+        let chat = client.chat();
         let mut stream = tokio::select! {
             begun = chat.stream(message) => begun?,
             _ = interrupts.recv() => return Err(interrupted()),
         };
-        tell(context, "streaming", &Reply { rev: stream.message().rev, value: stream.message().clone() })?;
+        let begun = stream.message().clone();
+        done(out, "streaming", &begun.id, &Reply { rev: begun.rev, value: &begun })?;
         let stopped = stream.stopped();
-        let end = tokio::select! {
+        let outcome = tokio::select! {
             biased;
-            why = stopped => End::Stopped(why),
-            _ = interrupts.recv() => End::Interrupted,
+            why = stopped => Outcome::Stopped(why),
+            _ = interrupts.recv() => Outcome::Interrupted,
             written = write(&mut stream) => match written {
-                Ok(()) => End::Whole,
-                // It has ended, and the news of that is on its way.
-                Err(Failure::Call(error)) if matches!(error.kind(), Some(Kind::Invalid { field, .. }) if field == "messageId") => {
-                    End::Stopped(Stopped::Ended)
+                Ok(()) => Outcome::Whole,
+                // It has ended, and `stopped` is about to report it.
+                Err(Failure::Call(error)) if matches!(error.kind(), Some(Error::Invalid { field, .. }) if field == "messageId") => {
+                    Outcome::Stopped(Stopped::Ended)
                 }
-                Err(failure) => End::Failed(failure),
+                Err(failure) => Outcome::Failed(failure),
             },
         };
-        let failure = match end {
-            End::Whole => return tell(context, "finished", &stream.finish().await?),
-            End::Stopped(Stopped::Ended) => {
-                let text = "the message was ended by somebody else, or because the connection broke";
+        let failure = match outcome {
+            Outcome::Whole => {
+                let finished = stream.finish().await?;
+                return done(out, "finished", &finished.value.id, &finished);
+            }
+            Outcome::Stopped(Stopped::Ended) => {
+                let text = "the message was ended by another client, or by the end of the connection";
                 return Err(Failure::Other(text.to_owned()));
             }
-            End::Stopped(Stopped::Cancelled) => {
+            Outcome::Stopped(Stopped::Cancelled) => {
                 Failure::Other("another client cancelled the message".to_owned())
             }
-            End::Interrupted => interrupted(),
-            End::Failed(failure) => failure,
+            Outcome::Interrupted => interrupted(),
+            Outcome::Failed(failure) => failure,
         };
-        // If this fails too, the daemon does it as soon as this program has ended.
+        // If this fails too, the daemon aborts it once this program has disconnected.
         if let Ok(aborted) = stream.abort().await {
-            tell(context, "aborted", &aborted)?;
+            done(out, "aborted", &aborted.value.id, &aborted)?;
         }
         Err(failure)
     }
@@ -81,11 +87,6 @@ impl Stream {
 
 fn interrupted() -> Failure {
     Failure::Other("interrupted".to_owned())
-}
-
-fn tell(context: &Context, what: &str, reply: &Reply<Message>) -> Result<(), Failure> {
-    let Context { out, .. } = context;
-    if out.json { Ok(out.json(reply)?) } else { Ok(out.did(what, &reply.value.id, reply.rev)?) }
 }
 
 async fn write(stream: &mut MessageStream) -> Result<(), Failure> {

@@ -74,7 +74,7 @@ fn printed(steps: Vec<Step>) -> String {
 
 /// What is printed, times left out.
 fn said(printed: &str) -> String {
-    printed.replace(&format!("  {}", moment(0, "%Y-%m-%d %H:%M:%S")), ":")
+    printed.replace(&format!("  {}", time(0, "%Y-%m-%d %H:%M:%S")), ":")
 }
 
 #[test]
@@ -112,11 +112,11 @@ fn words_are_printed_as_they_come_and_once() {
         (vec![Put(open("a", 1, "hej")), Put(aborted("a", 1, "hej"))], "assistant:\nhej\n[aborted]\n"),
         (
             vec![Put(open("a", 1, "hej")), Put(whole("a", 1, "other"))],
-            "assistant:\nhej\n[its text became another]\nother\n",
+            "assistant:\nhej\n[its text was replaced]\nother\n",
         ),
         (
             vec![Put(open("a", 1, "hej")), Words("a", 0, "other")],
-            "assistant:\nhej\n[its text became another]\n\nassistant:, going on\nother",
+            "assistant:\nhej\n[its text was replaced]\n\nassistant:, continued\nother",
         ),
         (vec![Put(open("a", 1, "hej")), Delete("a")], "assistant:\nhej\n[deleted]\n"),
         // Who has not said anything is not announced.
@@ -150,7 +150,8 @@ fn who_speaks_is_not_interrupted_by_others_who_are_being_written() {
     let back = [both(), vec![Pass(200), Words("a", 6, "a3"), Pass(500)]].concat_steps();
     assert_eq!(
         printed(back),
-        format!("{a}{b}\n\nassistant, going on:\na3").replace("assistant, going on:", "assistant:, going on")
+        format!("{a}{b}\n\nassistant, continued:\na3")
+            .replace("assistant, continued:", "assistant:, continued")
     );
 }
 
@@ -165,7 +166,7 @@ fn messages_are_shown_as_they_are_now() {
     let shown = said(&shown);
     assert_eq!(
         shown,
-        "assistant:\nhalf\n[being written]\n\nassistant:\n[being written]\n\nassistant:\nx\n[aborted]\n"
+        "assistant:\nhalf\n[streaming]\n\nassistant:\n[streaming]\n\nassistant:\nx\n[aborted]\n"
     );
 }
 
@@ -177,7 +178,7 @@ fn a_whole_message_is_shown_at_once_whoever_speaks() {
         Words("a", 3, "a2"),
         Put(whole("a", 1, "a1 a2")),
     ];
-    assert_eq!(printed(steps), "assistant:\na1 \n\nassistant:\nb\n\nassistant:, going on\na2\n");
+    assert_eq!(printed(steps), "assistant:\na1 \n\nassistant:\nb\n\nassistant:, continued\na2\n");
 }
 
 trait Concat {

@@ -136,6 +136,18 @@ pub enum OpenError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// A migration left rows that refer to others that are not there; it was rolled back.
+    #[error(
+        "migration {migration} failed and was rolled back: a row of {table} refers to one of {parent} that is not there"
+    )]
+    ForeignKeys {
+        /// `module/version name`.
+        migration: String,
+        /// Table of the row.
+        table: String,
+        /// Table that it refers to.
+        parent: String,
+    },
     /// SQLite or the file system said no.
     #[error("cannot open the database {path}: {reason}")]
     Unusable {

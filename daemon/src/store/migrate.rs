@@ -65,6 +65,11 @@ struct Applied {
     stinad: String,
 }
 
+/// Names the copies that are made before migrating.
+const MIGRATION_COPY: &str = "before-migration";
+/// Copies of this sort that are kept beside the database, the newest.
+const COPIES_KEPT: usize = 3;
+
 /// A migration that a database still needs.
 type Pending = (&'static str, &'static Migration);
 
@@ -88,9 +93,11 @@ pub(super) fn open(config: &StoreConfig, modules: &[ModuleSchema]) -> Result<Con
                     count = pending.len(),
                     "migrating the database"
                 );
-                let copy = backup::copy_path(path, "before-migration", now);
+                let copy = backup::copy_path(path, MIGRATION_COPY, now);
                 backup::verified_copy(path, &copy)?;
                 tracing::info!(copy = %copy.display(), "kept a verified copy");
+                // Before, not after: a migration that fails at every start must not fill the disk.
+                backup::remove_old_copies(path, MIGRATION_COPY, COPIES_KEPT);
                 apply(&mut connection::writable(&config.location, &config.limits)?, &pending, now)?;
             }
         }
@@ -179,23 +186,41 @@ fn ledger(conn: &Connection) -> rusqlite::Result<Vec<Applied>> {
         .collect()
 }
 
+/// Foreign keys are off meanwhile, so that a migration may build a table anew that others refer to: with them on, to
+/// drop the old one would delete or refuse what refers to it. SQLite ignores the setting within a transaction.
+/// Source: <https://www.sqlite.org/lang_altertable.html#otheralter>.
 fn apply(conn: &mut Connection, pending: &[Pending], now: i64) -> Result<(), OpenError> {
+    conn.pragma_update(None, "foreign_keys", false)?;
     for (module, migration) in pending {
-        apply_one(conn, module, migration, now)
-            .map_err(|source| OpenError::Migration { migration: migration.label(module), source })?;
+        apply_one(conn, module, migration, now)?;
     }
+    conn.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }
 
-fn apply_one(conn: &mut Connection, module: &str, migration: &Migration, now: i64) -> rusqlite::Result<()> {
-    let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+fn apply_one(conn: &mut Connection, module: &str, migration: &Migration, now: i64) -> Result<(), OpenError> {
+    let label = || migration.label(module);
+    let failed = |source| OpenError::Migration { migration: label(), source };
+    let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
+    run(&tx, module, migration, now).map_err(failed)?;
+    let dangling =
+        tx.query_row("SELECT \"table\", parent FROM pragma_foreign_key_check LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        });
+    if let Some((table, parent)) = dangling.optional().map_err(failed)? {
+        // Dropping the transaction rolls it back.
+        return Err(OpenError::ForeignKeys { migration: label(), table, parent });
+    }
+    tx.commit().map_err(failed)
+}
+
+fn run(tx: &Connection, module: &str, migration: &Migration, now: i64) -> rusqlite::Result<()> {
     tx.execute_batch(migration.sql)?;
     tx.execute(
         "INSERT INTO core_migrations (module, version, name, checksum, stinad, applied_at) VALUES (?, ?, ?, ?, ?, ?)",
         params![module, migration.version, migration.name, migration.checksum(), env!("CARGO_PKG_VERSION"), now],
     )?;
-    tx.execute("INSERT OR IGNORE INTO core_meta (name, value) VALUES ('epoch', ?)", [new_epoch()])?;
-    tx.commit()
+    tx.execute("INSERT OR IGNORE INTO core_meta (name, value) VALUES ('epoch', ?)", [new_epoch()]).map(drop)
 }
 
 fn new_epoch() -> String {

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::instance::{Instance, InstanceError};
 use crate::rpc::{Module, Registry};
-use crate::store::{ModuleSchema, OpenError, Store, StoreConfig};
+use crate::store::{Fatal, ModuleSchema, OpenError, Store, StoreConfig};
 use crate::transport::{Listener, Server};
 use std::path::Path;
 use std::sync::Arc;
@@ -52,11 +52,9 @@ pub enum RunError {
     /// The socket does not work.
     #[error("cannot listen: {0}")]
     Listen(#[from] std::io::Error),
-    /// The file is no longer where it was.
-    #[error(
-        "{0} was removed or replaced while stinad served it; it stopped, because nobody would find what it wrote"
-    )]
-    Lost(String),
+    /// It served, and can't go on.
+    #[error(transparent)]
+    Fatal(#[from] Fatal),
 }
 
 /// Runs the daemon until `stop`. Calls `ready` once it serves.
@@ -77,7 +75,7 @@ pub async fn run(
         location: config.location.clone(),
         limits: Arc::clone(&limits),
         clock: config.clock.clone(),
-        was_touched: instance.was_touched(),
+        witness: instance.witness(),
     };
     let (store, writer) = Store::open(store_config, &schemas)?;
     let (methods, background) = Registry::with(modules, &limits).finish();
@@ -98,10 +96,10 @@ pub async fn run(
         tasks.spawn(task(store.clone(), background_stop.clone()));
     }
     ready(&store);
-    let is_lost = tokio::select! {
-        () = stop.cancelled() => false,
-        () = store.lost() => true,
-        () = listener.accept(&server) => false,
+    let fatal = tokio::select! {
+        () = stop.cancelled() => None,
+        fatal = store.fatal() => Some(fatal),
+        () = listener.accept(&server) => None,
     };
 
     // Stop: no new connections; end subscriptions and answer calls in flight; background work; then the writer
@@ -117,8 +115,5 @@ pub async fn run(
     writer.finish(store).await;
     instance.release();
     tracing::info!("stopped");
-    match is_lost {
-        true => Err(RunError::Lost(config.location.display())),
-        false => Ok(()),
-    }
+    fatal.map_or(Ok(()), |fatal| Err(fatal.into()))
 }

@@ -73,7 +73,7 @@ async fn hello(call: Call, params: HelloParams) -> Result<Welcome> {
         server: ServerInfo { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() },
         protocol: VERSION,
         capabilities: modules.chain(features).collect(),
-        epoch: call.store.epoch().to_owned(),
+        epoch: call.store.epoch().to_string(),
         rev,
         oldest_rev,
         db_path: call.store.config().location.display(),
@@ -98,7 +98,7 @@ async fn info(call: Call, NoParams {}: NoParams) -> Result<Info> {
         pid: std::process::id(),
         db_path: config.location.display(),
         socket_path: call.stop.socket().display().to_string(),
-        epoch: call.store.epoch().to_owned(),
+        epoch: call.store.epoch().to_string(),
         rev,
         oldest_rev,
         started_at: call

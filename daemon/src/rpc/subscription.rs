@@ -113,7 +113,7 @@ impl Subscription {
             self.state = State::Replay;
         }
         // Who names an epoch holds something of it, even without saying up to where.
-        let foreign = self.start.epoch.take().is_some_and(|epoch| epoch != self.store.epoch());
+        let foreign = self.start.epoch.take().is_some_and(|epoch| *epoch != *self.store.epoch());
         if foreign || self.start.since.is_some_and(|since| since > head) {
             self.reset(ResetReason::Epoch, head);
             return Ok(());
@@ -176,6 +176,10 @@ impl Subscription {
     async fn replay(&mut self) -> Result<()> {
         // It may have read what is not told yet.
         self.store.told(self.passed).await;
+        if self.store.is_of_another_history(self.passed) {
+            self.reset(ResetReason::Restored, self.store.head());
+            return Ok(());
+        }
         let budget = self.store.config().limits.cursor_bytes;
         match self.store.hub.join(self.passed, budget) {
             Joined::Live => self.go_live().await?,

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
@@ -76,34 +76,6 @@ pub(crate) fn file_bytes(path: &Path, suffix: &str) -> u64 {
     beside(path, suffix).metadata().map_or(0, |m| m.len())
 }
 
-/// Which file a name stands for: to notice that it has come to stand for another, or for none.
-#[derive(Debug)]
-pub(super) struct Identity {
-    path: PathBuf,
-    device_and_inode: (u64, u64),
-}
-
-impl Identity {
-    /// Of the files of an open database; none of one in memory.
-    pub(super) fn of_database(location: &Location) -> std::io::Result<Vec<Self>> {
-        let Some(path) = location.file() else { return Ok(Vec::new()) };
-        [path.to_owned(), beside(path, "-wal")].into_iter().map(Self::of).collect()
-    }
-
-    fn of(path: PathBuf) -> std::io::Result<Self> {
-        let found = path.metadata()?;
-        Ok(Self { path, device_and_inode: (found.dev(), found.ino()) })
-    }
-
-    /// Whether the name still stands for it. A look that fails for another reason tells nothing.
-    pub(super) fn holds(&self) -> bool {
-        match self.path.metadata() {
-            Ok(found) => (found.dev(), found.ino()) == self.device_and_inode,
-            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
-        }
-    }
-}
-
 /// What is found where the database should be.
 pub(super) enum Found {
     Nothing,
@@ -165,9 +137,16 @@ pub(super) fn writable(location: &Location, limits: &Limits) -> rusqlite::Result
     conn.pragma_update(None, "synchronous", "FULL")?;
     #[cfg(target_os = "macos")]
     conn.pragma_update(None, "fullfsync", true)?;
-    conn.pragma_update(None, "wal_autocheckpoint", limits.wal_pages)?;
+    // Only `housekeeping::checkpoint` writes the database: see `witness`.
+    conn.pragma_update(None, "wal_autocheckpoint", 0)?;
+    keep_wal_when_closed(&conn, true)?;
     conn.pragma_update(None, "journal_size_limit", limits.wal_bytes)?;
     Ok(conn)
+}
+
+/// Whether closing the last connection leaves the WAL as it is, rather than checkpointing and removing it.
+pub(super) fn keep_wal_when_closed(conn: &Connection, keep: bool) -> rusqlite::Result<()> {
+    conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
 }
 
 /// Flags of every read-only connection.

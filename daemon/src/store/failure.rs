@@ -100,6 +100,24 @@ pub enum OpenError {
         /// What it is instead.
         found: String,
     },
+    /// The file is empty where a database was.
+    #[error(
+        "{path} is empty, and was a database: it is damaged. It was left untouched. Put a copy in its place, or remove it to begin with an empty database."
+    )]
+    Emptied {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The `-wal` file is of another database.
+    #[error("{wal} is not the WAL of {path}, which was put there or written by another program since: to open them together would damage the database. Both were left untouched. To serve {path} as it is, put the other aside and start again: mv {from} {to}", path = path.display(), wal = wal.display(), from = quoted(wal), to = quoted(aside))]
+    StaleWal {
+        /// The database.
+        path: PathBuf,
+        /// The file that is not its.
+        wal: PathBuf,
+        /// A name to keep that by.
+        aside: PathBuf,
+    },
     /// The database has migrations that this binary does not know.
     #[error("{path} needs stinad {needed} or newer: it has migration {migration}, which stinad {this} does not know. It was left untouched.", this = env!("CARGO_PKG_VERSION"))]
     Newer {
@@ -165,6 +183,11 @@ pub enum OpenError {
     /// The readers could not be opened.
     #[error(transparent)]
     Readers(#[from] r2d2::Error),
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &std::path::Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 impl OpenError {

@@ -1,7 +1,8 @@
 //! What the store does when nobody asks: checkpoints when it is quiet, prunes what has grown old in small steps.
 
-use super::Store;
+use super::witness::Witness;
 use super::writer::LOCK_LOOK;
+use super::{Store, change_log};
 use crate::limits::Limits;
 use rusqlite::{Connection, params};
 use std::time::Duration;
@@ -36,7 +37,11 @@ impl Store {
                 pruned = (tokio::time::Instant::now(), head);
             }
             let mut pause = limits.checkpoint_after;
-            while is_quiet && self.queue.chore(|conn| checkpoint(conn)).await == Some(false) {
+            let cut = async || {
+                let witness = self.config.witness.clone();
+                self.queue.chore(move |conn| checkpoint(conn, witness.as_ref(), Checkpoint::Cut)).await
+            };
+            while is_quiet && cut().await == Some(false) {
                 // A reader was in the way. Without a further write nothing else would lead back here.
                 if tokio::time::timeout(pause, bell.changed()).await.is_ok() {
                     bell.mark_changed();
@@ -73,12 +78,36 @@ struct Pruned {
     bytes: u64,
 }
 
+/// What becomes of the WAL once it is moved into the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checkpoint {
+    /// It is cut to nothing.
+    Cut,
+    /// The file stays, and is written from its beginning again.
+    Reuse,
+}
+
 /// Moves the WAL into the database, as far as that goes at once: to wait for a reader or for another process
 /// would hold up every write. Answers whether nothing is left over that could be done later.
-pub(super) fn checkpoint(conn: &Connection) -> bool {
-    let is_busy = conn
-        .busy_timeout(Duration::ZERO)
-        .and_then(|()| conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)));
+///
+/// Nothing is moved into a file that somebody else has overwritten.
+pub(super) fn checkpoint(conn: &Connection, witness: Option<&Witness>, how: Checkpoint) -> bool {
+    let may_write = witness.is_none_or(|witness| {
+        // Of a revision that can't be read it is not told that the file holds it.
+        witness.begin_writing(change_log::head(conn).unwrap_or(0))
+    });
+    if !may_write {
+        return true;
+    }
+    let sql = match how {
+        Checkpoint::Cut => "PRAGMA wal_checkpoint(TRUNCATE)",
+        Checkpoint::Reuse => "PRAGMA wal_checkpoint(PASSIVE)",
+    };
+    let is_busy =
+        conn.busy_timeout(Duration::ZERO).and_then(|()| conn.query_row(sql, [], |row| row.get::<_, bool>(0)));
+    if let Some(witness) = witness {
+        witness.end_writing();
+    }
     match conn.busy_timeout(LOCK_LOOK).and(is_busy) {
         Ok(is_busy) => !is_busy,
         Err(error) => {

@@ -57,7 +57,9 @@ pub(super) const CORE: ModuleSchema = ModuleSchema {
     }],
 };
 
-struct Applied {
+/// A migration that a database has had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Applied {
     module: String,
     version: u32,
     name: String,
@@ -73,8 +75,12 @@ const COPIES_KEPT: usize = 3;
 /// A migration that a database still needs.
 type Pending = (&'static str, &'static Migration);
 
-/// Opens the database for writing, with every migration of `modules` applied.
-pub(super) fn open(config: &StoreConfig, modules: &[ModuleSchema]) -> Result<Connection, OpenError> {
+/// Opens the database for writing, with every migration of `modules` applied. `renew` says that it is to have a new epoch.
+pub(super) fn open(
+    config: &StoreConfig,
+    modules: &[ModuleSchema],
+    renew: bool,
+) -> Result<Connection, OpenError> {
     let schemas: Vec<ModuleSchema> = std::iter::once(CORE).chain(modules.iter().copied()).collect();
     let now = config.clock.now();
     let Some(path) = config.location.file() else {
@@ -86,6 +92,9 @@ pub(super) fn open(config: &StoreConfig, modules: &[ModuleSchema]) -> Result<Con
         Found::Nothing => create_file(path, &schemas, &config.limits, now)?,
         Found::Ours => {
             let pending = look(path, &schemas, &config.limits)?;
+            if let Some(witness) = &config.witness {
+                witness.opening(renew)?;
+            }
             connection::private_file(path)?;
             if let Some((module, migration)) = pending.first() {
                 tracing::info!(
@@ -98,7 +107,8 @@ pub(super) fn open(config: &StoreConfig, modules: &[ModuleSchema]) -> Result<Con
                 tracing::info!(copy = %copy.display(), "kept a verified copy");
                 // Before, not after: a migration that fails at every start must not fill the disk.
                 backup::remove_old_copies(path, MIGRATION_COPY, COPIES_KEPT);
-                apply(&mut connection::writable(&config.location, &config.limits)?, &pending, now)?;
+                let mut conn = connection::writable(&config.location, &config.limits)?;
+                apply(&mut conn, &pending, now)?;
             }
         }
     }
@@ -116,6 +126,7 @@ fn create_file(path: &Path, schemas: &[ModuleSchema], limits: &Limits, now: i64)
     create(&mut conn, schemas, now)?;
     // Everything into the main file: its header must say that it is ours before it has that name.
     conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    connection::keep_wal_when_closed(&conn, false)?;
     conn.close().map_err(|(_, error)| error)?;
     File::open(&new)?.sync_all()?;
     std::fs::rename(&new, path)?;
@@ -171,7 +182,8 @@ fn look(path: &Path, schemas: &[ModuleSchema], limits: &Limits) -> Result<Vec<Pe
     Ok(all.filter(|(module, m)| !is_applied(module, m.version)).collect())
 }
 
-fn ledger(conn: &Connection) -> rusqlite::Result<Vec<Applied>> {
+/// Every migration that a database has had.
+pub(super) fn ledger(conn: &Connection) -> rusqlite::Result<Vec<Applied>> {
     let sql = "SELECT module, version, name, checksum, stinad FROM core_migrations ORDER BY module, version";
     conn.prepare(sql)?
         .query_map([], |row| {
@@ -227,9 +239,11 @@ fn new_epoch() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-/// Begins a new history: whoever holds a cursor into the old one is told so.
-pub(super) fn renew_epoch(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute("UPDATE core_meta SET value = ? WHERE name = 'epoch'", [new_epoch()]).map(drop)
+/// Begins a new history, whose id it answers: a subscriber with a cursor into the old one is told so.
+pub(super) fn renew_epoch(conn: &Connection) -> rusqlite::Result<String> {
+    let epoch = new_epoch();
+    conn.execute("UPDATE core_meta SET value = ? WHERE name = 'epoch'", [&epoch])?;
+    Ok(epoch)
 }
 
 /// The epoch of an open database.

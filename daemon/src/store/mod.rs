@@ -7,27 +7,36 @@ mod backup;
 mod change_log;
 mod connection;
 mod failure;
+mod fatal;
 mod foreign;
+mod history;
 mod housekeeping;
 mod hub;
 mod idempotency;
+mod inode_lock;
 mod migrate;
 mod queue;
 mod readers;
 mod tx;
+mod wal;
+mod witness;
 mod writer;
 
 pub use connection::{APPLICATION_ID, Location};
 pub(crate) use connection::{beside, file_bytes};
 pub use failure::{Failure, OpenError, Result};
+pub use fatal::Fatal;
 pub use hub::{LiveChange, Place, Revision, Transient};
 pub use migrate::{Migration, ModuleSchema};
 pub use queue::{Done, WriteFn};
 pub use tx::{Author, Caller, Entity, ReadTx, WriteTx};
+pub use witness::Witness;
 
 pub(crate) use change_log::{View, oldest_rev, read_since};
+pub(crate) use fatal::FatalSignal;
 pub(crate) use hub::{Hub, Item, Joined};
 pub(crate) use idempotency::{Fingerprint, Once, find as find_result};
+pub(crate) use inode_lock::{InodeLock, holder};
 pub(crate) use migrate::versions as schema_versions;
 pub(crate) use queue::{Admission, Job};
 pub(crate) use readers::Readers;
@@ -39,7 +48,7 @@ use std::sync::Arc;
 use stina_protocol::Fault;
 use stina_protocol::event::ResetReason;
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
+use witness::{Verdict, judge};
 
 /// What the store is opened with.
 #[derive(Debug, Clone)]
@@ -50,8 +59,8 @@ pub struct StoreConfig {
     pub limits: Arc<Limits>,
     /// Source of time.
     pub clock: Clock,
-    /// Whether another program wrote to the database while nobody watched.
-    pub was_touched: bool,
+    /// Vouches for a database that is a file.
+    pub witness: Option<Witness>,
 }
 
 /// Handle to the open store; cheap to clone.
@@ -60,8 +69,8 @@ pub struct Store {
     pub(crate) hub: Arc<Hub>,
     pub(crate) readers: Readers,
     pub(crate) queue: queue::Queue,
-    epoch: Arc<str>,
-    lost: CancellationToken,
+    epoch: history::Epoch,
+    fatal: FatalSignal,
     config: StoreConfig,
 }
 
@@ -91,10 +100,12 @@ impl Store {
         config: StoreConfig,
         schemas: &[ModuleSchema],
     ) -> std::result::Result<(Self, Writer), OpenError> {
-        let conn = migrate::open(&config, schemas)?;
+        let verdict = config.witness.as_ref().map_or(Ok(Verdict::New), judge)?;
+        let conn = migrate::open(&config, schemas, verdict == Verdict::Renew)?;
         let mut head = change_log::head(&conn)?;
-        if config.was_touched {
-            tracing::warn!("another program wrote to the database while no daemon ran");
+        let epoch = migrate::epoch(&conn)?;
+        if config.witness.as_ref().is_some_and(|witness| !verdict.goes_on(witness, &epoch, head)) {
+            tracing::warn!("the database is not as the last daemon left it: a new epoch begins");
             let tx = conn.unchecked_transaction()?;
             // An older copy may have been put in its place: what follows is another history. The log says so too, to
             // whoever resumes without an epoch.
@@ -102,12 +113,16 @@ impl Store {
             head = change_log::append_reset(&tx, head + 1, config.clock.now(), ResetReason::External)?.rev;
             tx.commit()?;
         }
-        let epoch: Arc<str> = migrate::epoch(&conn)?.into();
+        let epoch = migrate::epoch(&conn)?;
+        if let Some(witness) = &config.witness {
+            witness.serving(&epoch, head)?;
+        }
+        let (epoch, fatal) = (history::Epoch::new(&epoch), FatalSignal::default());
         let hub = Arc::new(Hub::new(&config.limits, head));
         let readers = Readers::open(&config)?;
-        let lost = CancellationToken::new();
-        let (queue, thread) = writer::start(conn, head, Arc::clone(&hub), lost.clone(), &config)?;
-        let store = Self { hub, readers, queue, epoch, lost, config };
+        let (queue, thread) =
+            writer::start(conn, head, Arc::clone(&hub), epoch.clone(), fatal.clone(), &config)?;
+        let store = Self { hub, readers, queue, epoch, fatal, config };
         Ok((store, Writer { thread }))
     }
 
@@ -174,9 +189,9 @@ impl Store {
         }
     }
 
-    /// Waits until the database's file is removed or replaced under the daemon; then nothing more is written.
-    pub async fn lost(&self) {
-        self.lost.cancelled().await;
+    /// Waits until the daemon has to end, as when its database is replaced; then nothing more is written.
+    pub async fn fatal(&self) -> Fatal {
+        self.fatal.wait().await
     }
 
     /// Whoever waits for a lock of another process waits no more: the daemon is to end.
@@ -190,8 +205,13 @@ impl Store {
     }
 
     /// Id of this database's history.
-    pub fn epoch(&self) -> &str {
-        &self.epoch
+    pub fn epoch(&self) -> Arc<str> {
+        self.epoch.id()
+    }
+
+    /// Whether a cursor that has read up to `rev` has read it in another history.
+    pub(crate) fn is_of_another_history(&self, rev: u64) -> bool {
+        self.epoch.begins_after(rev)
     }
 
     /// What it was opened with.
@@ -217,14 +237,27 @@ impl Writer {
     pub async fn finish(self, store: Store) {
         store.queue.close().await;
         let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
+        // Of one that is not what it was, nothing is noted, and its WAL stays for whoever looks into it.
+        let witness = store.config.witness.clone().filter(|_| store.fatal.cause().is_none());
         drop(store);
         match joined {
-            Ok(Ok(conn)) => {
-                if let Err((_, error)) = conn.close() {
-                    tracing::warn!(%error, "the database did not close");
-                }
-            }
+            Ok(Ok(conn)) => close(conn, witness.as_ref()),
             _ => tracing::error!("the writer thread ended with a panic"),
         }
+    }
+}
+
+/// Closes the last connection, and leaves the database alone in one file if it is in order.
+fn close(conn: Connection, witness: Option<&Witness>) {
+    if let Some(witness) = witness
+        && witness.begin_writing(change_log::head(&conn).unwrap_or(0))
+        && let Err(error) = connection::keep_wal_when_closed(&conn, false)
+    {
+        tracing::warn!(%error, "the WAL stays");
+    }
+    match (conn.close(), witness) {
+        (Ok(()), Some(witness)) => witness.at_rest(),
+        (Ok(()), None) => {}
+        (Err((_, error)), _) => tracing::warn!(%error, "the database did not close"),
     }
 }

@@ -12,6 +12,7 @@ mod kv;
 mod limits;
 mod module;
 mod order;
+mod replaced;
 mod slow;
 mod storage;
 mod subscriptions;

@@ -75,6 +75,7 @@ fn exit_code(error: &RunError) -> u8 {
             OpenError::NotOurs { .. }
             | OpenError::Newer { .. }
             | OpenError::Changed { .. }
+            | OpenError::Unmarked { .. }
             | OpenError::Emptied { .. }
             | OpenError::StaleWal { .. },
         ) => REFUSED,

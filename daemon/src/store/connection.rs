@@ -107,8 +107,16 @@ pub(super) fn identify(path: &Path) -> Result<Found, OpenError> {
     }
     match header[68..72] == APPLICATION_ID.to_be_bytes() {
         true => Ok(Found::Ours),
+        false if has_our_tables(path) => Err(OpenError::Unmarked { path: path.to_owned() }),
         false => Err(not_ours("it is an SQLite database of another program")),
     }
+}
+
+/// Whether a database that does not say that it is ours is one after all, as `.dump` loses the mark.
+fn has_our_tables(path: &Path) -> bool {
+    let sql = "SELECT count(*) = 2 FROM sqlite_schema WHERE name IN ('core_migrations', 'core_changes')";
+    let found = open_unchanged(path).and_then(|conn| conn.query_row(sql, [], |row| row.get(0)));
+    found.unwrap_or(false)
 }
 
 /// Makes an empty file that only its owner can read, or makes an existing one so.
@@ -160,6 +168,11 @@ pub(super) fn look_at(path: &Path) -> rusqlite::Result<Connection> {
     if file_bytes(path, "-wal") > 0 || file_bytes(path, "-journal") > 0 {
         return Connection::open_with_flags(path, read_flags());
     }
+    open_unchanged(path)
+}
+
+/// Opens a database without its WAL and without locks, so that nothing is made or changed.
+fn open_unchanged(path: &Path) -> rusqlite::Result<Connection> {
     let mut uri = b"file:".to_vec();
     for byte in path.as_os_str().as_bytes() {
         match byte {

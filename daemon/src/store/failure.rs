@@ -118,6 +118,12 @@ pub enum OpenError {
         /// A name to keep that by.
         aside: PathBuf,
     },
+    /// The file has our tables, but not the mark that it is ours.
+    #[error("{path} has the tables of stinad but not its mark, as when it was made from a dump. It was left untouched. If it is yours, mark it and start again: sqlite3 {file} 'PRAGMA application_id = {id}'", path = path.display(), file = quoted(path), id = super::APPLICATION_ID)]
+    Unmarked {
+        /// The file.
+        path: PathBuf,
+    },
     /// The database has migrations that this binary does not know.
     #[error("{path} needs stinad {needed} or newer: it has migration {migration}, which stinad {this} does not know. It was left untouched.", this = env!("CARGO_PKG_VERSION"))]
     Newer {

@@ -6,8 +6,9 @@ use crate::rpc::{Module, Registry};
 use crate::store::{Fatal, ModuleSchema, OpenError, Store, StoreConfig};
 use crate::transport::{Listener, Server};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,11 +18,13 @@ pub struct Stop {
     token: CancellationToken,
     started: Instant,
     socket: Arc<Path>,
+    /// Why nobody new can connect, if so.
+    socket_problem: Arc<Mutex<Option<String>>>,
 }
 
 impl Stop {
     fn new(token: CancellationToken, socket: &Path) -> Self {
-        Self { token, started: Instant::now(), socket: socket.into() }
+        Self { token, started: Instant::now(), socket: socket.into(), socket_problem: Arc::default() }
     }
 
     /// Asks.
@@ -37,6 +40,19 @@ impl Stop {
     /// Where the daemon listens.
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Why nobody new can connect there, if so.
+    pub fn socket_problem(&self) -> Option<String> {
+        self.socket_problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_socket_problem(&self, problem: Option<String>) {
+        let mut known = self.socket_problem.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(problem) = problem.as_ref().filter(|problem| known.as_ref() != Some(problem)) {
+            tracing::error!("nobody new can connect: {problem}");
+        }
+        *known = problem;
     }
 }
 
@@ -85,21 +101,28 @@ pub async fn run(
             tracing::error!(%fault, "a write at the start failed");
         }
     }
-    let server = Server::new(store.clone(), methods, Stop::new(stop.clone(), &config.socket));
-    let listener = Listener::new(instance.listen()?, &limits)?;
+    let handle = Stop::new(stop.clone(), &config.socket);
+    let server = Server::new(store.clone(), methods, handle.clone());
+    let mut listener = Listener::new(instance.listen()?, &limits)?;
 
     let tasks = TaskTracker::new();
     let background_stop = CancellationToken::new();
-    tasks.spawn(store.clone().keep_house(background_stop.clone()));
-    tasks.spawn(store.clone().watch_for_foreign_writers(background_stop.clone()));
+    let socket_touched = Arc::new(Notify::new());
+    let watch =
+        store.clone().watch_files(config.socket.clone(), socket_touched.clone(), background_stop.clone());
+    tasks.spawn(store.clone().vital("the watch", watch));
+    tasks.spawn(store.clone().vital("housekeeping", store.clone().keep_house(background_stop.clone())));
     for task in background.tasks {
-        tasks.spawn(task(store.clone(), background_stop.clone()));
+        tasks.spawn(store.clone().vital("a module's task", task(store.clone(), background_stop.clone())));
     }
     ready(&store);
-    let fatal = tokio::select! {
-        () = stop.cancelled() => None,
-        fatal = store.fatal() => Some(fatal),
-        () = listener.accept(&server) => None,
+    let fatal = loop {
+        tokio::select! {
+            () = stop.cancelled() => break None,
+            fatal = store.fatal() => break Some(fatal),
+            () = listener.accept(&server) => break None,
+            () = socket_touched.notified() => handle.set_socket_problem(bind_again(&instance, &mut listener)),
+        }
     };
 
     // Stop: no new connections; end subscriptions and answer calls in flight; background work; then the writer
@@ -116,4 +139,19 @@ pub async fn run(
     instance.release();
     tracing::info!("stopped");
     fatal.map_or(Ok(()), |fatal| Err(fatal.into()))
+}
+
+/// Binds the socket again if somebody has removed it; answers why that can't be done.
+fn bind_again(instance: &Instance, listener: &mut Listener) -> Option<String> {
+    if instance.is_bound() {
+        return None;
+    }
+    let bound = instance.listen().map_err(RunError::from).and_then(|socket| Ok(listener.rebind(socket)?));
+    match bound {
+        Ok(()) => {
+            tracing::warn!("the socket was removed; it is there again");
+            None
+        }
+        Err(error) => Some(error.to_string()),
+    }
 }

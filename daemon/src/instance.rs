@@ -7,6 +7,7 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Why this daemon can't be the one.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,8 @@ impl InstanceError {
 #[derive(Debug)]
 pub struct Instance {
     socket: PathBuf,
+    /// Device and inode of the socket that was bound.
+    bound: Mutex<Option<(u64, u64)>>,
     witness: Option<Witness>,
     _socket_lock: File,
 }
@@ -65,7 +68,12 @@ impl Instance {
         let witness = db.map(|path| claim_database(path, &about)).transpose()?;
         let (socket_lock, _) = lock(&config.socket)?;
         say(&socket_lock, &about).map_err(|error| InstanceError::unusable(&config.socket, error))?;
-        Ok(Self { socket: config.socket.clone(), witness, _socket_lock: socket_lock })
+        Ok(Self {
+            socket: config.socket.clone(),
+            bound: Mutex::default(),
+            witness,
+            _socket_lock: socket_lock,
+        })
     }
 
     /// Who vouches for the database, if it is a file.
@@ -100,12 +108,27 @@ impl Instance {
         })?;
         std::fs::set_permissions(&self.socket, std::fs::Permissions::from_mode(0o600))
             .map_err(|e| unusable(&e))?;
+        *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = self.found();
         Ok(listener)
+    }
+
+    /// Whether the socket's name still stands for the one that was bound.
+    pub fn is_bound(&self) -> bool {
+        // The number of an inode is not used again while a socket is bound to it.
+        let found = self.found();
+        found.is_some() && found == *self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn found(&self) -> Option<(u64, u64)> {
+        std::fs::symlink_metadata(&self.socket).ok().map(|found| (found.dev(), found.ino()))
     }
 
     /// Removes the socket, and gives up the locks. The database must be closed.
     pub fn release(self) {
-        if let Err(error) = std::fs::remove_file(&self.socket) {
+        // What another program has put there is not ours to remove.
+        if self.is_bound()
+            && let Err(error) = std::fs::remove_file(&self.socket)
+        {
             tracing::warn!(%error, "the socket could not be removed");
         }
     }

@@ -98,6 +98,8 @@ async fn info(call: Call, NoParams {}: NoParams) -> Result<Info> {
         pid: std::process::id(),
         db_path: config.location.display(),
         socket_path: call.stop.socket().display().to_string(),
+        socket_problem: call.stop.socket_problem(),
+        watch: call.store.watched_by().to_owned(),
         epoch: call.store.epoch().to_string(),
         rev,
         oldest_rev,

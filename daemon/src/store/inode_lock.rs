@@ -43,6 +43,7 @@ fn has_locks_of_its_own(_file: &File) -> bool {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
+#[allow(clippy::useless_conversion, reason = "the type is narrower on some processors")]
 fn has_locks_of_its_own(file: &File) -> bool {
     /// NFS, SMB and CIFS: Linux sends `flock` to the server as a lock of the whole file.
     const REMOTE: [i64; 4] = [0x6969, 0x517b, 0xfe53_4d42, 0xff53_4d42];

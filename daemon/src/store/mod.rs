@@ -43,7 +43,9 @@ pub(crate) use readers::Readers;
 
 use crate::clock::Clock;
 use crate::limits::Limits;
+use futures_util::FutureExt;
 use rusqlite::Connection;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use stina_protocol::Fault;
 use stina_protocol::event::ResetReason;
@@ -71,6 +73,7 @@ pub struct Store {
     pub(crate) queue: queue::Queue,
     epoch: history::Epoch,
     fatal: FatalSignal,
+    watched_by: foreign::WatchedBy,
     config: StoreConfig,
 }
 
@@ -122,7 +125,8 @@ impl Store {
         let readers = Readers::open(&config)?;
         let (queue, thread) =
             writer::start(conn, head, Arc::clone(&hub), epoch.clone(), fatal.clone(), &config)?;
-        let store = Self { hub, readers, queue, epoch, fatal, config };
+        let store =
+            Self { hub, readers, queue, epoch, fatal, watched_by: foreign::WatchedBy::default(), config };
         Ok((store, Writer { thread }))
     }
 
@@ -186,6 +190,13 @@ impl Store {
         while self.hub.head() < rev {
             // The hub outlives who waits for it: it can't hang up.
             _ = bell.changed().await;
+        }
+    }
+
+    /// Runs a part of the daemon without which it can't go on: should it panic, the daemon ends.
+    pub(crate) async fn vital(self, name: &'static str, part: impl Future<Output = ()> + Send) {
+        if AssertUnwindSafe(part).catch_unwind().await.is_err() {
+            self.fatal.raise(Fatal::Died(name.to_owned()));
         }
     }
 

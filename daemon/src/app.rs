@@ -135,10 +135,11 @@ pub async fn run(
     tasks.close();
     tasks.wait().await;
     drop(server);
+    let signal = store.fatal_signal();
     writer.finish(store).await;
     instance.release();
     tracing::info!("stopped");
-    fatal.map_or(Ok(()), |fatal| Err(fatal.into()))
+    fatal.or_else(|| signal.cause().cloned()).map_or(Ok(()), |fatal| Err(fatal.into()))
 }
 
 /// Binds the socket again if somebody has removed it; answers why that can't be done.

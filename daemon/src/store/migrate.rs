@@ -93,7 +93,7 @@ pub(super) fn open(
         Found::Ours => {
             let pending = look(path, &schemas, &config.limits)?;
             if let Some(witness) = &config.witness {
-                witness.opening(renew)?;
+                witness.opening(renew);
             }
             connection::private_file(path)?;
             if let Some((module, migration)) = pending.first() {

@@ -200,6 +200,11 @@ impl Store {
         }
     }
 
+    /// What is raised then.
+    pub(crate) fn fatal_signal(&self) -> FatalSignal {
+        self.fatal.clone()
+    }
+
     /// Waits until the daemon has to end, as when its database is replaced; then nothing more is written.
     pub async fn fatal(&self) -> Fatal {
         self.fatal.wait().await

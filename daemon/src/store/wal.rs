@@ -1,4 +1,5 @@
-//! Reading a `-wal` file without SQLite: does it belong to the database beside it?
+//! Reading a `-wal` and a `-shm` file without SQLite: do they belong to the database beside them, and how far have
+//! checkpoints come?
 //!
 //! Source of the layout: <https://www.sqlite.org/fileformat.html#the_write_ahead_log>.
 
@@ -10,6 +11,11 @@ use std::path::Path;
 
 const HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
+
+/// Where a WAL of this many frames ends.
+fn end(frames: u64, page_bytes: u64) -> u64 {
+    HEADER + frames * (FRAME_HEADER + page_bytes)
+}
 
 fn number(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
@@ -50,4 +56,46 @@ fn lowest_page_is_moved(path: &Path) -> io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// The head of a `-shm` file, as far as it says what checkpoints did.
+///
+/// Source: <https://www.sqlite.org/walformat.html#the_wal_index_file_format>.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Progress {
+    page_bytes: u64,
+    pub(super) frames: u32,
+    pub(super) moved: u32,
+    /// How far a checkpoint that is under way, or was broken off, is to come.
+    pub(super) to_move: u32,
+    /// Changes with each new beginning of the WAL, which follows a checkpoint of all of it.
+    salts: [u8; 8],
+}
+
+impl Progress {
+    pub(super) fn read(shm: &File) -> io::Result<Self> {
+        let mut head = [0; 136];
+        shm.read_exact_at(&mut head, 0)?;
+        let number =
+            |at: usize| head.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_ne_bytes);
+        let mut salts = [0; 8];
+        salts.copy_from_slice(&head[32..40]);
+        // 1 stands for 65,536, which does not fit.
+        let page_bytes = match u16::from_ne_bytes([head[14], head[15]]) {
+            1 => 65_536,
+            bytes => u64::from(bytes),
+        };
+        Ok(Self { page_bytes, frames: number(16), moved: number(96), to_move: number(128), salts })
+    }
+
+    /// Whether a WAL of this size lacks frames that were written to it.
+    pub(super) fn is_more_than(&self, wal_bytes: u64) -> bool {
+        self.frames > 0 && wal_bytes < end(u64::from(self.frames), self.page_bytes)
+    }
+
+    /// Whether a checkpoint ran between `before` and this, or may be running.
+    pub(super) fn tells_of_a_checkpoint_since(&self, before: &Self) -> bool {
+        (self.moved, self.to_move, self.salts) != (before.moved, before.to_move, before.salts)
+            || self.to_move > self.moved
+    }
 }

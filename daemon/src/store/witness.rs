@@ -27,8 +27,9 @@ mod judge;
 
 pub(super) use judge::{Verdict, judge};
 
-use super::connection::beside;
+use super::connection::{beside, file_bytes};
 use super::inode_lock::InodeLock;
+use super::wal::Progress;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, Metadata};
 use std::io;
@@ -116,37 +117,6 @@ impl Before {
     }
 }
 
-/// The head of a `-shm` file, as far as it says what checkpoints did.
-///
-/// Source: <https://www.sqlite.org/walformat.html#the_wal_index_file_format>.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Progress {
-    frames: u32,
-    moved: u32,
-    /// How far a checkpoint that is under way, or was broken off, is to come.
-    to_move: u32,
-    /// Changes with each new beginning of the WAL, which follows a checkpoint of all of it.
-    salts: [u8; 8],
-}
-
-impl Progress {
-    fn read(shm: &File) -> io::Result<Self> {
-        let mut head = [0; 136];
-        shm.read_exact_at(&mut head, 0)?;
-        let number =
-            |at: usize| head.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_ne_bytes);
-        let mut salts = [0; 8];
-        salts.copy_from_slice(&head[32..40]);
-        Ok(Self { frames: number(16), moved: number(96), to_move: number(128), salts })
-    }
-
-    /// Whether a checkpoint ran between `before` and this, or may be running.
-    fn tells_of_a_checkpoint_since(&self, before: &Self) -> bool {
-        (self.moved, self.to_move, self.salts) != (before.moved, before.to_move, before.salts)
-            || self.to_move > self.moved
-    }
-}
-
 /// What is known of the files of an open database.
 #[derive(Debug)]
 struct Known {
@@ -214,15 +184,16 @@ impl Witness {
 
     /// Notes that the database is about to be written, before SQLite does anything to it; with `renew`, that nobody
     /// vouches for it yet.
-    pub(super) fn opening(&self, renew: bool) -> io::Result<()> {
-        let Some(file) = Print::at(&self.0.path) else { return Ok(()) };
+    pub(super) fn opening(&self, renew: bool) {
+        let Some(file) = Print::at(&self.0.path) else { return };
         let wal = Print::at(&beside(&self.0.path, "-wal"));
         let (epoch, rev) = match &self.0.before.record {
             Some(record) => (record.epoch.clone(), record.rev),
             None => (String::new(), 0),
         };
         let renew = renew || self.0.before.record.is_none();
-        self.0.write(Some(&Record { state: State::Writing, at: now(), file, wal, epoch, rev, renew }))
+        let record = Record { state: State::Writing, at: now(), file, wal, epoch, rev, renew };
+        self.0.write_or_log(Some(&record));
     }
 
     /// Notes that the database is open, and will be written by checkpoints only. From now on there is something to look at.
@@ -240,7 +211,7 @@ impl Witness {
             Ok((suffix, (found.dev(), found.ino())))
         };
         let places = ["", "-wal", "-shm"].map(place).into_iter().collect::<io::Result<_>>()?;
-        let mut known = Known {
+        let known = Known {
             file: Print::of(&path.metadata()?),
             places,
             progress: Progress::read(&shm)?,
@@ -249,7 +220,7 @@ impl Witness {
             rev,
             renew: false,
         };
-        self.0.note(&mut known, State::Serving)?;
+        self.0.note(&known, State::Serving);
         *self.0.known() = Some(known);
         Ok(())
     }
@@ -265,19 +236,24 @@ impl Witness {
     pub(super) fn look(&self) -> Look {
         let mut guard = self.0.known();
         let Some(known) = guard.as_mut() else { return Look::Same };
-        let mut file = None;
+        let mut found = Vec::with_capacity(known.places.len());
         for (suffix, place) in &known.places {
             match beside(&self.0.path, suffix).metadata() {
-                Ok(found) if (found.dev(), found.ino()) == *place => _ = file.get_or_insert(found),
+                Ok(there) if (there.dev(), there.ino()) == *place => found.push(Print::of(&there)),
                 Ok(_) => return Look::Gone,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Look::Gone,
                 Err(_) => return Look::Same,
             }
         }
-        let (Some(file), Ok(progress)) = (file.map(|found| Print::of(&found)), Progress::read(&known.shm))
+        let (Ok([file, wal, _]), Ok(progress)) = (<[Print; 3]>::try_from(found), Progress::read(&known.shm))
         else {
             return Look::Same;
         };
+        // Twice: another process may have cut it and gone on writing between the two looks.
+        let is_short = || progress.is_more_than(file_bytes(&self.0.path, "-wal"));
+        if progress.is_more_than(wal.bytes) && is_short() {
+            return Look::Overwritten;
+        }
         if file == known.file {
             known.progress = progress;
             return Look::Same;
@@ -287,7 +263,7 @@ impl Witness {
         }
         (known.file, known.progress) = (file, progress);
         let state = if progress.to_move > progress.moved { State::Writing } else { State::Serving };
-        self.0.note_or_log(known, state);
+        self.0.note(known, state);
         Look::Same
     }
 
@@ -306,7 +282,7 @@ impl Witness {
         }
         if let Some(known) = self.0.known().as_mut() {
             known.rev = rev;
-            self.0.note_or_log(known, State::Writing);
+            self.0.note(known, State::Writing);
         }
         true
     }
@@ -319,7 +295,7 @@ impl Witness {
         {
             known.file = Print::of(&found);
             known.progress = Progress::read(&known.shm).unwrap_or(known.progress);
-            self.0.note_or_log(known, State::Serving);
+            self.0.note(known, State::Serving);
         }
     }
 
@@ -327,14 +303,14 @@ impl Witness {
     pub(super) fn disown(&self) {
         if let Some(known) = self.0.known().as_mut() {
             known.renew = true;
-            self.0.note_or_log(known, State::Serving);
+            self.0.note(known, State::Serving);
         }
     }
 
     /// Notes that it was closed in order.
     pub(super) fn at_rest(&self) {
         if let Some(known) = self.0.known().as_mut() {
-            self.0.note_or_log(known, State::AtRest);
+            self.0.note(known, State::AtRest);
         }
     }
 }
@@ -348,16 +324,10 @@ impl Inner {
         self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note_or_log(&self, known: &mut Known, state: State) {
-        if let Err(error) = self.note(known, state) {
-            tracing::warn!(%error, "the lock file could not be written; the next start may begin a new epoch");
-        }
-    }
-
-    fn note(&self, known: &mut Known, state: State) -> io::Result<()> {
-        if let Some(database) = &*self.database() {
-            // The times that are noted must be those that are found after a loss of power.
-            database.file().sync_all()?;
+    fn note(&self, known: &Known, state: State) {
+        // The times that are noted must be those that are found after a loss of power.
+        if let Some(Err(error)) = self.database().as_ref().map(|database| database.file().sync_all()) {
+            tracing::warn!(%error, "the database could not be synced");
         }
         let record = Record {
             state,
@@ -368,7 +338,14 @@ impl Inner {
             rev: known.rev,
             renew: known.renew,
         };
-        self.write(Some(&record))
+        self.write_or_log(Some(&record));
+    }
+
+    /// A disk that is full, say, is no reason to serve no more.
+    fn write_or_log(&self, record: Option<&Record>) {
+        if let Err(error) = self.write(record) {
+            tracing::warn!(%error, "the lock file could not be written; the next start may begin a new epoch");
+        }
     }
 
     /// In place, and never empty in between, which a crash would leave.

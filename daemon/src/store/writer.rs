@@ -114,6 +114,8 @@ impl Thread {
                 next = self.queue.blocking_recv();
             }
         }
+        // The last look: to end in order means that all is where it should be.
+        self.is_in_place();
         checkpoint(&self.conn, self.witness.as_ref(), Checkpoint::Cut);
         self.conn
     }

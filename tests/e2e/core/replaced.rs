@@ -90,6 +90,34 @@ fn a_database_overwritten_in_place_ends_the_daemon_which_writes_no_more_into_it(
     }
 }
 
+#[test]
+fn a_wal_that_is_cut_or_a_file_that_is_removed_beside_the_database_ends_the_daemon() {
+    for command in [": > .stina/stina.db-wal", "rm .stina/stina.db-wal", "rm .stina/stina.db-shm"] {
+        let mut daemon = daemon();
+        let mut peer = daemon.peer();
+        for i in 0..5 {
+            set(&mut peer, &format!("k{i}"));
+        }
+        sh(&daemon, command);
+        assert_eq!(daemon.wait().code(), Some(1), "{command}: {}", daemon.log());
+    }
+}
+
+#[test]
+fn an_end_that_was_asked_for_is_none_in_order_where_the_database_was_overwritten() {
+    let mut daemon = daemon();
+    set(&mut daemon.peer(), "a");
+    let copy = backup(&daemon, "copy.db");
+    set(&mut daemon.peer(), "b");
+    // Both at once: whichever the daemon sees first.
+    daemon.signal(rustix::process::Signal::STOP);
+    sh(&daemon, "cp copy.db .stina/stina.db");
+    daemon.signal(rustix::process::Signal::TERM);
+    daemon.signal(rustix::process::Signal::CONT);
+    assert_eq!(daemon.wait().code(), Some(1), "{}", daemon.log());
+    assert_eq!(std::fs::read(daemon.database()).unwrap(), std::fs::read(copy).unwrap(), "untouched");
+}
+
 /// Runs the command that a refusal names.
 pub(super) fn put_aside_as_told(daemon: &Daemon, said: &str) {
     let (_, command) = said.split_once("start again: ").unwrap_or_else(|| panic!("{said}"));

@@ -99,12 +99,17 @@ pub(super) fn checkpoint(conn: &Connection, witness: Option<&Witness>, how: Chec
     if !may_write {
         return true;
     }
-    let sql = match how {
-        Checkpoint::Cut => "PRAGMA wal_checkpoint(TRUNCATE)",
-        Checkpoint::Reuse => "PRAGMA wal_checkpoint(PASSIVE)",
+    let run = |sql| {
+        conn.busy_timeout(Duration::ZERO).and_then(|()| conn.query_row(sql, [], |row| row.get::<_, bool>(0)))
     };
-    let is_busy =
-        conn.busy_timeout(Duration::ZERO).and_then(|()| conn.query_row(sql, [], |row| row.get::<_, bool>(0)));
+    let mut is_busy = run("PRAGMA wal_checkpoint(PASSIVE)");
+    // As long as the WAL is there it can be compared with what the file holds now.
+    if !witness.is_none_or(Witness::has_written) {
+        return true;
+    }
+    if how == Checkpoint::Cut {
+        is_busy = run("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
     if let Some(witness) = witness {
         witness.end_writing();
     }

@@ -4,6 +4,7 @@
 //! Source of the layout: <https://www.sqlite.org/fileformat.html#the_write_ahead_log>.
 
 use super::connection::beside;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -11,6 +12,9 @@ use std::path::Path;
 
 const HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
+
+/// Pages that are compared after a checkpoint: more than one of a store that nobody keeps from checkpoints moves.
+const MOST_COMPARED: usize = 4096;
 
 /// Where a WAL of this many frames ends.
 fn end(frames: u64, page_bytes: u64) -> u64 {
@@ -64,6 +68,7 @@ fn lowest_page_is_moved(path: &Path) -> io::Result<bool> {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Progress {
     page_bytes: u64,
+    pages: u32,
     pub(super) frames: u32,
     pub(super) moved: u32,
     /// How far a checkpoint that is under way, or was broken off, is to come.
@@ -85,7 +90,44 @@ impl Progress {
             1 => 65_536,
             bytes => u64::from(bytes),
         };
-        Ok(Self { page_bytes, frames: number(16), moved: number(96), to_move: number(128), salts })
+        Ok(Self {
+            page_bytes,
+            pages: number(20),
+            frames: number(16),
+            moved: number(96),
+            to_move: number(128),
+            salts,
+        })
+    }
+
+    /// Whether the database holds what the checkpoint moved that came from `before` to this: each page whose newest frame
+    /// is among those. What can't be read tells nothing.
+    pub(super) fn is_in(&self, database: &File, path: &Path, before: &Self) -> bool {
+        let from = if self.salts == before.salts { before.moved } else { 0 };
+        self.compare(database, path, from)
+            .unwrap_or_else(|error| error.kind() != io::ErrorKind::UnexpectedEof)
+    }
+
+    fn compare(&self, database: &File, path: &Path, from: u32) -> io::Result<bool> {
+        let wal = File::open(beside(path, "-wal"))?;
+        let mut newest = BTreeMap::new();
+        let mut frame = [0; FRAME_HEADER as usize];
+        for number_of in from..self.frames {
+            wal.read_exact_at(&mut frame, end(u64::from(number_of), self.page_bytes))?;
+            newest.insert(number(&frame, 0).unwrap_or(0), number_of);
+        }
+        let mut there = vec![0; usize::try_from(self.page_bytes).unwrap_or(0)];
+        let mut moved = there.clone();
+        // Page 0 is none; those behind the end were cut off. A page that was written again stays until that is moved.
+        let wanted = newest.range(1..=self.pages).filter(|(_, frame)| **frame < self.moved);
+        for (page, frame) in wanted.take(MOST_COMPARED) {
+            wal.read_exact_at(&mut moved, end(u64::from(*frame), self.page_bytes) + FRAME_HEADER)?;
+            database.read_exact_at(&mut there, u64::from(page - 1) * self.page_bytes)?;
+            if there != moved {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether a WAL of this size lacks frames that were written to it.

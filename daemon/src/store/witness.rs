@@ -17,7 +17,8 @@
 //!
 //! While the daemon runs, it looks before and after each COMMIT ([`Witness::look`]). What changed the file lawfully is
 //! known from the head of the `-shm` file, where SQLite keeps how far checkpoints have come: a checkpoint of another
-//! process shows there, `cp` does not.
+//! process shows there, `cp` does not. After each checkpoint of our own, the pages that it moved are compared with what the
+//! file holds: `cp` may have come in its middle.
 //!
 //! A descriptor of the database and one of its `-shm` are held from before SQLite's to after them, and never closed
 //! between: closing any descriptor of a file drops all POSIX locks that the process has on it, SQLite's too. For that reason
@@ -128,6 +129,8 @@ struct Known {
     epoch: String,
     rev: u64,
     renew: bool,
+    /// Somebody wrote over it during a checkpoint.
+    is_overwritten: bool,
 }
 
 /// What a look at the files says.
@@ -219,6 +222,7 @@ impl Witness {
             epoch: epoch.to_owned(),
             rev,
             renew: false,
+            is_overwritten: false,
         };
         self.0.note(&known, State::Serving);
         *self.0.known() = Some(known);
@@ -236,6 +240,9 @@ impl Witness {
     pub(super) fn look(&self) -> Look {
         let mut guard = self.0.known();
         let Some(known) = guard.as_mut() else { return Look::Same };
+        if known.is_overwritten {
+            return Look::Overwritten;
+        }
         let mut found = Vec::with_capacity(known.places.len());
         for (suffix, place) in &known.places {
             match beside(&self.0.path, suffix).metadata() {
@@ -284,17 +291,31 @@ impl Witness {
             known.rev = rev;
             self.0.note(known, State::Writing);
         }
-        true
+        // Again, as the note took a while.
+        self.look() != Look::Overwritten
     }
 
-    /// Notes that it was.
+    /// Takes in what a checkpoint has written; answers whether the file holds it. It does not if somebody wrote over it
+    /// meanwhile.
+    pub(super) fn has_written(&self) -> bool {
+        let (mut guard, database) = (self.0.known(), self.0.database());
+        let (Some(database), Some(known), Ok(found)) = (&*database, guard.as_mut(), self.0.path.metadata())
+        else {
+            return true;
+        };
+        let is_there = known.places.first().is_some_and(|(_, place)| *place == (found.dev(), found.ino()));
+        let Some(progress) = Progress::read(&known.shm).ok().filter(|_| is_there) else { return true };
+        // The print is from before the comparison: what is written over it later has another.
+        known.is_overwritten = !progress.is_in(database.file(), &self.0.path, &known.progress);
+        (known.file, known.progress) = (Print::of(&found), progress);
+        !known.is_overwritten
+    }
+
+    /// Notes that the writing is done.
     pub(super) fn end_writing(&self) {
-        let Some(found) = self.0.path.metadata().ok() else { return };
-        if let Some(known) = self.0.known().as_mut()
-            && known.places.first().is_some_and(|(_, place)| *place == (found.dev(), found.ino()))
+        if self.look() == Look::Same
+            && let Some(known) = self.0.known().as_mut()
         {
-            known.file = Print::of(&found);
-            known.progress = Progress::read(&known.shm).unwrap_or(known.progress);
             self.0.note(known, State::Serving);
         }
     }

@@ -154,6 +154,7 @@ impl Thread {
         let Some(witness) = &self.witness else { return };
         if witness.frames_to_move() >= self.checkpoint_at {
             checkpoint(&self.conn, Some(witness), Checkpoint::Reuse);
+            self.is_in_place();
             // A reader may keep some of it from being moved; then not at every commit.
             self.checkpoint_at = witness.frames_to_move() + self.limits.wal_pages;
         }

@@ -290,6 +290,8 @@ export type Info = {
   schemas: Record<string, number>;
   /** Where the socket is. */
   socketPath: string;
+  /** Why nobody new can connect there, as when another program has taken its name; null when all is well. */
+  socketProblem: string | null;
   /** Version of the SQLite inside. */
   sqliteVersion: string;
   /** When the daemon started, in milliseconds since the Unix epoch. */
@@ -300,6 +302,8 @@ export type Info = {
   version: string;
   /** Size of the WAL, in bytes. */
   walBytes: number;
+  /** How writes of other programs, and files that are removed, are noticed: at once by `inotify` (on other systems `fsevents` or `kqueue`), or within seconds by `polling` where that fails. */
+  watch: string;
 };
 
 /** How many messages `initial` sends: 0 to 1000, 50 when not said. */

@@ -4,9 +4,10 @@ use crate::config::Config;
 use crate::instance::{Instance, InstanceError};
 use crate::rpc::{self, Module, Registry};
 use crate::stop::Stop;
-use crate::store::{ModuleSchema, OpenError, Store, StoreConfig};
+use crate::store::{Fatal, ModuleSchema, OpenError, Store, StoreConfig};
 use crate::transport::{Listener, Server};
 use std::sync::Arc;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,11 +23,9 @@ pub enum RunError {
     /// The socket does not work.
     #[error("cannot listen: {0}")]
     Listen(#[from] std::io::Error),
-    /// The database file was removed or replaced.
-    #[error(
-        "{0} was removed or replaced while stinad served it; it stopped, because nobody would find what it wrote"
-    )]
-    Lost(String),
+    /// It served, and can't go on.
+    #[error(transparent)]
+    Fatal(#[from] Fatal),
 }
 
 /// Runs the daemon until `stop` is cancelled. Calls `ready` once it serves.
@@ -47,7 +46,7 @@ pub async fn run(
         location: config.location.clone(),
         limits: Arc::clone(&limits),
         clock: config.clock.clone(),
-        was_touched: instance.was_touched(),
+        witness: instance.witness(),
     };
     let (store, writer) = Store::open(store_config, &schemas)?;
     let mut registry = Registry::new(&limits);
@@ -60,21 +59,28 @@ pub async fn run(
             tracing::error!(%fault, "a write at the start failed");
         }
     }
-    let server = Server::new(store.clone(), methods, Stop::new(stop.clone(), &config.socket));
-    let listener = Listener::new(instance.listen()?, &limits)?;
+    let handle = Stop::new(stop.clone(), &config.socket);
+    let server = Server::new(store.clone(), methods, handle.clone());
+    let mut listener = Listener::new(instance.listen()?, &limits)?;
 
     let tasks = TaskTracker::new();
     let background_stop = CancellationToken::new();
-    tasks.spawn(store.clone().maintain(background_stop.clone()));
-    tasks.spawn(store.clone().watch_for_foreign_writers(background_stop.clone()));
+    let socket_touched = Arc::new(Notify::new());
+    let watch =
+        store.clone().watch_files(config.socket.clone(), socket_touched.clone(), background_stop.clone());
+    tasks.spawn(store.clone().vital("the watch", watch));
+    tasks.spawn(store.clone().vital("housekeeping", store.clone().maintain(background_stop.clone())));
     for task in background.tasks {
-        tasks.spawn(task(store.clone(), background_stop.clone()));
+        tasks.spawn(store.clone().vital("a module's task", task(store.clone(), background_stop.clone())));
     }
     ready(&store);
-    let is_lost = tokio::select! {
-        () = stop.cancelled() => false,
-        () = store.lost() => true,
-        () = listener.accept(&server) => false,
+    let fatal = loop {
+        tokio::select! {
+            () = stop.cancelled() => break None,
+            fatal = store.fatal() => break Some(fatal),
+            () = listener.accept(&server) => break None,
+            () = socket_touched.notified() => handle.set_socket_problem(bind_again(&instance, &mut listener)),
+        }
     };
 
     // Stop: accept no connections; end subscriptions and answer calls in flight; end background work; let the writer
@@ -88,11 +94,24 @@ pub async fn run(
     tasks.close();
     tasks.wait().await;
     drop(server);
+    let signal = store.fatal_signal();
     writer.finish(store).await;
     instance.release();
     tracing::info!("stopped");
-    match is_lost {
-        true => Err(RunError::Lost(config.location.display())),
-        false => Ok(()),
+    fatal.or_else(|| signal.cause().cloned()).map_or(Ok(()), |fatal| Err(fatal.into()))
+}
+
+/// Binds the socket again if somebody has removed it; answers why that can't be done.
+fn bind_again(instance: &Instance, listener: &mut Listener) -> Option<String> {
+    if instance.is_bound() {
+        return None;
+    }
+    let bound = instance.listen().map_err(RunError::from).and_then(|socket| Ok(listener.rebind(socket)?));
+    match bound {
+        Ok(()) => {
+            tracing::warn!("the socket was removed; it is there again");
+            None
+        }
+        Err(error) => Some(error.to_string()),
     }
 }

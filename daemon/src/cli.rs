@@ -71,13 +71,18 @@ fn exit_code(error: &RunError) -> u8 {
     use crate::instance::InstanceError;
     match error {
         RunError::Instance(InstanceError::Held { .. }) => HELD,
-        RunError::Open(OpenError::NotOurs { .. } | OpenError::Newer { .. } | OpenError::Changed { .. }) => {
-            REFUSED
-        }
+        RunError::Open(
+            OpenError::NotOurs { .. }
+            | OpenError::Newer { .. }
+            | OpenError::Changed { .. }
+            | OpenError::Unmarked { .. }
+            | OpenError::Emptied { .. }
+            | OpenError::StaleWal { .. },
+        ) => REFUSED,
         RunError::Instance(InstanceError::Unusable { .. })
         | RunError::Open(_)
         | RunError::Listen(_)
-        | RunError::Lost(_) => 1,
+        | RunError::Fatal(_) => 1,
     }
 }
 
@@ -136,7 +141,7 @@ async fn serve(config: Config, modules: &[Module], quiet: bool) -> Result<(), Ru
     let socket = config.socket.clone();
     let names: Vec<&str> = modules.iter().map(|m| m.name).collect();
     app::run(config, modules, stop, move |store| {
-        tracing::info!(rev = store.head(), epoch = store.epoch(), "serving");
+        tracing::info!(rev = store.head(), epoch = &*store.epoch(), "serving");
         if !quiet {
             welcome(store, &socket, &names);
         }

@@ -1,11 +1,13 @@
 //! One daemon per database and per socket: locks, directories, stale sockets.
 
 use crate::config::{Config, beside};
+use crate::store::{InodeLock, Witness, holder};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Why this daemon can't be the one.
 #[derive(Debug, thiserror::Error)]
@@ -40,16 +42,10 @@ impl InstanceError {
 #[derive(Debug)]
 pub struct Instance {
     socket: PathBuf,
-    database: Option<DatabaseLock>,
+    /// Device and inode of the socket that was bound.
+    bound: Mutex<Option<(u64, u64)>>,
+    witness: Option<Witness>,
     _socket_lock: File,
-}
-
-/// The lock of a database that is a file. While nobody serves it, its lock file says how the last daemon left it.
-#[derive(Debug)]
-struct DatabaseLock {
-    path: PathBuf,
-    file: File,
-    was_touched: bool,
 }
 
 impl Instance {
@@ -68,22 +64,21 @@ impl Instance {
             config.location.display(),
             config.socket.display()
         );
-        let database = db.map(|path| {
-            let (file, left) = lock(path, &about)?;
-            let now = at_rest(path);
-            let was_touched = left.starts_with(AT_REST) && now.is_some_and(|now| now != left);
-            Ok(DatabaseLock { path: path.to_owned(), file, was_touched })
-        });
         // First: who serves the database is told, and no lock of the socket is left.
-        let database = database.transpose()?;
-        let (socket_lock, _) = lock(&config.socket, &about)?;
-        Ok(Self { socket: config.socket.clone(), database, _socket_lock: socket_lock })
+        let witness = db.map(|path| claim_database(path, &about)).transpose()?;
+        let (socket_lock, _) = lock(&config.socket)?;
+        say(&socket_lock, &about).map_err(|error| InstanceError::unusable(&config.socket, error))?;
+        Ok(Self {
+            socket: config.socket.clone(),
+            bound: Mutex::default(),
+            witness,
+            _socket_lock: socket_lock,
+        })
     }
 
-    /// Whether another program wrote to the database, or replaced it, after the last daemon had left it in order. Of
-    /// one that crashed nothing is known.
-    pub fn was_touched(&self) -> bool {
-        self.database.as_ref().is_some_and(|database| database.was_touched)
+    /// Who vouches for the database, if it is a file.
+    pub fn witness(&self) -> Option<Witness> {
+        self.witness.clone()
     }
 
     /// Binds the socket. What lies there is removed only if it is a socket on which nobody listens: the lock is
@@ -113,20 +108,49 @@ impl Instance {
         })?;
         std::fs::set_permissions(&self.socket, std::fs::Permissions::from_mode(0o600))
             .map_err(|e| unusable(&e))?;
+        *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = self.found();
         Ok(listener)
     }
 
-    /// Removes the socket, notes how the database is left, and gives up the locks. The database must be closed.
+    /// Whether the socket's name still stands for the one that was bound.
+    pub fn is_bound(&self) -> bool {
+        // The number of an inode is not used again while a socket is bound to it.
+        let found = self.found();
+        found.is_some() && found == *self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn found(&self) -> Option<(u64, u64)> {
+        std::fs::symlink_metadata(&self.socket).ok().map(|found| (found.dev(), found.ino()))
+    }
+
+    /// Removes the socket, and gives up the locks. The database must be closed.
     pub fn release(self) {
-        if let Some(DatabaseLock { path, file, .. }) = &self.database
-            && let Err(error) = at_rest(path).map_or(Ok(()), |left| say(file, &left))
+        // What another program has put there is not ours to remove.
+        if self.is_bound()
+            && let Err(error) = std::fs::remove_file(&self.socket)
         {
-            tracing::warn!(%error, "the lock file could not be written");
-        }
-        if let Err(error) = std::fs::remove_file(&self.socket) {
             tracing::warn!(%error, "the socket could not be removed");
         }
     }
+}
+
+/// Locks a database by its name, so that it is one daemon's from before it is made, and by its inode.
+fn claim_database(path: &Path, about: &str) -> Result<Witness, InstanceError> {
+    let unusable = |error: io::Error| InstanceError::unusable(path, error);
+    let (lock, said) = lock(path)?;
+    // To open a pipe would wait for somebody to write into it; what is no regular file is refused later.
+    let database = match path.metadata().is_ok_and(|found| found.is_file()) {
+        true => {
+            let taken = File::open(path).and_then(InodeLock::take).map_err(unusable)?;
+            Some(taken.map_err(|file| {
+                let holder =
+                    holder(&file).unwrap_or_else(|| "it has the same file by another path".to_owned());
+                InstanceError::Held { what: path.display().to_string(), holder }
+            })?)
+        }
+        false => None,
+    };
+    Witness::new(path.to_owned(), lock, about.to_owned(), &said, database).map_err(unusable)
 }
 
 /// Mode bit of a directory in which everybody may make files, and remove only their own.
@@ -155,33 +179,15 @@ fn prepare_directory(path: &Path, home: Option<&Path>) -> Result<(), InstanceErr
     Ok(())
 }
 
-/// How a lock file begins that says how the database was left.
-const AT_REST: &str = "at rest: ";
-
-/// What tells a database that nobody has touched from another; `None` where there is none. The WAL counts too: whoever
-/// has not closed the database yet has written there only.
-fn at_rest(path: &Path) -> Option<String> {
-    let file = print_of(path)?;
-    let wal = print_of(&beside(path, "-wal")).unwrap_or_default();
-    Some(format!("{AT_REST}{file} {wal}"))
-}
-
-/// What a file that holds something is known by again.
-fn print_of(path: &Path) -> Option<String> {
-    let found = path.metadata().ok().filter(|found| found.len() > 0)?;
-    let (device, inode, bytes) = (found.dev(), found.ino(), found.len());
-    Some(format!("{device} {inode} {bytes} {}.{:09}", found.mtime(), found.mtime_nsec()))
-}
-
 fn say(mut lock: &File, text: &str) -> io::Result<()> {
     lock.set_len(0)?;
     lock.rewind()?;
     lock.write_all(text.as_bytes())
 }
 
-/// Locks `<path>.lock`, and writes `about` into it; answers what was in it before. The file stays when the lock ends:
-/// removing it would let two daemons lock two files of one name.
-fn lock(path: &Path, about: &str) -> Result<(File, String), InstanceError> {
+/// Locks `<path>.lock`; answers what is in it. The file stays when the lock ends: removing it would let two daemons
+/// lock two files of one name.
+fn lock(path: &Path) -> Result<(File, String), InstanceError> {
     // Two paths to one file are one file.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = beside(&path, ".lock");
@@ -201,14 +207,11 @@ fn lock(path: &Path, about: &str) -> Result<(File, String), InstanceError> {
     match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            if said.is_empty() {
-                "it has not said which".clone_into(&mut said);
-            }
-            return Err(InstanceError::Held { what: path.display().to_string(), holder: said });
+            let holder = said.lines().next().unwrap_or("it has not said which").to_owned();
+            return Err(InstanceError::Held { what: path.display().to_string(), holder });
         }
         Err(TryLockError::Error(error)) => return Err(unusable(error)),
     }
     file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(unusable)?;
-    say(&file, about).map_err(unusable)?;
     Ok((file, said))
 }

@@ -98,6 +98,8 @@ limits! {
     wal_bytes / "walBytes": u64 = 8 << 20,
     /// Quiet time after which the WAL is checkpointed and truncated.
     checkpoint_after / "checkpointAfterMs": Duration = Duration::from_secs(2),
+    /// Time between two looks at the files where they can't be watched.
+    watch_poll / "watchPollMs": Duration = Duration::from_secs(2),
     /// Age to which the change log is kept at least.
     log_age / "logAgeMs": Duration = Duration::from_secs(30 * 24 * 3600),
     /// Revisions that the change log keeps at least.

@@ -92,6 +92,13 @@ pub struct Info {
     pub db_path: String,
     /// Where the socket is.
     pub socket_path: String,
+    /// Why nobody new can connect there, as when another program has taken its name; null when all is well.
+    #[serde(default)]
+    pub socket_problem: Option<String>,
+    /// How writes of other programs, and files that are removed, are noticed: at once by `inotify` (on other systems
+    /// `fsevents` or `kqueue`), or within seconds by `polling` where that fails.
+    #[serde(default)]
+    pub watch: String,
     /// Id of this database's history.
     pub epoch: String,
     /// Newest revision.

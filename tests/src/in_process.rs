@@ -111,6 +111,16 @@ impl InProcess {
         self.home.take().expect("not taken before")
     }
 
+    /// Waits for an end that nobody asked for.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub fn wait(mut self) -> Result<(), app::RunError> {
+        let thread = self.thread.take().expect("it runs");
+        crate::eventually("it ends", || thread.is_finished());
+        thread.join().expect("no panic")
+    }
+
     fn end(&mut self) {
         self.stop.cancel();
         if let Some(thread) = self.thread.take() {

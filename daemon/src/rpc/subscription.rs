@@ -118,7 +118,7 @@ impl SubscriptionCursor {
             head = self.store.read(|tx| Ok(tx.rev())).await?;
         }
         // A client that names an epoch holds something of it, even without a `since`.
-        let is_foreign = self.start.epoch.as_ref().is_some_and(|epoch| epoch != self.store.epoch());
+        let is_foreign = self.start.epoch.as_ref().is_some_and(|epoch| **epoch != *self.store.epoch());
         if is_foreign || self.start.since.is_some_and(|since| since > head) {
             return Ok(self.reset(ResetReason::Epoch, head));
         }
@@ -175,6 +175,9 @@ impl SubscriptionCursor {
     async fn replay(&mut self) -> Result<Stage> {
         // The snapshot may hold a revision that is not published yet.
         self.store.published(self.read_rev).await;
+        if self.store.is_of_another_history(self.read_rev) {
+            return Ok(self.reset(ResetReason::Restored, self.store.head()));
+        }
         let budget = self.store.config().limits.cursor_bytes;
         match self.store.events.catch_up(self.read_rev, budget) {
             CatchUp::AtHead => self.go_live().await,

@@ -39,6 +39,23 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
     sync_directory(to).map_err(|e| text(&e))
 }
 
+/// Removes all but the newest copies of one sort.
+pub(super) fn remove_old_copies(db: &Path, why: &str, kept: usize) {
+    let prefix = beside(db, &format!(".{why}-"));
+    let (Some(directory), Some(prefix)) = (prefix.parent(), prefix.file_name()) else { return };
+    let entries = std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
+    let is_copy = |name: &std::ffi::OsString| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
+    let mut copies: Vec<_> = entries.map(|entry| entry.file_name()).filter(is_copy).collect();
+    // Their names end with the time, which sorts.
+    copies.sort_unstable();
+    copies.truncate(copies.len().saturating_sub(kept));
+    for copy in copies {
+        if let Err(error) = std::fs::remove_file(directory.join(&copy)) {
+            tracing::warn!(%error, ?copy, "an old copy could not be removed");
+        }
+    }
+}
+
 /// Makes a new or renamed directory entry durable.
 pub(super) fn sync_directory(file: &Path) -> std::io::Result<()> {
     match file.parent() {

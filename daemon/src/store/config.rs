@@ -1,6 +1,7 @@
 //! What a store is opened with.
 
 use super::connection::Location;
+use super::witness::Witness;
 use crate::clock::Clock;
 use crate::limits::Limits;
 use std::sync::Arc;
@@ -14,6 +15,6 @@ pub struct StoreConfig {
     pub limits: Arc<Limits>,
     /// Source of time.
     pub clock: Clock,
-    /// Whether another program wrote to the database while no daemon ran.
-    pub was_touched: bool,
+    /// Vouches for a database that is a file.
+    pub witness: Option<Witness>,
 }

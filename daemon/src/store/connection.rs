@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use uuid::Uuid;
@@ -80,34 +80,6 @@ pub(crate) fn file_bytes(path: &Path, suffix: &str) -> u64 {
     beside(path, suffix).metadata().map_or(0, |m| m.len())
 }
 
-/// Which file a name stands for: to notice that it has come to stand for another, or for none.
-#[derive(Debug)]
-pub(super) struct Identity {
-    path: PathBuf,
-    device_and_inode: (u64, u64),
-}
-
-impl Identity {
-    /// Of the files of an open database; none of one in memory.
-    pub(super) fn of_database(location: &Location) -> std::io::Result<Vec<Self>> {
-        let Some(path) = location.file() else { return Ok(Vec::new()) };
-        [path.to_owned(), beside(path, "-wal")].into_iter().map(Self::of).collect()
-    }
-
-    fn of(path: PathBuf) -> std::io::Result<Self> {
-        let found = path.metadata()?;
-        Ok(Self { path, device_and_inode: (found.dev(), found.ino()) })
-    }
-
-    /// Whether the name still stands for it. A look that fails for another reason tells nothing.
-    pub(super) fn holds(&self) -> bool {
-        match self.path.metadata() {
-            Ok(found) => (found.dev(), found.ino()) == self.device_and_inode,
-            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
-        }
-    }
-}
-
 /// What is found where the database should be.
 pub(super) enum Found {
     Nothing,
@@ -139,8 +111,16 @@ pub(super) fn identify(path: &Path) -> Result<Found, OpenError> {
     }
     match header[68..72] == APPLICATION_ID.to_be_bytes() {
         true => Ok(Found::Ours),
+        false if has_our_tables(path) => Err(OpenError::Unmarked { path: path.to_owned() }),
         false => Err(not_ours("it is an SQLite database of another program")),
     }
+}
+
+/// Whether a database that does not say that it is ours is one after all, as `.dump` loses the mark.
+fn has_our_tables(path: &Path) -> bool {
+    let sql = "SELECT count(*) = 2 FROM sqlite_schema WHERE name IN ('core_migrations', 'core_changes')";
+    let found = open_unchanged(path).and_then(|conn| conn.query_row(sql, [], |row| row.get(0)));
+    found.unwrap_or(false)
 }
 
 /// Makes an empty file that only its owner can read, or makes an existing one so.
@@ -169,9 +149,16 @@ pub(super) fn writable(location: &Location, limits: &Limits) -> rusqlite::Result
     conn.pragma_update(None, "synchronous", "FULL")?;
     #[cfg(target_os = "macos")]
     conn.pragma_update(None, "fullfsync", true)?;
-    conn.pragma_update(None, "wal_autocheckpoint", limits.wal_pages)?;
+    // Only `housekeeping::checkpoint` writes the database: see `witness`.
+    conn.pragma_update(None, "wal_autocheckpoint", 0)?;
+    keep_wal_when_closed(&conn, true)?;
     conn.pragma_update(None, "journal_size_limit", limits.wal_bytes)?;
     Ok(conn)
+}
+
+/// Whether closing the last connection leaves the WAL as it is, rather than checkpointing and removing it.
+pub(super) fn keep_wal_when_closed(conn: &Connection, keep: bool) -> rusqlite::Result<()> {
+    conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
 }
 
 /// Flags of every read-only connection.
@@ -185,6 +172,11 @@ pub(super) fn look_at(path: &Path) -> rusqlite::Result<Connection> {
     if file_bytes(path, "-wal") > 0 || file_bytes(path, "-journal") > 0 {
         return Connection::open_with_flags(path, read_flags());
     }
+    open_unchanged(path)
+}
+
+/// Opens a database without its WAL and without locks, so that nothing is made or changed.
+fn open_unchanged(path: &Path) -> rusqlite::Result<Connection> {
     let mut uri = b"file:".to_vec();
     for byte in path.as_os_str().as_bytes() {
         match byte {

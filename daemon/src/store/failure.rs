@@ -107,6 +107,30 @@ pub enum OpenError {
         /// What it is instead.
         found: String,
     },
+    /// The file is empty where a database was.
+    #[error(
+        "{path} is empty, and was a database: it is damaged. It was left untouched. Put a copy in its place, or remove it to begin with an empty database."
+    )]
+    Emptied {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The `-wal` file is of another database.
+    #[error("{wal} is not the WAL of {path}, which was put there or written by another program since: to open them together would damage the database. Both were left untouched. To serve {path} as it is, put the other aside and start again: mv {from} {to}", path = path.display(), wal = wal.display(), from = quoted(wal), to = quoted(aside))]
+    StaleWal {
+        /// The database.
+        path: PathBuf,
+        /// The file that is not its.
+        wal: PathBuf,
+        /// A name to keep that by.
+        aside: PathBuf,
+    },
+    /// The file has our tables, but not the mark that it is ours.
+    #[error("{path} has the tables of stinad but not its mark, as when it was made from a dump. It was left untouched. If it is yours, mark it and start again: sqlite3 {file} 'PRAGMA application_id = {id}'", path = path.display(), file = quoted(path), id = super::APPLICATION_ID)]
+    Unmarked {
+        /// The file.
+        path: PathBuf,
+    },
     /// The database has migrations that this binary does not know.
     #[error("{path} needs stinad {needed} or newer: it has migration {migration}, which stinad {this} does not know. It was left untouched.", this = env!("CARGO_PKG_VERSION"))]
     Newer {
@@ -143,6 +167,18 @@ pub enum OpenError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// A migration left rows that refer to others that are not there; it was rolled back.
+    #[error(
+        "migration {migration} failed and was rolled back: a row of {table} refers to one of {parent} that is not there"
+    )]
+    ForeignKeys {
+        /// `module/version name`.
+        migration: String,
+        /// Table of the row.
+        table: String,
+        /// Table that it refers to.
+        parent: String,
+    },
     /// SQLite or the file system said no.
     #[error("cannot open the database {path}: {reason}")]
     Unusable {
@@ -160,6 +196,11 @@ pub enum OpenError {
     /// The readers could not be opened.
     #[error(transparent)]
     Readers(#[from] r2d2::Error),
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &std::path::Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 impl OpenError {

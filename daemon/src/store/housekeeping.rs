@@ -1,8 +1,9 @@
 //! Maintenance: checkpoints when the store is quiet, and prunes old rows in small steps.
 
 use super::Store;
-use super::change_log::{first_seq, rev_of};
+use super::change_log::{self, first_seq, rev_of};
 use super::connection::LOCK_LOOK;
+use super::witness::Witness;
 use crate::limits::Limits;
 use rusqlite::{Connection, params};
 use std::time::Duration;
@@ -37,8 +38,12 @@ impl Store {
                 pruned = (tokio::time::Instant::now(), head);
             }
             let mut pause = limits.checkpoint_after;
-            while is_quiet && self.queue.chore(|conn| checkpoint(conn)).await == Some(false) {
-                // A reader was in the way. Without a further write nothing else would try again.
+            let cut = async || {
+                let witness = self.config.witness.clone();
+                self.queue.chore(move |conn| checkpoint(conn, witness.as_ref(), Checkpoint::Cut)).await
+            };
+            while is_quiet && cut().await == Some(false) {
+                // A reader was in the way. Without a further write nothing else would lead back here.
                 if tokio::time::timeout(pause, changed.changed()).await.is_ok() {
                     changed.mark_changed();
                     break;
@@ -74,12 +79,41 @@ struct Pruned {
     bytes: u64,
 }
 
-/// Moves the WAL into the database, as far as that is possible at once: waiting for a reader or another process would
-/// delay every write. Returns `false` when a later attempt could move more.
-pub(super) fn checkpoint(conn: &Connection) -> bool {
-    let is_busy = conn
-        .busy_timeout(Duration::ZERO)
-        .and_then(|()| conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)));
+/// What becomes of the WAL once it is moved into the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checkpoint {
+    /// It is cut to nothing.
+    Cut,
+    /// The file stays, and is written from its beginning again.
+    Reuse,
+}
+
+/// Moves the WAL into the database, as far as that goes at once: to wait for a reader or for another process
+/// would hold up every write. Answers whether nothing is left over that could be done later.
+///
+/// Nothing is moved into a file that somebody else has overwritten.
+pub(super) fn checkpoint(conn: &Connection, witness: Option<&Witness>, how: Checkpoint) -> bool {
+    let may_write = witness.is_none_or(|witness| {
+        // Of a revision that can't be read it is not told that the file holds it.
+        witness.begin_writing(change_log::head(conn).unwrap_or(0))
+    });
+    if !may_write {
+        return true;
+    }
+    let run = |sql| {
+        conn.busy_timeout(Duration::ZERO).and_then(|()| conn.query_row(sql, [], |row| row.get::<_, bool>(0)))
+    };
+    let mut is_busy = run("PRAGMA wal_checkpoint(PASSIVE)");
+    // As long as the WAL is there it can be compared with what the file holds now.
+    if !witness.is_none_or(Witness::has_written) {
+        return true;
+    }
+    if how == Checkpoint::Cut {
+        is_busy = run("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+    if let Some(witness) = witness {
+        witness.end_writing();
+    }
     match conn.busy_timeout(LOCK_LOOK).and(is_busy) {
         Ok(is_busy) => !is_busy,
         Err(error) => {

@@ -57,7 +57,9 @@ pub(super) const CORE: ModuleSchema = ModuleSchema {
     }],
 };
 
-struct Applied {
+/// A migration that a database has had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Applied {
     module: String,
     version: u32,
     name: String,
@@ -65,11 +67,20 @@ struct Applied {
     stinad: String,
 }
 
+/// Names the copies that are made before migrating.
+const MIGRATION_COPY: &str = "before-migration";
+/// Copies of this sort that are kept beside the database, the newest.
+const COPIES_KEPT: usize = 3;
+
 /// A migration that a database still needs.
 type Pending = (&'static str, &'static Migration);
 
-/// Opens the database for writing, with every migration of `modules` applied.
-pub(super) fn open(config: &StoreConfig, modules: &[ModuleSchema]) -> Result<Connection, OpenError> {
+/// Opens the database for writing, with every migration of `modules` applied. `renew` says that it is to have a new epoch.
+pub(super) fn open(
+    config: &StoreConfig,
+    modules: &[ModuleSchema],
+    renew: bool,
+) -> Result<Connection, OpenError> {
     let schemas: Vec<ModuleSchema> = std::iter::once(CORE).chain(modules.iter().copied()).collect();
     let now = config.clock.now();
     let Some(path) = config.location.file() else {
@@ -81,6 +92,9 @@ pub(super) fn open(config: &StoreConfig, modules: &[ModuleSchema]) -> Result<Con
         Found::Nothing => create_file(path, &schemas, &config.limits, now)?,
         Found::Ours => {
             let pending = look(path, &schemas, &config.limits)?;
+            if let Some(witness) = &config.witness {
+                witness.opening(renew);
+            }
             connection::private_file(path)?;
             if let Some((module, migration)) = pending.first() {
                 tracing::info!(
@@ -88,10 +102,13 @@ pub(super) fn open(config: &StoreConfig, modules: &[ModuleSchema]) -> Result<Con
                     count = pending.len(),
                     "migrating the database"
                 );
-                let copy = backup::copy_path(path, "before-migration", now);
+                let copy = backup::copy_path(path, MIGRATION_COPY, now);
                 backup::verified_copy(path, &copy)?;
                 tracing::info!(copy = %copy.display(), "kept a verified copy");
-                apply(&mut connection::writable(&config.location, &config.limits)?, &pending, now)?;
+                // Before, not after: a migration that fails at every start must not fill the disk.
+                backup::remove_old_copies(path, MIGRATION_COPY, COPIES_KEPT);
+                let mut conn = connection::writable(&config.location, &config.limits)?;
+                apply(&mut conn, &pending, now)?;
             }
         }
     }
@@ -109,6 +126,7 @@ fn create_file(path: &Path, schemas: &[ModuleSchema], limits: &Limits, now: i64)
     create(&mut conn, schemas, now)?;
     // Everything into the main file: its header must say that it is ours before it has that name.
     conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    connection::keep_wal_when_closed(&conn, false)?;
     conn.close().map_err(|(_, error)| error)?;
     File::open(&new)?.sync_all()?;
     std::fs::rename(&new, path)?;
@@ -164,7 +182,8 @@ fn look(path: &Path, schemas: &[ModuleSchema], limits: &Limits) -> Result<Vec<Pe
     Ok(all.filter(|(module, m)| !is_applied(module, m.version)).collect())
 }
 
-fn ledger(conn: &Connection) -> rusqlite::Result<Vec<Applied>> {
+/// Every migration that a database has had.
+pub(super) fn ledger(conn: &Connection) -> rusqlite::Result<Vec<Applied>> {
     let sql = "SELECT module, version, name, checksum, stinad FROM core_migrations ORDER BY module, version";
     conn.prepare(sql)?
         .query_map([], |row| {
@@ -179,32 +198,52 @@ fn ledger(conn: &Connection) -> rusqlite::Result<Vec<Applied>> {
         .collect()
 }
 
+/// Foreign keys are off meanwhile, so that a migration may build a table anew that others refer to: with them on, to
+/// drop the old one would delete or refuse what refers to it. SQLite ignores the setting within a transaction.
+/// Source: <https://www.sqlite.org/lang_altertable.html#otheralter>.
 fn apply(conn: &mut Connection, pending: &[Pending], now: i64) -> Result<(), OpenError> {
+    conn.pragma_update(None, "foreign_keys", false)?;
     for (module, migration) in pending {
-        apply_one(conn, module, migration, now)
-            .map_err(|source| OpenError::Migration { migration: migration.label(module), source })?;
+        apply_one(conn, module, migration, now)?;
     }
+    conn.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }
 
-fn apply_one(conn: &mut Connection, module: &str, migration: &Migration, now: i64) -> rusqlite::Result<()> {
-    let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+fn apply_one(conn: &mut Connection, module: &str, migration: &Migration, now: i64) -> Result<(), OpenError> {
+    let label = || migration.label(module);
+    let failed = |source| OpenError::Migration { migration: label(), source };
+    let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
+    run(&tx, module, migration, now).map_err(failed)?;
+    let dangling =
+        tx.query_row("SELECT \"table\", parent FROM pragma_foreign_key_check LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        });
+    if let Some((table, parent)) = dangling.optional().map_err(failed)? {
+        // Dropping the transaction rolls it back.
+        return Err(OpenError::ForeignKeys { migration: label(), table, parent });
+    }
+    tx.commit().map_err(failed)
+}
+
+fn run(tx: &Connection, module: &str, migration: &Migration, now: i64) -> rusqlite::Result<()> {
     tx.execute_batch(migration.sql)?;
     tx.execute(
         "INSERT INTO core_migrations (module, version, name, checksum, stinad, applied_at) VALUES (?, ?, ?, ?, ?, ?)",
         params![module, migration.version, migration.name, migration.checksum(), env!("CARGO_PKG_VERSION"), now],
     )?;
-    tx.execute("INSERT OR IGNORE INTO core_meta (name, value) VALUES ('epoch', ?)", [new_epoch()])?;
-    tx.commit()
+    tx.execute("INSERT OR IGNORE INTO core_meta (name, value) VALUES ('epoch', ?)", [new_epoch()]).map(drop)
 }
 
 fn new_epoch() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-/// Begins a new history: whoever holds a cursor into the old one is told so.
-pub(super) fn renew_epoch(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute("UPDATE core_meta SET value = ? WHERE name = 'epoch'", [new_epoch()]).map(drop)
+/// Begins a new history, whose id it answers: a subscriber with a cursor into the old one is told so.
+pub(super) fn renew_epoch(conn: &Connection) -> rusqlite::Result<String> {
+    let epoch = new_epoch();
+    conn.execute("UPDATE core_meta SET value = ? WHERE name = 'epoch'", [&epoch])?;
+    Ok(epoch)
 }
 
 /// The epoch of an open database.

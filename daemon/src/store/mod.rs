@@ -10,9 +10,12 @@ mod connection;
 pub mod entity;
 mod event_buffer;
 mod failure;
+mod fatal;
 mod foreign;
+mod history;
 mod housekeeping;
 mod idempotency;
+mod inode_lock;
 mod json_text;
 mod migrate;
 mod queue;
@@ -20,6 +23,8 @@ mod readers;
 mod revision;
 mod row;
 mod tx;
+mod wal;
+mod witness;
 mod writer;
 
 pub use config::StoreConfig;
@@ -28,26 +33,32 @@ pub(crate) use connection::{beside, file_bytes};
 pub use entity::{Entity, EntityKind, Table};
 pub use event_buffer::Position;
 pub use failure::{Failure, OpenError, Result};
+pub use fatal::Fatal;
 pub use json_text::JsonText;
 pub use migrate::{Migration, ModuleSchema};
 pub use queue::WriteFn;
 pub use revision::{LiveChange, Revision, Transient};
 pub use tx::{Author, Caller, ReadTx, WriteTx};
+pub use witness::Witness;
 
 pub(crate) use change_log::{View, oldest_rev, read_since};
 pub(crate) use event_buffer::{CatchUp, EventBuffer, Item};
+pub(crate) use fatal::FatalSignal;
 pub(crate) use idempotency::{Fingerprint, Once, find as find_result};
+pub(crate) use inode_lock::{InodeLock, holder};
 pub(crate) use migrate::versions as schema_versions;
 pub(crate) use queue::{Admission, Done, Job};
 pub(crate) use readers::Readers;
 
 use crate::clock::Clock;
+use futures_util::FutureExt;
 use rusqlite::Connection;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use stina_protocol::Fault;
 use stina_protocol::event::ResetReason;
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
+use witness::{Verdict, judge};
 
 /// Handle to the open store; cheap to clone.
 #[derive(Clone)]
@@ -55,8 +66,9 @@ pub struct Store {
     pub(crate) events: Arc<EventBuffer>,
     pub(crate) readers: Readers,
     pub(crate) queue: queue::Queue,
-    epoch: Arc<str>,
-    lost: CancellationToken,
+    epoch: history::Epoch,
+    fatal: FatalSignal,
+    watched_by: foreign::WatchedBy,
     config: StoreConfig,
 }
 
@@ -80,10 +92,12 @@ impl Store {
     }
 
     fn start(config: StoreConfig, schemas: &[ModuleSchema]) -> Result<(Self, Writer), OpenError> {
-        let conn = migrate::open(&config, schemas)?;
+        let verdict = config.witness.as_ref().map_or(Ok(Verdict::New), judge)?;
+        let conn = migrate::open(&config, schemas, verdict == Verdict::Renew)?;
         let mut head = change_log::head(&conn)?;
-        if config.was_touched {
-            tracing::warn!("another program wrote to the database while no daemon ran");
+        let epoch = migrate::epoch(&conn)?;
+        if config.witness.as_ref().is_some_and(|witness| !verdict.goes_on(witness, &epoch, head)) {
+            tracing::warn!("the database is not as the last daemon left it: a new epoch begins");
             let tx = conn.unchecked_transaction()?;
             // An older copy may have been put in its place: what follows is another history. The reset in the log
             // reaches a client that resumes without an epoch.
@@ -91,12 +105,17 @@ impl Store {
             head = change_log::append_reset(&tx, head + 1, config.clock.now(), ResetReason::External)?.rev;
             tx.commit()?;
         }
-        let epoch: Arc<str> = migrate::epoch(&conn)?.into();
+        let epoch = migrate::epoch(&conn)?;
+        if let Some(witness) = &config.witness {
+            witness.serving(&epoch, head)?;
+        }
+        let (epoch, fatal) = (history::Epoch::new(&epoch), FatalSignal::default());
         let events = Arc::new(EventBuffer::new(&config.limits, head));
         let readers = Readers::open(&config)?;
-        let lost = CancellationToken::new();
-        let (queue, thread) = writer::start(conn, head, Arc::clone(&events), lost.clone(), &config)?;
-        let store = Self { events, readers, queue, epoch, lost, config };
+        let (queue, thread) =
+            writer::start(conn, head, Arc::clone(&events), epoch.clone(), fatal.clone(), &config)?;
+        let store =
+            Self { events, readers, queue, epoch, fatal, watched_by: foreign::WatchedBy::default(), config };
         Ok((store, Writer { thread }))
     }
 
@@ -166,9 +185,21 @@ impl Store {
         }
     }
 
-    /// Waits until the database's file is removed or replaced under the daemon; from then on nothing is written.
-    pub async fn lost(&self) {
-        self.lost.cancelled().await;
+    /// Runs a part of the daemon without which it can't go on: should it panic, the daemon ends.
+    pub(crate) async fn vital(self, name: &'static str, part: impl Future<Output = ()> + Send) {
+        if AssertUnwindSafe(part).catch_unwind().await.is_err() {
+            self.fatal.raise(Fatal::Died(name.to_owned()));
+        }
+    }
+
+    /// What is raised then.
+    pub(crate) fn fatal_signal(&self) -> FatalSignal {
+        self.fatal.clone()
+    }
+
+    /// Waits until the daemon has to end, as when its database is replaced; then nothing more is written.
+    pub async fn fatal(&self) -> Fatal {
+        self.fatal.wait().await
     }
 
     /// Signals the shutdown: the writer stops waiting for locks of other processes.
@@ -182,8 +213,13 @@ impl Store {
     }
 
     /// Id of this database's history.
-    pub fn epoch(&self) -> &str {
-        &self.epoch
+    pub fn epoch(&self) -> Arc<str> {
+        self.epoch.id()
+    }
+
+    /// Whether a cursor that has read up to `rev` has read it in another history.
+    pub(crate) fn is_of_another_history(&self, rev: u64) -> bool {
+        self.epoch.begins_after(rev)
     }
 
     /// What it was opened with.
@@ -209,14 +245,27 @@ impl Writer {
     pub async fn finish(self, store: Store) {
         store.queue.close().await;
         let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
+        // Of one that is not what it was, nothing is noted, and its WAL stays for whoever looks into it.
+        let witness = store.config.witness.clone().filter(|_| store.fatal.cause().is_none());
         drop(store);
         match joined {
-            Ok(Ok(conn)) => {
-                if let Err((_, error)) = conn.close() {
-                    tracing::warn!(%error, "the database did not close");
-                }
-            }
+            Ok(Ok(conn)) => close(conn, witness.as_ref()),
             _ => tracing::error!("the writer thread ended with a panic"),
         }
+    }
+}
+
+/// Closes the last connection, and leaves the database alone in one file if it is in order.
+fn close(conn: Connection, witness: Option<&Witness>) {
+    if let Some(witness) = witness
+        && witness.begin_writing(change_log::head(&conn).unwrap_or(0))
+        && let Err(error) = connection::keep_wal_when_closed(&conn, false)
+    {
+        tracing::warn!(%error, "the WAL stays");
+    }
+    match (conn.close(), witness) {
+        (Ok(()), Some(witness)) => witness.at_rest(),
+        (Ok(()), None) => {}
+        (Err((_, error)), _) => tracing::warn!(%error, "the database did not close"),
     }
 }

@@ -2,15 +2,21 @@
 //!
 //! *Commit, then tell*: replies and notifications leave in [`Thread::commit`], after COMMIT, and nowhere else.
 
-use super::connection::{Identity, LOCK_LOOK};
+use super::connection::LOCK_LOOK;
+use super::fatal::{EndsWithPanic, Fatal, FatalSignal};
+use super::history::{self, Epoch, Left};
+use super::housekeeping::{Checkpoint, checkpoint};
+use super::migrate::{self, Applied};
 use super::queue::{self, Done, Job, Queue, Work, fail};
 use super::revision::Revision;
 use super::tx::{OnEnd, WriteTx};
-use super::{EventBuffer, Failure, OpenError, ReadTx, StoreConfig, change_log, housekeeping, idempotency};
+use super::witness::Look;
+use super::{EventBuffer, Failure, OpenError, ReadTx, StoreConfig, Witness, change_log, idempotency};
 use crate::clock::Clock;
 use crate::limits::Limits;
 use rusqlite::{Connection, ErrorCode};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use stina_protocol::event::ResetReason;
@@ -23,16 +29,20 @@ pub(super) fn start(
     conn: Connection,
     head: u64,
     events: Arc<EventBuffer>,
-    lost: CancellationToken,
+    epoch: Epoch,
+    fatal: FatalSignal,
     config: &StoreConfig,
 ) -> Result<(Queue, std::thread::JoinHandle<Connection>), OpenError> {
     let (queue, receiver) = queue::bounded(Arc::clone(&config.limits));
     conn.busy_timeout(LOCK_LOOK)?;
     let thread = Thread {
         seen: data_version(&conn)?,
-        files: Identity::of_database(&config.location)?,
+        schema: migrate::ledger(&conn)?,
+        witness: config.witness.clone(),
+        checkpoint_at: config.limits.wal_pages,
         conn,
-        lost,
+        epoch,
+        fatal,
         head,
         events,
         queue: receiver.queue,
@@ -40,16 +50,24 @@ pub(super) fn start(
         limits: Arc::clone(&config.limits),
         clock: config.clock.clone(),
     };
-    let handle = std::thread::Builder::new().name("stinad-writer".to_owned()).spawn(move || thread.run())?;
+    let handle = std::thread::Builder::new().name("stinad-writer".to_owned()).spawn(move || {
+        let _guard = EndsWithPanic(thread.fatal.clone(), "the writer");
+        thread.run()
+    })?;
     Ok((queue, handle))
 }
 
 struct Thread {
     conn: Connection,
-    /// The files of the database. Once one of them was removed or replaced, nobody would find what is written.
-    files: Vec<Identity>,
-    /// Cancelled once that happened.
-    lost: CancellationToken,
+    /// Of a database that is a file.
+    witness: Option<Witness>,
+    /// What the database has had of migrations.
+    schema: Vec<Applied>,
+    epoch: Epoch,
+    /// Raised once nobody would find what is written; nothing is committed any more then.
+    fatal: FatalSignal,
+    /// Frames in the WAL at which it is moved into the database.
+    checkpoint_at: u32,
     /// SQLite's `data_version`: it moves when another connection commits, and no other of ours ever does.
     seen: i64,
     /// Newest committed revision.
@@ -60,6 +78,15 @@ struct Thread {
     clock: Clock,
     /// Cancelled when the daemon is to end.
     shutdown: CancellationToken,
+}
+
+/// A revision that says that another process wrote.
+struct Reset {
+    /// `data_version` of that.
+    seen: i64,
+    revision: Revision,
+    /// The new epoch, where what it wrote is another history.
+    epoch: Option<String>,
 }
 
 /// A finished job, which waits for the COMMIT of its batch.
@@ -75,7 +102,10 @@ impl Thread {
         let mut next = self.queue.blocking_recv();
         while let Some(work) = next.take() {
             match work {
-                Work::Job(job, permit) => next = self.batch(job, permit),
+                Work::Job(job, permit) => {
+                    next = self.batch(job, permit);
+                    self.checkpoint_if_large();
+                }
                 Work::Chore(chore) => chore(&mut self.conn),
                 Work::CheckForForeign => self.check_for_foreign(),
             }
@@ -83,7 +113,9 @@ impl Thread {
                 next = self.queue.blocking_recv();
             }
         }
-        housekeeping::checkpoint(&self.conn);
+        // The last look: to end in order means that all is where it should be.
+        self.is_in_place();
+        checkpoint(&self.conn, self.witness.as_ref(), Checkpoint::Cut);
         self.conn
     }
 
@@ -101,14 +133,30 @@ impl Thread {
         }
     }
 
-    /// Whether the database's files are still in place; logs it once when they are not.
+    /// Whether the database is the one that was opened, where it was; if not, the daemon is to end.
     fn is_in_place(&self) -> bool {
-        let missing = self.files.iter().find(|file| !file.holds());
-        if let Some(file) = missing.filter(|_| !self.lost.is_cancelled()) {
-            tracing::error!(?file, "the database was removed or replaced; nothing more is written");
-            self.lost.cancel();
+        match self.witness.as_ref().map_or(Look::Same, Witness::look) {
+            Look::Same => {}
+            Look::Gone => self.end(Fatal::Gone),
+            Look::Overwritten => self.end(Fatal::Overwritten),
         }
-        missing.is_none()
+        self.fatal.cause().is_none()
+    }
+
+    fn end(&self, why: fn(PathBuf) -> Fatal) {
+        let path = self.witness.as_ref().map(|witness| witness.path().to_owned());
+        self.fatal.raise(why(path.unwrap_or_default()));
+    }
+
+    /// A store that is never quiet moves its WAL all the same.
+    fn checkpoint_if_large(&mut self) {
+        let Some(witness) = &self.witness else { return };
+        if witness.frames_to_move() >= self.checkpoint_at {
+            checkpoint(&self.conn, Some(witness), Checkpoint::Reuse);
+            self.is_in_place();
+            // A reader may keep some of it from being moved; then not at every commit.
+            self.checkpoint_at = witness.frames_to_move() + self.limits.wal_pages;
+        }
     }
 
     /// Runs `first` and all queued jobs, commits once, then notifies. Returns work that is no job.
@@ -222,7 +270,7 @@ impl Thread {
     }
 
     /// Commits, then notifies; or fails every job of the batch.
-    fn commit(&mut self, reset: Option<(i64, Revision)>, finished: Vec<FinishedJob>, rev: u64) {
+    fn commit(&mut self, reset: Option<Reset>, finished: Vec<FinishedJob>, rev: u64) {
         // SQLite ends a transaction by itself on some errors: then nothing of the batch is left.
         let lost = self.conn.is_autocommit();
         let committed = match lost {
@@ -230,6 +278,11 @@ impl Thread {
             false if !self.is_in_place() => Err(Some(Error::Io.into())),
             false => self.execute("COMMIT").map_err(|e| Some(Failure::from(e).into_fault())),
         };
+        // Once more: what was overwritten meanwhile does not hold it.
+        let committed = committed.and_then(|()| match self.is_in_place() {
+            true => Ok(()),
+            false => Err(Some(Error::Io.into())),
+        });
         if let Err(fault) = committed {
             self.roll_back();
             let fault = fault.unwrap_or_else(|| Error::Internal.into());
@@ -242,8 +295,12 @@ impl Thread {
         }
         self.head = rev;
         let mut revisions = Vec::new();
-        if let Some((version, revision)) = reset {
-            self.seen = version;
+        if let Some(Reset { seen, revision, epoch }) = reset {
+            self.seen = seen;
+            if let Some(epoch) = epoch {
+                self.epoch.renew(&epoch, revision.rev);
+                self.witness.iter().for_each(|witness| witness.set_epoch(&epoch));
+            }
             revisions.push(Arc::new(revision));
         }
         let mut replies = Vec::with_capacity(finished.len());
@@ -284,16 +341,28 @@ impl Thread {
 
     /// Logs a reset if another process has committed: its changes are in no revision, so what subscribers hold is void.
     /// It runs within a transaction, where no further lock is needed.
-    fn log_foreign(&self, rev: &mut u64) -> Option<(i64, Revision)> {
-        let logged = data_version(&self.conn).and_then(|version| {
-            if version == self.seen {
+    fn log_foreign(&self, rev: &mut u64) -> Option<Reset> {
+        let logged = data_version(&self.conn).and_then(|seen| {
+            if seen == self.seen {
                 return Ok(None);
             }
-            tracing::warn!("another process wrote to the database");
-            let revision =
-                change_log::append_reset(&self.conn, *rev + 1, self.clock.now(), ResetReason::External)?;
+            let (reason, epoch) = match history::look(&self.conn, &self.epoch, self.head, &self.schema)? {
+                Left::ThisHistory => (ResetReason::External, None),
+                Left::Another(head) => {
+                    // Revisions never go back, whatever was restored.
+                    *rev = head.max(*rev);
+                    (ResetReason::Restored, Some(migrate::renew_epoch(&self.conn)?))
+                }
+                Left::Unknown => {
+                    self.witness.iter().for_each(Witness::disown);
+                    self.end(Fatal::Exchanged);
+                    return Ok(None);
+                }
+            };
+            tracing::warn!(?reason, "another process wrote to the database");
+            let revision = change_log::append_reset(&self.conn, *rev + 1, self.clock.now(), reason)?;
             *rev += 1;
-            Ok(Some((version, revision)))
+            Ok(Some(Reset { seen, revision, epoch }))
         });
         logged.unwrap_or_else(|error| {
             tracing::warn!(%error, "can't log whether another process wrote");

@@ -8,7 +8,7 @@ use crate::rpc::Framing;
 use rustix::net::RecvFlags;
 use std::io;
 use std::mem::MaybeUninit;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use stina_protocol::{Error, envelope};
 use tokio::io::{AsyncWriteExt, Interest};
@@ -20,6 +20,8 @@ pub(crate) struct Listener {
     socket: UnixListener,
     permits: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
+    /// When it was last logged that no connection can be accepted.
+    logged: Mutex<Option<Instant>>,
 }
 
 /// How long a listener that could not accept a connection waits before it tries again.
@@ -42,24 +44,37 @@ impl Listener {
             socket: UnixListener::from_std(socket)?,
             permits: Arc::new(Semaphore::new(limits.connections)),
             refusals: Arc::new(Semaphore::new(limits.refusals)),
+            logged: Mutex::default(),
         })
+    }
+
+    /// Takes another socket in the place of this one. Connections stay.
+    pub(crate) fn rebind(&mut self, socket: std::os::unix::net::UnixListener) -> io::Result<()> {
+        socket.set_nonblocking(true)?;
+        self.socket = UnixListener::from_std(socket)?;
+        Ok(())
     }
 
     /// Accepts connections for ever. Cancel safe.
     pub(crate) async fn accept(&self, server: &Arc<Server>) {
-        let mut logged: Option<Instant> = None;
         loop {
             match self.socket.accept().await {
                 Ok((stream, _)) => self.admit(server, stream),
                 Err(error) => {
-                    // Out of file descriptors, most likely: others must close theirs first.
-                    if logged.is_none_or(|at| at.elapsed() >= LOG_AGAIN) {
-                        tracing::error!(%error, "can't accept connections");
-                        logged = Some(Instant::now());
-                    }
+                    // Out of file descriptors, most likely: others must close theirs first. Not said ten times a
+                    // second until they do.
+                    self.log_seldom(&error);
                     tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
             }
+        }
+    }
+
+    fn log_seldom(&self, error: &io::Error) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.is_none_or(|at| at.elapsed() >= LOG_AGAIN) {
+            tracing::error!(%error, "can't accept connections");
+            *logged = Some(Instant::now());
         }
     }
 

@@ -164,3 +164,63 @@ fn migrating_an_existing_database_keeps_a_verified_copy() {
     assert!(error.to_string().contains("notes/000"), "a module that is gone: {error}");
     assert_eq!(image(&home), untouched);
 }
+
+const PARENTS: Migration = Migration {
+    version: 2,
+    name: "parents",
+    sql: "CREATE TABLE notes_parents (id TEXT NOT NULL PRIMARY KEY) STRICT;
+          CREATE TABLE notes_children (id TEXT NOT NULL PRIMARY KEY,
+              parent TEXT NOT NULL REFERENCES notes_parents (id) ON DELETE CASCADE) STRICT;
+          INSERT INTO notes_parents VALUES ('p'); INSERT INTO notes_children VALUES ('c', 'p')",
+};
+/// Builds a table anew that another one refers to.
+const REBUILT: Migration = Migration {
+    version: 3,
+    name: "rebuilt",
+    sql: "CREATE TABLE notes_new (id TEXT NOT NULL PRIMARY KEY, title TEXT) STRICT;
+          INSERT INTO notes_new (id) SELECT id FROM notes_parents;
+          DROP TABLE notes_parents; ALTER TABLE notes_new RENAME TO notes_parents",
+};
+const ORPHANING: Migration = Migration { version: 4, name: "orphaning", sql: "DELETE FROM notes_parents" };
+const UP_TO: [&[Module]; 3] = [
+    &[kv::MODULE, Module { migrations: &[notes::MIGRATION, PARENTS], ..notes::MODULE }],
+    &[kv::MODULE, Module { migrations: &[notes::MIGRATION, PARENTS, REBUILT], ..notes::MODULE }],
+    &[kv::MODULE, Module { migrations: &[notes::MIGRATION, PARENTS, REBUILT, ORPHANING], ..notes::MODULE }],
+];
+
+#[test]
+fn a_migration_may_build_a_referenced_table_anew_and_may_leave_no_orphans() {
+    let start = |modules, home| InProcess::try_start(Setup { modules, home: Some(home), ..Setup::default() });
+    let children = |home: &tempfile::TempDir| -> i64 {
+        let conn = rusqlite::Connection::open(home.path().join("stina.db")).unwrap();
+        conn.query_row("SELECT count(*) FROM notes_children", [], |row| row.get(0)).unwrap()
+    };
+    let home = start(UP_TO[0], with_notes().stop()).unwrap().stop();
+    let home = start(UP_TO[1], home).unwrap().stop();
+    assert_eq!(children(&home), 1);
+    let mut home = home;
+    for _ in 0..4 {
+        let (error, back) = start(UP_TO[2], home).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("notes/0004 orphaning failed"), "{error}");
+        assert!(error.to_string().contains("notes_children"), "{error}");
+        assert_eq!(children(&back), 1, "rolled back");
+        home = back;
+    }
+}
+
+#[test]
+fn of_the_copies_made_before_migrating_the_last_three_are_kept() {
+    let start = |modules, home| InProcess::try_start(Setup { modules, home: Some(home), ..Setup::default() });
+    let home = with_notes().stop();
+    let precious = home.path().join("stina.db.before-my-holiday");
+    std::fs::write(&precious, "mine").unwrap();
+    for time in ["20200101T000000.000Z", "20210101T000000.000Z", "20220101T000000.000Z"] {
+        std::fs::write(home.path().join(format!("stina.db.before-migration-{time}")), "old").unwrap();
+    }
+    let home = start(UP_TO[0], home).unwrap().stop();
+    let mut copies = names(home.path());
+    copies.retain(|name| name.starts_with("stina.db.before-migration-"));
+    assert_eq!(copies.len(), 3, "{copies:?}");
+    assert!(copies[0].contains("2021") && copies[1].contains("2022"), "{copies:?}");
+    assert!(precious.exists());
+}

@@ -98,6 +98,32 @@ fn a_file_that_is_not_ours_is_refused_untouched() {
 }
 
 #[test]
+fn a_database_out_of_a_dump_is_refused_with_the_command_that_marks_it_as_ours() {
+    let said = refused(|path| {
+        let mut made = daemon();
+        made.peer().call("kv.set", json!({"key": "a", "value": 1}));
+        made.stop();
+        std::fs::copy(made.database(), path).unwrap();
+        // What `.dump` does not carry over.
+        let conn = rusqlite::Connection::open(path).unwrap();
+        conn.pragma_update(None, "application_id", 0).unwrap();
+    });
+    assert!(said.contains("sqlite3 '/"), "{said}");
+    let (_, id) = said.split_once("'PRAGMA application_id = ").unwrap();
+    let id: i32 = id.trim().trim_end_matches('\'').parse().unwrap();
+    let mut daemon = Daemon::prepare(STINAD, &[], &[]);
+    let mut made = crate::daemon();
+    made.stop();
+    std::fs::create_dir(daemon.directory()).unwrap();
+    std::fs::copy(made.database(), daemon.database()).unwrap();
+    for mark in [0, id] {
+        let conn = rusqlite::Connection::open(daemon.database()).unwrap();
+        conn.pragma_update(None, "application_id", mark).unwrap();
+    }
+    daemon.restart();
+}
+
+#[test]
 fn a_database_of_a_newer_or_another_schema_is_refused_untouched() {
     let spoil = |sql: &'static str| {
         move |path: &Path| {

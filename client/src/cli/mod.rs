@@ -7,6 +7,7 @@ mod metadata;
 mod noun;
 mod output;
 mod pages;
+mod search;
 mod short_id;
 mod similar;
 mod table;

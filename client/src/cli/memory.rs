@@ -1,17 +1,15 @@
 //! `stinactl memory`: what the assistant remembers.
 
-mod search;
-
 use super::Context;
 use super::failure::Failure;
 use super::metadata::Metadata;
 use super::noun::{Arguments, Noun, Verb};
 use super::output::Look;
+use super::search;
 use super::table::{Cell, Column};
 use super::{or_none, refused, text, when};
-use search::Search;
 use stina_protocol::memory::{
-    Changes, CreateParams, Edit as Head, Fields, Filter, Memory as Entity, New, Tag, Tags,
+    Changes, CreateParams, Edit as Head, Fields, Filter, Hit, Memory as Entity, New, SearchParams, Tag, Tags,
 };
 use stina_protocol::text::{Content, Line};
 use stina_protocol::{EntityId, Error, With};
@@ -22,8 +20,25 @@ use when::When;
 pub(super) enum Memory {
     #[command(flatten)]
     Verb(Verb<Entity>),
-    Search(Search),
+    /// Find memories by words in title, content or tags, best first
+    ///
+    /// A memory must have all of the words, or words that begin with them; any text is a valid query. With --json: one
+    /// memory a line, with its `snippet`.
+    #[group(skip)]
+    Search {
+        #[command(flatten)]
+        search: search::Search,
+        /// Expired ones too, until they are deleted 7 days later
+        #[arg(short, long)]
+        all: bool,
+    },
 }
+
+const HITS: &[Column<Hit>] = &[
+    Column::id(|hit, _| Cell::new(Look::Faint, &hit.memory.id)),
+    Column::flexible("TITLE", |hit, _| text::or_dash(&text::one_line(&hit.memory.title)).into()),
+    Column::flexible("MATCH", |hit, _| text::one_line(&hit.snippet).into()),
+];
 
 /// Add a memory: `stinactl memory add "Anna's birthday" "May 4th, likes tea"`
 #[derive(Debug, clap::Args)]
@@ -226,14 +241,20 @@ impl Memory {
     pub(super) fn resolve(&mut self) -> Result<(), Failure> {
         match self {
             Self::Verb(verb) => verb.resolve(),
-            Self::Search(_) => Ok(()),
+            Self::Search { .. } => Ok(()),
         }
     }
 
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let Context { client, out, .. } = context;
         match self {
             Self::Verb(verb) => verb.run(context).await,
-            Self::Search(search) => search.run(context).await,
+            Self::Search { search, all: include_expired } => {
+                let find = async |query, limit| {
+                    client.memories().search(SearchParams { query, limit, include_expired }).await
+                };
+                search.run(out, HITS, find).await
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `stinactl`: the store from the command line. One file a noun: its arguments on top, then one `run`. [`noun`] has the
+//! `stinactl`: the store from the command line. One file a noun: its arguments on top, then one `run`. `noun` has the
 //! commands that todos and memories share.
 
 mod failure;
@@ -7,6 +7,7 @@ mod metadata;
 mod noun;
 mod output;
 mod pages;
+mod search;
 mod short_id;
 mod similar;
 mod table;

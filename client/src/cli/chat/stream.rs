@@ -68,7 +68,7 @@ impl Stream {
                 return done(out, "finished", &finished.value.id, &finished);
             }
             Outcome::Stopped(Stopped::Ended) => {
-                let text = "the message was ended by another client, or by the end of the connection";
+                let text = "another client ended the message, or the connection broke";
                 return Err(Failure::Other(text.to_owned()));
             }
             Outcome::Stopped(Stopped::Cancelled) => {

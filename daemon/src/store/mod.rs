@@ -17,6 +17,7 @@ mod housekeeping;
 mod idempotency;
 mod inode_lock;
 mod json_text;
+mod judge;
 mod migrate;
 mod queue;
 mod readers;
@@ -52,13 +53,13 @@ pub(crate) use readers::Readers;
 
 use crate::clock::Clock;
 use futures_util::FutureExt;
+use judge::{Verdict, judge};
 use rusqlite::Connection;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use stina_protocol::Fault;
 use stina_protocol::event::ResetReason;
 use tokio::sync::oneshot;
-use witness::{Verdict, judge};
 
 /// Handle to the open store; cheap to clone.
 #[derive(Clone)]

@@ -24,10 +24,6 @@
 //! between: closing any descriptor of a file drops all POSIX locks that the process has on it, SQLite's too. For that reason
 //! nothing else here may open those files while a connection is open.
 
-mod judge;
-
-pub(super) use judge::{Verdict, judge};
-
 use super::connection::{beside, file_bytes};
 use super::inode_lock::InodeLock;
 use super::wal::Progress;
@@ -41,13 +37,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a file is known by again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Print {
-    inode: u64,
-    bytes: u64,
+pub(super) struct Print {
+    pub(super) inode: u64,
+    pub(super) bytes: u64,
     /// Time of the last change of content or inode: seconds and nanoseconds. No program can set it.
-    changed: (i64, i64),
+    pub(super) changed: (i64, i64),
     /// Time of the last change of content.
-    written: (i64, i64),
+    pub(super) written: (i64, i64),
 }
 
 impl Print {
@@ -60,19 +56,19 @@ impl Print {
         }
     }
 
-    fn at(path: &Path) -> Option<Self> {
+    pub(super) fn at(path: &Path) -> Option<Self> {
         path.metadata().ok().map(|found| Self::of(&found))
     }
 
     /// Whether only the inode was changed (`chmod`, another link); or the same bytes were put there with their times.
-    fn has_content_of(&self, other: &Self) -> bool {
+    pub(super) fn has_content_of(&self, other: &Self) -> bool {
         (self.inode, self.bytes, self.written) == (other.inode, other.bytes, other.written)
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum State {
+pub(super) enum State {
     /// No daemon serves it, and the last one ended in order.
     AtRest,
     /// The file is as it was after the last checkpoint; what was committed since is in the WAL.
@@ -83,25 +79,25 @@ enum State {
 
 /// What the lock file says about the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
-    state: State,
+pub(super) struct Record {
+    pub(super) state: State,
     /// When this was written, in seconds since the Unix epoch.
-    at: i64,
-    file: Print,
-    wal: Option<Print>,
+    pub(super) at: i64,
+    pub(super) file: Print,
+    pub(super) wal: Option<Print>,
     /// What the file holds once the writing is done.
-    epoch: String,
-    rev: u64,
+    pub(super) epoch: String,
+    pub(super) rev: u64,
     /// Whether the epoch was to be renewed, and was not yet.
-    renew: bool,
+    pub(super) renew: bool,
 }
 
 /// What the last daemon wrote into the lock file.
 #[derive(Debug, Default)]
-struct Before {
-    record: Option<Record>,
+pub(super) struct Before {
+    pub(super) record: Option<Record>,
     /// Whether there was a database, as far as is known.
-    had_database: bool,
+    pub(super) had_database: bool,
 }
 
 impl Before {
@@ -161,6 +157,11 @@ struct Inner {
 }
 
 impl Witness {
+    /// What the lock file said when this daemon started.
+    pub(super) fn before(&self) -> &Before {
+        &self.0.before
+    }
+
     /// A witness that keeps its record in `lock`, the locked lock file, which says `said`. `database` is the open
     /// and locked file, where there is one yet.
     ///
@@ -378,7 +379,7 @@ impl Inner {
     }
 }
 
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -10,9 +10,9 @@
 //!
 //! Refused is what would be damaged by being opened: SQLite replays a `-wal` into whatever lies beside it.
 
-use super::{Print, Record, State, Witness, now};
-use crate::store::connection::{self, Found, beside};
-use crate::store::{OpenError, backup, wal};
+use super::connection::{self, Found, beside};
+use super::witness::{Print, Record, State, Witness, now};
+use super::{OpenError, backup, wal};
 use std::path::Path;
 
 /// Whether the history goes on.
@@ -32,7 +32,7 @@ impl Verdict {
     /// Whether the history goes on, now that the database can be read: in this epoch, with this newest revision.
     pub(in crate::store) fn goes_on(self, witness: &Witness, epoch: &str, head: u64) -> bool {
         // Another program may have restored a copy through SQLite just before the last daemon died.
-        let recorded = witness.0.before.record.as_ref().filter(|record| record.epoch == epoch);
+        let recorded = witness.before().record.as_ref().filter(|record| record.epoch == epoch);
         match self {
             Self::New => true,
             Self::Same => recorded.is_some_and(|record| record.rev <= head),
@@ -47,7 +47,7 @@ const CHECKPOINT: i64 = 10;
 
 /// Judges the database of `witness`.
 pub(in crate::store) fn judge(witness: &Witness) -> Result<Verdict, OpenError> {
-    let (path, before) = (witness.0.path.as_path(), &witness.0.before);
+    let (path, before) = (witness.path(), witness.before());
     let file = Print::at(path);
     if before.had_database && file.as_ref().is_some_and(|file| file.bytes == 0) {
         return Err(OpenError::Emptied { path: path.to_owned() });

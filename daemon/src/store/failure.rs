@@ -26,6 +26,9 @@ pub enum Failure {
     /// A temporary file failed.
     #[error("temporary file: {0}")]
     File(#[from] std::io::Error),
+    /// The database holds what can't be: text for people, without what users wrote.
+    #[error("damaged: {0}")]
+    Corrupt(String),
     /// A read tried to run a statement that writes.
     #[error("a read would have run a statement that writes")]
     Writes,
@@ -52,6 +55,7 @@ impl Failure {
             | Self::Pool(_)
             | Self::Serialize(_)
             | Self::File(_)
+            | Self::Corrupt(_)
             | Self::Writes
             | Self::Panic(_) => {
                 let error_id = Uuid::new_v4().simple().to_string();
@@ -69,6 +73,7 @@ impl Failure {
             Self::Step { failure, .. } => failure.on_the_wire(),
             Self::Pool(_) => Error::Busy,
             Self::Serialize(_) | Self::Writes | Self::Panic(_) => Error::Internal,
+            Self::Corrupt(_) => Error::Corrupt,
             Self::File(error) => match error.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::StorageFull,
                 _ => Error::Io,

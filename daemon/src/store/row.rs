@@ -4,13 +4,15 @@
 //! plain column; a list or an object is a column of JSON text. Text that is not UTF-8 (databases of old programs have
 //! some) is read with U+FFFD in place of what is wrong.
 
-use rusqlite::types::{Null, ValueRef};
+use rusqlite::types::{Null, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Row, Statement, ToSql};
 use serde::de::value::{CowStrDeserializer, MapAccessDeserializer};
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
 use serde::ser::{Impossible, SerializeStruct, Serializer};
 use serde::{Serialize, forward_to_deserialize_any};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The name of the column that holds a member.
@@ -71,6 +73,53 @@ pub(super) fn read<T: DeserializeOwned>(row: &Row<'_>, members: &[&'static str])
     T::deserialize(MapAccessDeserializer::new(Columns { row, members, next: 0 }))
 }
 
+/// The text in a column. Bytes that are not UTF-8 become U+FFFD.
+pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<Cow<'r, str>, RowError> {
+    Cell(row.get_ref(column)?).text()
+}
+
+/// `entity` with some members changed, each to a value that is JSON. The others keep the values of their columns: none of
+/// them is written as JSON and read again.
+pub(super) fn with<T: Serialize + DeserializeOwned>(
+    entity: &T,
+    members: &[&'static str],
+    changes: &BTreeMap<String, &RawValue>,
+) -> Result<T, RowError> {
+    if let Some(unknown) = changes.keys().find(|name| !members.contains(&name.as_str())) {
+        return Err(RowError::Value(format!("there is no member {unknown}")));
+    }
+    let mut values = vec![Value::Null; members.len()];
+    entity.serialize(Binder { members, parameters: &mut values, parameter: None })?;
+    T::deserialize(MapAccessDeserializer::new(Changed { values: &values, members, changes, next: 0 }))
+}
+
+struct Changed<'a> {
+    values: &'a [Value],
+    members: &'a [&'static str],
+    changes: &'a BTreeMap<String, &'a RawValue>,
+    next: usize,
+}
+
+impl<'de> MapAccess<'de> for Changed<'de> {
+    type Error = RowError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, RowError> {
+        let Some(member) = self.members.get(self.next) else { return Ok(None) };
+        self.next += 1;
+        seed.deserialize((*member).into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, RowError> {
+        let at = self.next - 1;
+        match self.changes.get(self.members[at]) {
+            None => seed.deserialize(Cell((&self.values[at]).into())),
+            Some(json) => {
+                seed.deserialize(*json).map_err(|e| RowError::Value(format!("{}: {e}", self.members[at])))
+            }
+        }
+    }
+}
+
 struct Columns<'r, 'm> {
     row: &'r Row<'r>,
     members: &'m [&'static str],
@@ -113,7 +162,7 @@ macro_rules! from_json {
         fn $method<V: Visitor<'de>>(self, $($arg: $ty,)* visitor: V) -> Result<V::Value, RowError> {
             let text = self.text()?;
             let mut json = serde_json::Deserializer::from_reader(text.as_bytes());
-            let value = (&mut json).$method($($arg,)* visitor);
+            let value = (&mut json).$method($($arg,)* visitor).and_then(|value| json.end().map(|()| value));
             value.map_err(|error| RowError::Value(format!("not its JSON: {error}")))
         }
     )+};
@@ -185,25 +234,48 @@ pub(super) fn bind<T: Serialize>(
     members: &[&'static str],
     statement: &mut Statement<'_>,
 ) -> Result<(), RowError> {
-    entity.serialize(Binder { members, statement, parameter: None })
+    entity.serialize(Binder { members, parameters: statement, parameter: None })
+}
+
+/// What takes the values of an entity's members: a statement's parameters, or a list.
+trait Parameters {
+    /// Takes a value, under a number from 1.
+    fn take(&mut self, parameter: usize, value: impl ToSql) -> rusqlite::Result<()>;
+}
+
+impl Parameters for Statement<'_> {
+    fn take(&mut self, parameter: usize, value: impl ToSql) -> rusqlite::Result<()> {
+        self.raw_bind_parameter(parameter, value)
+    }
+}
+
+impl Parameters for Vec<Value> {
+    fn take(&mut self, parameter: usize, value: impl ToSql) -> rusqlite::Result<()> {
+        self[parameter - 1] = match value.to_sql()? {
+            ToSqlOutput::Owned(value) => value,
+            ToSqlOutput::Borrowed(value) => value.try_into()?,
+            other => return Err(rusqlite::Error::ToSqlConversionFailure(format!("{other:?}").into())),
+        };
+        Ok(())
+    }
 }
 
 /// Takes an entity apart, and then each of its members.
-struct Binder<'b, 'c> {
+struct Binder<'b, P> {
     members: &'b [&'static str],
-    statement: &'b mut Statement<'c>,
+    parameters: &'b mut P,
     /// The parameter that takes this value; none for the entity itself.
     parameter: Option<usize>,
 }
 
-impl Binder<'_, '_> {
+impl<P: Parameters> Binder<'_, P> {
     fn bind(self, value: impl ToSql) -> Result<(), RowError> {
         let parameter = self.parameter.ok_or(RowError::Compound)?;
-        Ok(self.statement.raw_bind_parameter(parameter, value)?)
+        Ok(self.parameters.take(parameter, value)?)
     }
 }
 
-impl SerializeStruct for Binder<'_, '_> {
+impl<P: Parameters> SerializeStruct for Binder<'_, P> {
     type Ok = ();
     type Error = RowError;
 
@@ -215,10 +287,10 @@ impl SerializeStruct for Binder<'_, '_> {
         // A member without a column is found elsewhere.
         let Some(at) = self.members.iter().position(|member| *member == name) else { return Ok(()) };
         let parameter = Some(at + 1);
-        match value.serialize(Binder { members: self.members, statement: self.statement, parameter }) {
+        match value.serialize(Binder { members: self.members, parameters: self.parameters, parameter }) {
             Err(RowError::Compound) => {
                 let json = serde_json::to_string(value).map_err(<RowError as serde::ser::Error>::custom)?;
-                Ok(self.statement.raw_bind_parameter(at + 1, json)?)
+                Ok(self.parameters.take(at + 1, json)?)
             }
             bound => bound,
         }
@@ -249,7 +321,7 @@ macro_rules! plain {
     )+};
 }
 
-impl<'b, 'c> Serializer for Binder<'b, 'c> {
+impl<'b, P: Parameters> Serializer for Binder<'b, P> {
     type Ok = ();
     type Error = RowError;
     type SerializeSeq = No;
@@ -257,7 +329,7 @@ impl<'b, 'c> Serializer for Binder<'b, 'c> {
     type SerializeTupleStruct = No;
     type SerializeTupleVariant = No;
     type SerializeMap = No;
-    type SerializeStruct = Binder<'b, 'c>;
+    type SerializeStruct = Binder<'b, P>;
     type SerializeStructVariant = No;
 
     fn is_human_readable(&self) -> bool {

@@ -36,8 +36,13 @@ impl<'c> ReadTx<'c> {
     /// SQLite's, and [`Failure::Writes`] for a statement that writes.
     pub fn statement(&self, sql: &str) -> Result<CachedStatement<'c>> {
         let statement = self.conn.prepare_cached(sql)?;
-        // The writer's own connection would run it: only a `WriteTx` may, which logs what it changes.
-        if statement.readonly() { Ok(statement) } else { Err(Failure::Writes) }
+        // The writer's own connection would run it: only a `WriteTx` may, which logs what it changes. A statement without
+        // columns is no query: SQLite calls COMMIT and PRAGMA read-only too.
+        if statement.readonly() && statement.column_count() > 0 {
+            Ok(statement)
+        } else {
+            Err(Failure::Writes)
+        }
     }
 
     /// The first row of a query, if there is one.
@@ -155,7 +160,9 @@ impl<'c> WriteTx<'c> {
     /// # Errors
     /// SQLite's.
     pub fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
-        Ok(self.read.conn.prepare_cached(sql)?.execute(params)?)
+        let mut statement = self.read.conn.prepare_cached(sql)?;
+        // BEGIN, COMMIT and the like change no rows: the transaction is the writer's.
+        if statement.readonly() { Err(Failure::Writes) } else { Ok(statement.execute(params)?) }
     }
 
     /// Runs a statement that changes rows and answers the first of its `RETURNING` rows, if there is one.
@@ -210,12 +217,19 @@ mod tests {
             "INSERT INTO t VALUES (1)",
             "INSERT INTO t VALUES (1) RETURNING x",
             "DELETE FROM t RETURNING x",
+            "COMMIT",
+            "SAVEPOINT s",
+            "PRAGMA query_only = 0",
+            "PRAGMA synchronous = 0",
             "CREATE TABLE u (x)",
             "PRAGMA user_version = 7",
         ] {
             assert!(matches!(read.statement(sql), Err(Failure::Writes)), "{sql}");
             assert!(matches!(read.first(sql, [], |_| Ok(())), Err(Failure::Writes)), "{sql}");
             assert!(matches!(read.all(sql, [], |_| Ok(())), Err(Failure::Writes)), "{sql}");
+        }
+        for sql in ["COMMIT", "ROLLBACK", "RELEASE s", "PRAGMA foreign_keys = 0", "SELECT 1"] {
+            assert!(matches!(tx.execute(sql, []), Err(Failure::Writes)), "{sql}");
         }
         let count = || read.first("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(count(), Some(0));

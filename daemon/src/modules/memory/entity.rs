@@ -27,7 +27,6 @@ impl Entity for Memory {
     }
 
     fn index(tx: &WriteTx<'_>, before: Option<&Self>, after: Option<&Self>) -> Result<()> {
-        let indexed = |memory: &Self| (memory.title.clone(), memory.content.clone(), memory.tags.clone());
         if before.map(indexed) == after.map(indexed) {
             return Ok(());
         }
@@ -52,4 +51,9 @@ impl Entity for Memory {
         }
         Ok(())
     }
+}
+
+/// What the search index and `memory_tags` hold of a memory.
+fn indexed(memory: &Memory) -> (&str, &str, &[String], i64) {
+    (&memory.title, &memory.content, &memory.tags, memory.created_at)
 }

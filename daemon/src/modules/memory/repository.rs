@@ -40,12 +40,12 @@ pub fn find_by_content(tx: &ReadTx<'_>, content: &str, valid: Valid) -> Result<O
     let mut rows = statement.query([valid.at])?;
     let mut holds_it: Option<String> = None;
     while let Some(row) = rows.next()? {
-        let found = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        let found = entity::text(row, 1)?;
         if found == content {
             holds_it = Some(row.get(0)?);
             break;
         }
-        if by_part && holds_it.is_none() && fold_case(found).contains(&wanted) {
+        if by_part && holds_it.is_none() && fold_case(&found).contains(&wanted) {
             holds_it = Some(row.get(0)?);
         }
     }
@@ -75,8 +75,7 @@ pub fn create(tx: &mut WriteTx<'_>, params: CreateParams) -> Result<Memory> {
 /// `not_found`, `conflict`, and SQLite's.
 pub fn update(tx: &mut WriteTx<'_>, params: UpdateParams) -> Result<Memory> {
     let before: Memory = entity::get_if(tx, &params.head)?;
-    let after = Memory { updated_at: tx.now(), ..entity::with(&before, &params.fields)? };
-    entity::save(tx, Some(&before), after)
+    entity::update(tx, before, &params.fields, |memory, now| memory.updated_at = now)
 }
 
 /// Removes a memory; answers it.

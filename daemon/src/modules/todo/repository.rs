@@ -38,8 +38,7 @@ pub fn create(tx: &mut WriteTx<'_>, params: CreateParams) -> Result<Todo> {
 /// `not_found`, `conflict`, and SQLite's.
 pub fn update(tx: &mut WriteTx<'_>, params: UpdateParams) -> Result<Todo> {
     let before: Todo = entity::get_if(tx, &params.head)?;
-    let after = Todo { updated_at: tx.now(), ..entity::with(&before, &params.fields)? };
-    entity::save(tx, Some(&before), after)
+    entity::update(tx, before, &params.fields, |todo, now| todo.updated_at = now)
 }
 
 /// Removes a todo with its comments; answers it.

@@ -127,6 +127,11 @@ impl Table {
         let is_written = |member: &&str| !T::READ_ONLY.contains(member) && T::ROW != Some(*member);
         let written: Vec<_> = read.iter().copied().filter(is_written).collect();
         let EntityKind { table, .. } = T::KIND;
+        let is_member = |name: &&str| fields::<T>().contains(name);
+        assert!(
+            T::READ_ONLY.iter().chain(T::ELSEWHERE).chain(&T::ROW).all(is_member),
+            "{table}: no such member"
+        );
         let key = row::column(T::KEY);
         let columns: Vec<String> =
             read.iter().map(|member| format!("{table}.{}", row::column(member))).collect();
@@ -139,7 +144,8 @@ impl Table {
             (format!(", {}", row::column(row)), format!(", nullif(?{}, 0)", names.len() + 1))
         });
         let values: Vec<String> = (1..=names.len()).map(|at| format!("?{at}")).collect();
-        let key_at = written.iter().position(|member| *member == T::KEY).unwrap_or_default() + 1;
+        let key_at = written.iter().position(|member| *member == T::KEY);
+        let Some(key_at) = key_at.map(|at| at + 1) else { panic!("{table} has no member {}", T::KEY) };
         Self {
             by_key: format!("SELECT {columns} FROM {table} WHERE {key} = ?"),
             insert: format!(

@@ -6,9 +6,12 @@ use crate::store::tx::Recorded;
 use crate::store::{Failure, JsonText, ReadTx, Result, WriteTx};
 use rusqlite::{Params, Row, ToSql};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use stina_protocol::event::Op;
+use stina_protocol::params::fields;
 use stina_protocol::types::Target;
 use stina_protocol::{EntityId, Error, Json};
 use uuid::Uuid;
@@ -16,11 +19,24 @@ use uuid::Uuid;
 fn failure(kind: EntityKind, error: RowError) -> Failure {
     match error {
         RowError::Sqlite(error) => error.into(),
-        RowError::Value(_) | RowError::Compound => {
-            tracing::error!(entity = kind.name, %error, "a row of the database can't be read");
-            Error::Corrupt.into()
-        }
+        error => Failure::Corrupt(format!("{}: {error}", kind.name)),
     }
+}
+
+/// The text in a column, for what is no entity. Bytes that are not UTF-8 become U+FFFD.
+///
+/// # Errors
+/// When there is no text.
+pub fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<Cow<'r, str>> {
+    row::text(row, column).map_err(|error| Failure::Corrupt(error.to_string()))
+}
+
+/// A row as a struct whose fields are its first columns, in that order; for what is no entity.
+///
+/// # Errors
+/// `corrupt` when a column holds what its field can't be.
+pub fn read_row<T: DeserializeOwned>(row: &Row<'_>) -> Result<T> {
+    row::read(row, fields::<T>()).map_err(|error| Failure::Corrupt(error.to_string()))
 }
 
 /// The entity of a row whose columns are the entity's.
@@ -142,12 +158,34 @@ pub fn create<T: Entity>(tx: &mut WriteTx<'_>, entity: T) -> Result<T> {
     save(tx, None, entity)
 }
 
+/// `before` with the members that `changes` has, changed now; where they change nothing, `before` as it is, and no revision.
+/// `touch` notes the time of the change.
+///
+/// # Errors
+/// Those of [`with`] and [`save`].
+pub fn update<T: Entity>(
+    tx: &mut WriteTx<'_>,
+    before: T,
+    changes: &impl Serialize,
+    touch: impl FnOnce(&mut T, i64),
+) -> Result<T> {
+    let mut after = with(&before, changes)?;
+    if after == before {
+        return Ok(before);
+    }
+    touch(&mut after, tx.now());
+    save(tx, Some(&before), after)
+}
+
 /// Writes an entity, new or changed, with what is made of it, and logs it.
 ///
 /// # Errors
 /// SQLite's.
 pub fn save<T: Entity>(tx: &mut WriteTx<'_>, before: Option<&T>, mut after: T) -> Result<T> {
     after.set_rev(tx.rev());
+    if let Some(before) = before {
+        after.set_row(before.row());
+    }
     let table = T::table();
     let sql = if before.is_some() { &table.update } else { &table.insert };
     let mut statement = tx.conn().prepare_cached(sql)?;
@@ -164,6 +202,10 @@ pub fn save<T: Entity>(tx: &mut WriteTx<'_>, before: Option<&T>, mut after: T) -
     drop(statement);
     if is_new && T::ROW.is_some() {
         after.set_row(tx.conn().last_insert_rowid().cast_unsigned());
+    }
+    if !T::READ_ONLY.is_empty() {
+        // What the database writes itself is logged as it is, whatever `after` had.
+        after = get(tx, after.key())?;
     }
     T::index(tx, before, Some(&after))?;
     let before = before.map(JsonText::of).transpose()?;
@@ -219,27 +261,21 @@ pub fn remove_all<T: Entity>(tx: &mut WriteTx<'_>, rest: &str, params: impl Para
     Ok(keys.len() as u64)
 }
 
-/// `entity` with the members that `changes` has, such as the params of an update: what is absent stays, null clears.
+/// `entity`, as its row has it, with the members that `changes` has, such as the params of an update: what is absent stays,
+/// null clears.
 ///
 /// # Errors
-/// `invalid` when a member can't be that.
+/// `corrupt` when a member of the entity can't be that; the types of params see to it that it can.
 pub fn with<T: Entity>(entity: &T, changes: &impl Serialize) -> Result<T> {
-    let mut members = members(entity)?;
-    members.extend(self::members(changes)?);
-    let text = serde_json::to_string(&members)?;
-    serde_json::from_str(&text).map_err(|error| Error::invalid("", error.to_string()).into())
-}
-
-fn members(value: &impl Serialize) -> Result<BTreeMap<String, Box<RawValue>>> {
-    Ok(serde_json::from_str(&serde_json::to_string(value)?)?)
+    let changes = serde_json::to_string(changes)?;
+    let changes: BTreeMap<String, &RawValue> = serde_json::from_str(&changes)?;
+    row::with(entity, &T::table().read, &changes).map_err(|error| failure(T::KIND, error))
 }
 
 /// Puts an entity as its JSON, out of the change log say, has it: it is as it was, and this write has changed it.
 pub(super) fn put_json<T: Entity>(tx: &mut WriteTx<'_>, json: &str) -> Result<()> {
-    let entity: T = serde_json::from_str(json).map_err(|error| {
-        tracing::error!(entity = T::KIND.name, %error, "JSON that is no such entity");
-        Failure::from(Error::Corrupt)
-    })?;
+    let entity: T = serde_json::from_str(json)
+        .map_err(|error| Failure::Corrupt(format!("{} in the change log: {error}", T::KIND.name)))?;
     let before = find::<T>(tx, entity.key())?;
     save(tx, before.as_ref(), entity)?;
     Ok(())

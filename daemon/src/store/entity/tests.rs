@@ -1,4 +1,4 @@
-use super::{Entity, EntityKind, Table, create, find, get, remove, save, walk, with};
+use super::{Entity, EntityKind, Table, create, find, get, remove, save, update, walk, with};
 use crate::store::tx::{Author, WriteTx};
 use crate::store::{Failure, Result};
 use rusqlite::Connection;
@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::LazyLock;
-use stina_protocol::{Error, Json, JsonObject};
+use stina_protocol::{Json, JsonObject};
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -147,13 +147,15 @@ fn text_that_is_not_utf_8_is_read_with_replacement_characters() {
 
 #[test]
 fn a_row_that_is_no_entity_is_corrupt() {
-    for wrong in ["colour = 'done'", "tags = '[1'", "any = '{'", "metadata = '3'"] {
+    for wrong in
+        ["colour = 'done'", "tags = '[1'", "tags = '[] more'", "any = '{'", "any = '1 2'", "metadata = '3'"]
+    {
         let conn = database();
         write(&conn, 1, |tx| create(tx, thing("a")));
         conn.execute(&format!("UPDATE things SET {wrong}"), []).unwrap();
         let author = Author::daemon();
         let found = find::<Thing>(&WriteTx::new(&conn, 2, 0, &author), "a");
-        assert!(matches!(found, Err(Failure::Protocol(Error::Corrupt))), "{wrong}: {found:?}");
+        assert!(matches!(found, Err(Failure::Corrupt(_))), "{wrong}: {found:?}");
     }
 }
 
@@ -183,6 +185,42 @@ fn an_entity_is_put_back_from_its_json() {
         })
     });
     assert_eq!(kept, [(1, "a".to_owned()), (2, "b".to_owned())]);
+}
+
+#[test]
+fn what_is_stored_and_no_caller_could_write_stays_when_something_else_changes() {
+    let conn = database();
+    write(&conn, 1, |tx| create(tx, thing("a")));
+    let deep = format!("{}1{}", "[".repeat(125), "]".repeat(125));
+    conn.execute("UPDATE things SET any = ?, metadata = '{\"a\":1e999}'", [&deep]).unwrap();
+    let before: Thing = write(&conn, 2, |tx| get(tx, "a"));
+    let changes = json!({ "colour": "red", "tags": ["t"] });
+    let after =
+        write(&conn, 2, |tx| update(tx, before.clone(), &changes, |thing, now| thing.size = now as f64));
+    assert_eq!(
+        (after.any.get(), after.colour, &*after.tags, after.size),
+        (&*deep, Colour::Red, &["t".to_owned()][..], 0.0)
+    );
+    // A change that changes nothing is no write.
+    let author = Author::daemon();
+    let mut tx = WriteTx::new(&conn, 3, 9, &author);
+    let same =
+        update(&mut tx, after.clone(), &json!({ "colour": "red" }), |thing, _| thing.size = 9.0).unwrap();
+    assert_eq!((same, tx.changes.len()), (after, 0));
+}
+
+#[test]
+fn what_the_database_writes_itself_is_logged_as_it_is() {
+    let conn = database();
+    let made = write(&conn, 1, |tx| create(tx, thing("a")));
+    conn.execute("UPDATE things SET counted = 9", []).unwrap();
+    let author = Author::daemon();
+    let mut tx = WriteTx::new(&conn, 2, 0, &author);
+    let saved =
+        save(&mut tx, Some(&made), Thing { counted: 1, seq: 77, is_new: false, ..made.clone() }).unwrap();
+    assert_eq!((saved.counted, saved.seq, saved.is_new), (9, 1, false));
+    let logged = tx.changes[0].after.as_ref().unwrap().get();
+    assert_eq!(logged, serde_json::to_string(&saved).unwrap());
 }
 
 #[test]

@@ -64,12 +64,7 @@ fn set_current(tx: &mut WriteTx<'_>, params: SetCurrentParams) -> Result<Convers
 
 fn update(tx: &mut WriteTx<'_>, params: UpdateParams) -> Result<Conversation> {
     let before: Conversation = entity::get_if(tx, &params.head)?;
-    let after = entity::with(&before, &params.fields)?;
-    if after == before {
-        return Ok(before);
-    }
-    let after = Conversation { updated_at: tx.now(), ..after };
-    entity::save(tx, Some(&before), after)
+    entity::update(tx, before, &params.fields, |conversation, now| conversation.updated_at = now)
 }
 
 fn delete(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, target: &Target) -> Result<Conversation> {

@@ -1,6 +1,6 @@
 //! The rows of `chat_pieces`: what was saved of streaming messages.
 
-use crate::store::{ReadTx, Result, WriteTx};
+use crate::store::{ReadTx, Result, WriteTx, entity};
 use rusqlite::params;
 
 /// Saves what follows after `start` bytes of the text of message `id`; answers whether there is such a message.
@@ -19,7 +19,7 @@ pub(crate) fn text(tx: &ReadTx<'_>, message: u64) -> Result<String> {
     let mut rows = statement.query([message])?;
     let mut text = String::new();
     while let Some(row) = rows.next()? {
-        text.push_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
+        text.push_str(&entity::text(row, 0)?);
     }
     Ok(text)
 }

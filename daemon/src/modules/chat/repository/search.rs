@@ -1,24 +1,33 @@
 //! Search in complete messages, whose words `chat_search` has.
 
 use crate::modules::text_search::{Plan, Query};
-use crate::store::{ReadTx, Result};
-use rusqlite::{Row, params};
-use stina_protocol::Error;
-use stina_protocol::chat::Hit;
+use crate::store::{ReadTx, Result, entity};
+use rusqlite::params;
+use serde::Deserialize;
+use stina_protocol::chat::{Hit, Role};
+
+/// The columns of a message that a search reads.
+#[derive(Deserialize)]
+struct Found {
+    id: String,
+    conversation_id: String,
+    interaction_id: String,
+    role: Role,
+    created_at: i64,
+    content: String,
+}
 
 const COLUMNS: &str = "m.id, m.conversation_id, m.interaction_id, m.role, m.created_at, m.content";
 
-fn hit(row: &Row<'_>, query: &Query) -> Result<Hit> {
-    let role: String = row.get(3)?;
-    let content = row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?;
-    Ok(Hit {
-        message_id: row.get(0)?,
-        conversation_id: row.get(1)?,
-        interaction_id: row.get(2)?,
-        role: role.parse().map_err(|_| Error::Corrupt)?,
-        created_at: row.get(4)?,
-        snippet: query.snippet(content).unwrap_or_default(),
-    })
+fn hit(found: Found, query: &Query) -> Hit {
+    Hit {
+        message_id: found.id,
+        conversation_id: found.conversation_id,
+        interaction_id: found.interaction_id,
+        role: found.role,
+        created_at: found.created_at,
+        snippet: query.snippet(&found.content).unwrap_or_default(),
+    }
 }
 
 /// Messages in which `query` is found, best first, the newest of equals first.
@@ -45,7 +54,7 @@ pub fn find(tx: &ReadTx<'_>, query: &Query, conversation: Option<&str>, limit: u
     let mut rows = statement.query(params![sought, conversation, limit])?;
     let mut hits = Vec::new();
     while let Some(row) = rows.next()? {
-        hits.push(hit(row, query)?);
+        hits.push(hit(entity::read_row(row)?, query));
     }
     Ok(hits)
 }

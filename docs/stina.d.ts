@@ -34,58 +34,86 @@ export type Change = {
   entity: "kv";
   /** Its id. */
   id: string;
-  /** What happened to it. */
-  op: Op;
+  op: "put";
   /** The entity as the API shows it, for a put. */
-  value?: Entry;
+  value: Entry;
+} | {
+  entity: "kv";
+  /** Its id. */
+  id: string;
+  op: "delete";
 } | {
   entity: "todo";
   /** Its id. */
   id: string;
-  /** What happened to it. */
-  op: Op;
+  op: "put";
   /** The entity as the API shows it, for a put. */
-  value?: Todo;
+  value: Todo;
+} | {
+  entity: "todo";
+  /** Its id. */
+  id: string;
+  op: "delete";
 } | {
   entity: "comment";
   /** Its id. */
   id: string;
-  /** What happened to it. */
-  op: Op;
+  op: "put";
   /** The entity as the API shows it, for a put. */
-  value?: TodoComment;
+  value: TodoComment;
+} | {
+  entity: "comment";
+  /** Its id. */
+  id: string;
+  op: "delete";
 } | {
   entity: "memory";
   /** Its id. */
   id: string;
-  /** What happened to it. */
-  op: Op;
+  op: "put";
   /** The entity as the API shows it, for a put. */
-  value?: Memory;
+  value: Memory;
+} | {
+  entity: "memory";
+  /** Its id. */
+  id: string;
+  op: "delete";
 } | {
   entity: "conversation";
   /** Its id. */
   id: string;
-  /** What happened to it. */
-  op: Op;
+  op: "put";
   /** The entity as the API shows it, for a put. */
-  value?: Conversation;
+  value: Conversation;
+} | {
+  entity: "conversation";
+  /** Its id. */
+  id: string;
+  op: "delete";
 } | {
   entity: "interaction";
   /** Its id. */
   id: string;
-  /** What happened to it. */
-  op: Op;
+  op: "put";
   /** The entity as the API shows it, for a put. */
-  value?: Interaction;
+  value: Interaction;
+} | {
+  entity: "interaction";
+  /** Its id. */
+  id: string;
+  op: "delete";
 } | {
   entity: "message";
   /** Its id. */
   id: string;
-  /** What happened to it. */
-  op: Op;
+  op: "put";
   /** The entity as the API shows it, for a put. */
-  value?: Message;
+  value: Message;
+} | {
+  entity: "message";
+  /** Its id. */
+  id: string;
+  op: "delete";
 };
 
 /** Answer of `GetChanges`. */

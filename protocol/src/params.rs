@@ -17,6 +17,9 @@ use std::fmt;
 /// Every struct is one that serde reads by name and that refuses unknown fields (`deny_unknown_fields`), and so are
 /// two of them side by side ([`With`]).
 pub trait Params: Serialize + JsonSchema + Send + Sized + 'static {
+    /// Adds the names of its members.
+    fn names(names: &mut Vec<&'static str>);
+
     /// Takes the members that this type has.
     ///
     /// # Errors
@@ -33,6 +36,10 @@ pub trait Params: Serialize + JsonSchema + Send + Sized + 'static {
 }
 
 impl<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> Params for T {
+    fn names(names: &mut Vec<&'static str>) {
+        names.extend(fields::<T>());
+    }
+
     fn take(members: &mut Members<'_>) -> Result<Self> {
         members.take(fields::<T>())
     }
@@ -58,6 +65,11 @@ impl<H, F: Default> From<H> for With<H, F> {
 }
 
 impl<H: Params, F: Params> Params for With<H, F> {
+    fn names(names: &mut Vec<&'static str>) {
+        H::names(names);
+        F::names(names);
+    }
+
     fn take(members: &mut Members<'_>) -> Result<Self> {
         Ok(Self { head: H::take(members)?, fields: F::take(members)? })
     }
@@ -106,8 +118,6 @@ impl<H: JsonSchema, F: JsonSchema> JsonSchema for With<H, F> {
 #[derive(Debug)]
 pub struct Members<'a> {
     left: Vec<(Cow<'a, str>, &'a RawValue)>,
-    /// The names that have been asked for, for the error about one that nobody asked for.
-    known: Vec<&'static str>,
 }
 
 impl<'a> Members<'a> {
@@ -116,8 +126,7 @@ impl<'a> Members<'a> {
     /// # Errors
     /// `invalid` when they are no object, or have a member twice.
     pub fn read(params: Option<&'a RawValue>) -> Result<Self> {
-        let known = Vec::new();
-        let Some(params) = params else { return Ok(Self { left: Vec::new(), known }) };
+        let Some(params) = params else { return Ok(Self { left: Vec::new() }) };
         if !params.get().starts_with('{') {
             return Err(Error::invalid("", "params must be an object: they go by name"));
         }
@@ -128,7 +137,7 @@ impl<'a> Members<'a> {
         if let Some((name, _)) = left.iter().find(|(name, _)| !names.insert(name.as_ref())) {
             return Err(Error::invalid(name.as_ref(), "given twice"));
         }
-        Ok(Self { left, known })
+        Ok(Self { left })
     }
 
     /// Takes `requestId` out, which every mutating method has beside its own params.
@@ -154,19 +163,18 @@ impl<'a> Members<'a> {
     /// # Errors
     /// `invalid`, naming the field.
     pub fn parse<P: Params>(mut self) -> Result<P> {
-        let params = P::take(&mut self)?;
-        match self.left.first() {
-            None => Ok(params),
-            Some((name, _)) => {
-                let known: Vec<String> = self.known.iter().map(|known| format!("`{known}`")).collect();
-                let expected = match known.as_slice() {
-                    [] => "there are no fields".to_owned(),
-                    [one] => format!("expected {one}"),
-                    known => format!("expected one of {}", known.join(", ")),
-                };
-                Err(Error::invalid(name.as_ref(), format!("unknown field `{name}`, {expected}")))
-            }
+        let mut known = Vec::new();
+        P::names(&mut known);
+        if let Some((name, _)) = self.left.iter().find(|(name, _)| !known.contains(&name.as_ref())) {
+            let known: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
+            let expected = match known.as_slice() {
+                [] => "there are no fields".to_owned(),
+                [one] => format!("expected {one}"),
+                known => format!("expected one of {}", known.join(", ")),
+            };
+            return Err(Error::invalid(name.as_ref(), format!("unknown field `{name}`, {expected}")));
         }
+        P::take(&mut self)
     }
 
     fn take<T: DeserializeOwned>(&mut self, names: &'static [&'static str]) -> Result<T> {
@@ -175,7 +183,6 @@ impl<'a> Members<'a> {
         let members = members.map(|(name, value)| (name.as_ref(), *value));
         let taken = serde_path_to_error::deserialize(MapDeserializer::<_, serde_json::Error>::new(members));
         self.left.retain(|(name, _)| !is_ours(name));
-        self.known.extend(names);
         taken.map_err(|error| {
             let text = error.inner().to_string();
             let path = error.path().to_string();
@@ -287,6 +294,7 @@ mod tests {
                 r#"{"key":"a","value":1,"colour":2}"#,
                 "colour: unknown field `colour`, expected one of `key`, `value`, `ifRev`",
             ),
+            (r#"{"colour":2}"#, "colour: unknown field `colour`"),
             (r#"{"key":"a"}"#, "value: missing field `value`"),
             (r#"{"key":7,"value":1}"#, "key: invalid type"),
             (r#"{"key":"","value":1}"#, "key: a key has 1 to 512 bytes"),

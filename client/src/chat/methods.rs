@@ -124,6 +124,19 @@ impl Chat {
         self.client.call::<DeleteConversation>(Target::any(id("id", conversation)?)).await
     }
 
+    /// As [`Self::delete_conversation`], if its `rev` is `if_rev`.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `conflict` with the conversation as it is.
+    pub async fn delete_conversation_if(
+        &self,
+        conversation: impl Into<String>,
+        if_rev: u64,
+    ) -> Result<Reply<Conversation>> {
+        let target = Target { id: id("id", conversation)?, if_rev: Some(if_rev) };
+        self.client.call::<DeleteConversation>(target).await
+    }
+
     /// Deletes every conversation but the current one.
     ///
     /// # Errors

@@ -150,7 +150,7 @@ pub(super) struct Which<N: Noun> {
 pub(super) struct Condition {
     /// Only if its revision is this. Else exit code 5
     #[arg(long, value_name = "REV")]
-    if_rev: Option<u64>,
+    pub(super) if_rev: Option<u64>,
 }
 
 /// How often an edit is computed again because another client has just changed the entity.

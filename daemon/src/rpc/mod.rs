@@ -23,4 +23,4 @@ pub(crate) use dispatch::{Reply, Started, start};
 pub(crate) use methods::{Methods, Opening};
 pub(crate) use peer_guard::PeerGuard;
 pub(crate) use peers::{Framing, Peers, Progress};
-pub(crate) use subscription::SubscriptionCursor;
+pub(crate) use subscription::NewSubscription;

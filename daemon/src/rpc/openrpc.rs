@@ -48,23 +48,36 @@ pub(super) fn document(methods: &Methods) -> JsonText {
     JsonText::assembled(without_links(&document.to_string()))
 }
 
-/// The schema of a change, whose `members` are entities of the sort that `entity` names: one alternative for each sort, so
-/// that programs learn from the one what the others are.
+/// The schema of a change, whose `members` are entities of the kind that `entity` names: one alternative for each kind, so
+/// that a program that looks at the one knows what the others are. Where they are not nullable, a put has them and a delete
+/// has not.
 fn by_entity(change: &Value, members: &[&str], nullable: bool, kinds: &[(&str, Value)]) -> Value {
-    let alternatives = kinds.iter().map(|(name, entity)| {
+    let mut alternatives = Vec::new();
+    for (name, entity) in kinds {
         let mut change = change.clone();
         let properties = &mut change["properties"];
         properties["entity"] = json!({ "type": "string", "const": name });
-        for member in members {
-            let description = properties[*member]["description"].take();
-            properties[*member] = match nullable {
-                true => json!({ "description": description, "anyOf": [entity, { "type": "null" }] }),
-                false => json!({ "description": description, "allOf": [entity] }),
-            };
+        if nullable {
+            for member in members {
+                let description = properties[*member]["description"].take();
+                properties[*member] =
+                    json!({ "description": description, "anyOf": [entity, { "type": "null" }] });
+            }
+            alternatives.push(change);
+            continue;
         }
-        change
-    });
-    json!({ "description": change["description"], "oneOf": alternatives.collect::<Vec<_>>() })
+        let (mut put, mut delete) = (change.clone(), change);
+        put["properties"]["op"] = json!({ "type": "string", "const": "put" });
+        delete["properties"]["op"] = json!({ "type": "string", "const": "delete" });
+        for member in members {
+            let description = put["properties"][*member]["description"].take();
+            put["properties"][*member] = json!({ "description": description, "allOf": [entity] });
+            put["required"].as_array_mut().into_iter().for_each(|names| names.push(json!(member)));
+            delete["properties"].as_object_mut().and_then(|properties| properties.remove(*member));
+        }
+        alternatives.extend([put, delete]);
+    }
+    json!({ "description": change["description"], "oneOf": alternatives })
 }
 
 /// Removes links between pages of rustdoc, such as [`Fault`], which mean nothing outside; their text stays.

@@ -9,7 +9,7 @@ use super::spool::{Chunks, Spool};
 use crate::store::{
     CatchUp, Failure, Item, JsonText, LiveChange, Result, Revision, Store, View, oldest_rev, read_since,
 };
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,10 +20,11 @@ use tokio::sync::watch;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// An open subscription: how far it has read and sent. Its [`Stage`] is what it does next.
-pub(crate) struct SubscriptionCursor {
+struct SubscriptionCursor {
     store: Store,
     feed: Arc<dyn Feed>,
-    start: Start,
+    /// Whether it begins with a snapshot, also after a reset.
+    initial: bool,
     progress: Arc<Progress>,
     /// Changes when the event buffer has more.
     changed: watch::Receiver<u64>,
@@ -39,8 +40,6 @@ pub(crate) struct SubscriptionCursor {
 
 /// What a subscription does next.
 enum Stage {
-    /// Decide where it begins.
-    Opening,
     /// Read the snapshot.
     TakeSnapshot,
     /// Send the snapshot as of `read_rev`.
@@ -56,26 +55,79 @@ enum Stage {
 /// A step that failed, and the stage from which it is tried again.
 struct Failed(Stage, Failure);
 
-impl SubscriptionCursor {
+/// A subscription of which nothing is read yet.
+pub(crate) struct NewSubscription {
+    store: Store,
+    feed: Arc<dyn Feed>,
+    start: Start,
+    progress: Arc<Progress>,
+}
+
+impl NewSubscription {
     pub(crate) fn new(store: Store, opening: Opening, progress: Arc<Progress>) -> Self {
-        let changed = store.events.watch();
         let Opening { feed, start, .. } = opening;
-        Self {
-            store,
-            feed,
-            start,
-            progress,
-            changed,
-            sent_rev: 0,
-            read_rev: 0,
-            silent_since: None,
-            ready: VecDeque::new(),
-        }
+        Self { store, feed, start, progress }
     }
 
     /// The events as JSON. The stream works only while it is polled: a peer that does not read costs nothing.
     pub(crate) fn events(self) -> impl Stream<Item = JsonText> + Send {
-        futures_util::stream::unfold((self, Stage::Opening), |(mut this, mut stage)| async move {
+        let open = futures_util::stream::once(async move {
+            loop {
+                match self.open().await {
+                    Ok((cursor, stage)) => return cursor.events(stage),
+                    Err(failure) => try_again(&failure).await,
+                }
+            }
+        });
+        open.flatten()
+    }
+
+    /// Decides where the subscription begins.
+    async fn open(&self) -> Result<(SubscriptionCursor, Stage)> {
+        let Self { store, feed, start, progress } = self;
+        let mut head = store.head();
+        if start.since.is_some_and(|since| since > head) {
+            // A reader may see a revision before it is published.
+            head = store.read(|tx| Ok(tx.rev())).await?;
+        }
+        // A client that names an epoch holds something of it, even without a `since`.
+        let is_foreign = start.epoch.as_ref().is_some_and(|epoch| **epoch != *store.epoch());
+        let is_void = is_foreign || start.since.is_some_and(|since| since > head);
+        let (sent_rev, read_rev) = match start.since {
+            Some(since) if !is_void => (since, since),
+            _ if start.initial && !is_void => (0, head),
+            _ => (head, head),
+        };
+        let mut cursor = SubscriptionCursor {
+            store: store.clone(),
+            feed: Arc::clone(feed),
+            initial: start.initial,
+            progress: Arc::clone(progress),
+            changed: store.events.watch(),
+            sent_rev,
+            read_rev,
+            silent_since: None,
+            ready: VecDeque::new(),
+        };
+        let stage = match start.since {
+            _ if is_void => cursor.reset(ResetReason::Epoch, head),
+            Some(_) => Stage::Replay,
+            None => cursor.snapshot_or_replay(),
+        };
+        cursor.report(&stage);
+        Ok((cursor, stage))
+    }
+}
+
+/// Nothing is skipped: what could not be read is read again until the disk answers.
+async fn try_again(failure: &Failure) {
+    tracing::error!(%failure, "a subscription can't read, trying again");
+    tokio::time::sleep(RETRY).await;
+}
+
+impl SubscriptionCursor {
+    fn events(self, stage: Stage) -> impl Stream<Item = JsonText> + Send {
+        futures_util::stream::unfold((self, stage), |(mut this, mut stage)| async move {
             loop {
                 if let Some(event) = this.ready.pop_front() {
                     return Some((event, (this, stage)));
@@ -83,9 +135,7 @@ impl SubscriptionCursor {
                 stage = match this.step(stage).await {
                     Ok(next) => next,
                     Err(Failed(again, failure)) => {
-                        // Nothing is skipped: the same step is tried again until the disk answers.
-                        tracing::error!(%failure, "a subscription can't read, trying again");
-                        tokio::time::sleep(RETRY).await;
+                        try_again(&failure).await;
                         again
                     }
                 };
@@ -97,7 +147,6 @@ impl SubscriptionCursor {
     /// Runs one stage; returns the next one.
     async fn step(&mut self, stage: Stage) -> Result<Stage, Failed> {
         match stage {
-            Stage::Opening => self.open().await.map_err(|f| Failed(Stage::Opening, f)),
             Stage::TakeSnapshot => self.take_snapshot().await.map_err(|f| Failed(Stage::TakeSnapshot, f)),
             Stage::Snapshot(chunks) => Ok(self.send_snapshot(chunks)),
             Stage::Replay => self.replay().await.map_err(|f| Failed(Stage::Replay, f)),
@@ -111,27 +160,8 @@ impl SubscriptionCursor {
         self.progress.report(self.read_rev, seq);
     }
 
-    async fn open(&mut self) -> Result<Stage> {
-        let mut head = self.store.head();
-        if self.start.since.is_some_and(|since| since > head) {
-            // A reader may see a revision before it is published.
-            head = self.store.read(|tx| Ok(tx.rev())).await?;
-        }
-        // A client that names an epoch holds something of it, even without a `since`.
-        let is_foreign = self.start.epoch.as_ref().is_some_and(|epoch| **epoch != *self.store.epoch());
-        if is_foreign || self.start.since.is_some_and(|since| since > head) {
-            return Ok(self.reset(ResetReason::Epoch, head));
-        }
-        let Some(since) = self.start.since else {
-            (self.sent_rev, self.read_rev) = (if self.start.initial { 0 } else { head }, head);
-            return Ok(self.snapshot_or_replay());
-        };
-        (self.sent_rev, self.read_rev) = (since, since);
-        Ok(Stage::Replay)
-    }
-
     fn snapshot_or_replay(&self) -> Stage {
-        if self.start.initial { Stage::TakeSnapshot } else { Stage::Replay }
+        if self.initial { Stage::TakeSnapshot } else { Stage::Replay }
     }
 
     fn reset(&mut self, reason: ResetReason, rev: u64) -> Stage {

@@ -1,6 +1,6 @@
 //! The subscriptions of a connection.
 
-use crate::rpc::{CallContext, Opening, Progress, SubscriptionCursor};
+use crate::rpc::{CallContext, NewSubscription, Opening, Progress};
 use crate::store::{JsonText, Position};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 use std::pin::Pin;
@@ -47,7 +47,7 @@ impl Subscriptions {
     pub(super) fn open(&mut self, call: &CallContext, opening: Opening) -> u64 {
         let (id, method) = (call.peers.subscription_id(), opening.event);
         let progress = call.peer.register(id, opening.method, call.store.head());
-        let cursor = SubscriptionCursor::new(call.store.clone(), opening, Arc::clone(&progress));
+        let cursor = NewSubscription::new(call.store.clone(), opening, Arc::clone(&progress));
         self.open.insert(id, Subscribed { method, progress, events: cursor.events().boxed() });
         id
     }

@@ -78,9 +78,10 @@ fn the_entity_of_a_change_says_what_its_value_is() {
         format!(
             "import type {{ Change }} from './stina.d.ts';
              export function title(change: Change): string | undefined {{
+                 if (change.op !== 'put') return undefined;
                  switch (change.entity) {{
-                     case 'todo': return change.value?.{member};
-                     case 'kv': return change.value?.key;
+                     case 'todo': return change.value.{member};
+                     case 'kv': return change.value.key;
                      default: return undefined;
                  }}
              }}"

@@ -8,7 +8,7 @@ mod stream;
 mod transcript;
 
 use super::failure::Failure;
-use super::noun::done;
+use super::noun::{Condition, done};
 use super::output::{Look, Output};
 use super::table::{Cell, Column, Table};
 use super::{Context, pages, refused, text, text_or_stdin};
@@ -89,6 +89,8 @@ pub(super) enum Chat {
     Rm {
         /// The conversation
         id: String,
+        #[command(flatten)]
+        condition: Condition,
     },
     Stream(stream::Stream),
     Cancel(cancel::Cancel),
@@ -150,9 +152,14 @@ impl Chat {
                 let params = UpdateParams { head: Target::any(find::id(conversation.id)?), fields };
                 confirm(out, "renamed", &chat.update_conversation(params).await?)
             }
-            Self::Rm { id } => {
-                let conversation = find::conversation(client, &id).await?;
-                confirm(out, "deleted", &chat.delete_conversation(conversation.id).await?)
+            Self::Rm { id, condition } => {
+                // A conversation that has changed since it was found stays.
+                let Conversation { id, rev, .. } = find::conversation(client, &id).await?;
+                confirm(
+                    out,
+                    "deleted",
+                    &chat.delete_conversation_if(id, condition.if_rev.unwrap_or(rev)).await?,
+                )
             }
             Self::Stream(stream) => stream.run(context).await,
             Self::Cancel(cancel) => cancel.run(context).await,

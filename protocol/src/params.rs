@@ -96,6 +96,10 @@ impl<H: JsonSchema, F: JsonSchema> JsonSchema for With<H, F> {
         format!("{}With{}", H::schema_name(), F::schema_name()).into()
     }
 
+    fn schema_id() -> Cow<'static, str> {
+        format!("{} with {}", H::schema_id(), F::schema_id()).into()
+    }
+
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = H::json_schema(generator);
         for key in ["properties", "required"] {
@@ -335,6 +339,14 @@ mod tests {
         let schema = Both::json_schema(&mut SchemaGenerator::default());
         let properties = schema.get("properties").and_then(|properties| properties.as_object()).unwrap();
         assert_eq!(properties.keys().collect::<Vec<_>>(), ["epoch", "initial", "prefix", "since"]);
+    }
+
+    #[test]
+    fn params_of_two_methods_have_schemas_of_their_own() {
+        let mut generator = SchemaGenerator::default();
+        let todo = generator.subschema_for::<crate::todo::CreateParams>();
+        let memory = generator.subschema_for::<crate::memory::CreateParams>();
+        assert_ne!(todo, memory);
     }
 
     #[test]

@@ -212,7 +212,15 @@ impl<'de> Deserializer<'de> for Cell<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, RowError> {
-        CowStrDeserializer::new(self.text()?).deserialize_enum(name, variants, visitor)
+        let text = self.text()?;
+        if !text.starts_with('{') {
+            return CowStrDeserializer::new(text).deserialize_enum(name, variants, visitor);
+        }
+        // A variant with data is JSON, as a struct is.
+        let mut json = serde_json::Deserializer::from_reader(text.as_bytes());
+        let value =
+            json.deserialize_enum(name, variants, visitor).and_then(|value| json.end().map(|()| value));
+        value.map_err(|error| RowError::Value(format!("not its JSON: {error}")))
     }
 
     from_json! {

@@ -255,8 +255,10 @@ pub fn remove_all<T: Entity>(tx: &mut WriteTx<'_>, rest: &str, params: impl Para
     let (key, table) = (row::column(T::KEY), T::KIND.table);
     let keys: Vec<String> = tx.all(&format!("SELECT {key} FROM {table} {rest}"), params, |row| row.get(0))?;
     for key in &keys {
-        let entity: T = get(tx, key)?;
-        remove(tx, &entity)?;
+        // One that belongs to another of them has gone with that.
+        if let Some(entity) = find::<T>(tx, key)? {
+            remove(tx, &entity)?;
+        }
     }
     Ok(keys.len() as u64)
 }

@@ -14,6 +14,7 @@ use stina_protocol::{Json, JsonObject};
 enum Colour {
     Red,
     DarkBlue,
+    Mixed(u8, u8),
 }
 
 /// Every sort of member that there is.
@@ -116,6 +117,13 @@ fn a_row_gives_back_what_was_saved_whatever_its_members() {
         .query_row("SELECT colour, tags, name_key FROM things", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
         .unwrap();
     assert_eq!(stored, ("dark_blue".to_owned(), r#"["x\"y",""]"#.to_owned(), "å\0b".to_owned()));
+}
+
+#[test]
+fn an_enum_with_data_is_read_back() {
+    let conn = database();
+    let made = write(&conn, 1, |tx| create(tx, Thing { colour: Colour::Mixed(1, 2), ..thing("a") }));
+    assert_eq!(write(&conn, 2, |tx| get::<Thing>(tx, "a")), made);
 }
 
 #[test]

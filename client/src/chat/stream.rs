@@ -21,7 +21,7 @@ impl Chat {
     /// caller chose its id.
     ///
     /// # Errors
-    /// As [`Client::call`].
+    /// As [`Client::call`](crate::Client::call).
     pub async fn stream(&self, message: BeginParams) -> Result<MessageStream> {
         MessageStream::begin(self.clone(), message).await
     }
@@ -88,7 +88,7 @@ impl MessageStream {
     /// Appends text. Dropping the future loses none of it: it is sent with the next text, or before the end.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call); `invalid` when the message or its connection has ended.
+    /// As [`Client::call`](crate::Client::call).crate::Client::call); `invalid` when the message or its connection has ended.
     /// After an error, only [`Self::abort`] is useful.
     pub async fn push(&mut self, text: &str) -> Result<()> {
         self.unconfirmed.push_str(text);
@@ -144,7 +144,7 @@ impl MessageStream {
     /// Aborts the message, and keeps the text so far. An aborted message stays unchanged.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call).
+    /// As [`Client::call`](crate::Client::call).crate::Client::call).
     pub async fn abort(mut self) -> Result<Reply<Message>> {
         let reply = self.chat.abort_message(self.abort.id.as_str()).await?;
         self.abort.is_disarmed = true;

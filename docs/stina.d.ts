@@ -5,15 +5,15 @@
 export type Page<T> = {
   /** The items, in the list's order. */
   items: T[];
-  /** Opaque cursor of the next page; null at the end. */
+  /** Opaque cursor of the next page; null on the last page. */
   next: string | null;
 };
 
-/** The envelope of every data method. */
+/** The envelope of the result of reads and writes. */
 export type Reply<T> = {
-  /** Revision that a read saw, or that a write made. */
+  /** Revision of the read or the write. */
   rev: number;
-  /** The result itself. */
+  /** The result. */
   value: T;
 };
 
@@ -25,17 +25,17 @@ export type Appended = {
 
 /** Answer of `CancelMessage`. */
 export type Cancelled = {
-  /** Whether the owner was asked; false when the message has already ended. */
+  /** Whether the owner was asked; false if the message has already ended. */
   cancelled: boolean;
 };
 
-/** One entity of a revision. */
+/** A change to one entity. */
 export type Change = {
   entity: "kv";
   /** Its id. */
   id: string;
   op: "put";
-  /** The entity as the API shows it, for a put. */
+  /** The entity, for a put. */
   value: Entry;
 } | {
   entity: "kv";
@@ -47,7 +47,7 @@ export type Change = {
   /** Its id. */
   id: string;
   op: "put";
-  /** The entity as the API shows it, for a put. */
+  /** The entity, for a put. */
   value: Todo;
 } | {
   entity: "todo";
@@ -59,7 +59,7 @@ export type Change = {
   /** Its id. */
   id: string;
   op: "put";
-  /** The entity as the API shows it, for a put. */
+  /** The entity, for a put. */
   value: TodoComment;
 } | {
   entity: "comment";
@@ -71,7 +71,7 @@ export type Change = {
   /** Its id. */
   id: string;
   op: "put";
-  /** The entity as the API shows it, for a put. */
+  /** The entity, for a put. */
   value: Memory;
 } | {
   entity: "memory";
@@ -83,7 +83,7 @@ export type Change = {
   /** Its id. */
   id: string;
   op: "put";
-  /** The entity as the API shows it, for a put. */
+  /** The entity, for a put. */
   value: Conversation;
 } | {
   entity: "conversation";
@@ -95,7 +95,7 @@ export type Change = {
   /** Its id. */
   id: string;
   op: "put";
-  /** The entity as the API shows it, for a put. */
+  /** The entity, for a put. */
   value: Interaction;
 } | {
   entity: "interaction";
@@ -107,7 +107,7 @@ export type Change = {
   /** Its id. */
   id: string;
   op: "put";
-  /** The entity as the API shows it, for a put. */
+  /** The entity, for a put. */
   value: Message;
 } | {
   entity: "message";
@@ -124,23 +124,23 @@ export type ChangePage = {
   next: number | null;
 };
 
-/** A revision, or a part of the present state when `initial`. */
+/** The changes of one revision, or a part of the snapshot when `initial`. */
 export type Changes = {
   /** Time of the commit, in milliseconds since the Unix epoch. */
   at: number;
-  /** What changed, in order; only what the subscription's filter lets through. */
+  /** The changes that match the subscription's filter, in order. */
   changes: Change[];
-  /** Part of the present state rather than news. */
+  /** Whether this is a part of the snapshot. */
   initial?: boolean;
-  /** Who made it. */
+  /** The client that made the revision. */
   origin: Origin;
-  /** Last revision told on this subscription before; 0 when there was none. */
+  /** The revision sent before this one on the subscription; 0 if there was none. */
   prev: number;
-  /** Number of the revision; of the snapshot when `initial`. */
+  /** The revision; of the whole snapshot when `initial`. */
   rev: number;
 };
 
-/** What `ClearHistory` deleted. */
+/** Counts of what `ClearHistory` deleted. */
 export type Cleared = {
   /** Conversations. */
   conversations: number;
@@ -184,40 +184,40 @@ export type ClientState = {
 
 /** A conversation. */
 export type Conversation = {
-  /** Which model answers in it. */
+  /** The model that answers in it. */
   aiModel: string | null;
-  /** When it was started, in milliseconds since the Unix epoch. */
+  /** Creation time, in milliseconds since the Unix epoch. */
   createdAt: number;
-  /** Its id, `c_…` unless its maker chose another. */
+  /** Its id, `c_…` unless its creator chose another. */
   id: string;
-  /** Who answers in it, such as `openai`. */
+  /** The provider that answers in it, such as `openai`. */
   provider: string | null;
   /** Revision that last changed it. */
   rev: number;
-  /** Its place among conversations of the same `createdAt`; never used twice. */
+  /** Orders conversations with the same `createdAt`; never reused. */
   seq: number;
   /** Its title. */
   title: string | null;
-  /** When it or anything in it last changed, in milliseconds since the Unix epoch. */
+  /** Time of the last change to it or to anything in it, in milliseconds since the Unix epoch. */
   updatedAt: number;
 };
 
-/** Words of a message that is being streamed. */
+/** Text of a streaming message. */
 export type Delta = {
   /** Its conversation. */
   conversationId: string;
   /** The streaming message. */
   messageId: string;
-  /** Where `text` begins, in bytes of UTF-8. 0 replaces whatever was there. */
+  /** Offset of `text` in the message, in bytes of UTF-8; 0 replaces the whole text. */
   offset: number;
-  /** The words. */
+  /** The text. */
   text: string;
 };
 
-/** Id that a caller chose for an entity: 1 to 128 characters of `A-Z a-z 0-9 _ . : -`. */
+/** Id of an entity: 1 to 128 characters of `A-Z a-z 0-9 _ . : -`. */
 export type EntityId = string;
 
-/** A value under its key. */
+/** A key and its value. */
 export type Entry = {
   /** The key. */
   key: string;
@@ -225,44 +225,44 @@ export type Entry = {
   rev: number;
   /** Time of that change, in milliseconds since the Unix epoch. */
   updatedAt: number;
-  /** Any JSON value, kept as it was given. */
+  /** Any JSON value, unchanged. */
   value: unknown;
 };
 
-/** What an error says to programs: its kind, the members of that kind, and what the place where it arose adds. */
+/** The `data` of an error, for programs: the kind, the fields of that kind, and where the error occurred. */
 export type ErrorData = ({
-  /** The value that would have been right, where there is exactly one. */
+  /** The valid value, if there is exactly one. */
   expected?: unknown;
-  /** The member at fault (`todo.title` style path), or empty when it is the message as a whole. */
+  /** Path of the invalid member, such as `todo.title`; empty for the message as a whole. */
   field: string;
   kind: "invalid";
   /** What is wrong with it, for people. */
   reason: string;
 } | {
-  /** Sort of entity. */
+  /** Kind of entity. */
   entity: string;
-  /** The id that was asked for. */
+  /** The requested id. */
   id: string;
   kind: "not_found";
 } | {
-  /** Sort of entity. */
+  /** Kind of entity. */
   entity: string;
-  /** The id that was asked for. */
+  /** The requested id. */
   id: string;
   kind: "already_exists";
 } | {
-  /** The entity as it is now, byte for byte; null when there is none. */
+  /** The current entity, byte for byte; null if there is none. */
   current: unknown;
   kind: "conflict";
 } | {
   kind: "request_mismatch";
 } | {
   kind: "compacted";
-  /** First revision that is still in the log. */
+  /** Oldest revision in the log. */
   oldestRev: number;
 } | {
   kind: "too_large";
-  /** The limit, in bytes or items as the message in question counts. */
+  /** The limit, in bytes or items. */
   limit: number;
 } | {
   kind: "busy";
@@ -278,18 +278,18 @@ export type ErrorData = ({
   kind: "shutting_down";
 } | {
   kind: "unsupported";
-  /** What was asked for. */
+  /** The requested feature. */
   what: string;
 } | {
   kind: "internal";
 }) & {
-  /** Id of the line in the daemon's log that says more. */
+  /** Id of the line in the daemon's log that has the details. */
   errorId?: string | null;
   /** Index of the failing step of a `store.transact`. */
   index?: number | null;
 };
 
-/** The ids that a method looks up at once: at most 1000. */
+/** A list of ids: at most 1000. */
 export type Ids = EntityId[];
 
 /** Answer of `Info`. */
@@ -334,35 +334,35 @@ export type Info = {
   watch: string;
 };
 
-/** How many messages `initial` sends: 0 to 1000, 50 when not said. */
+/** Number of messages that `initial` sends: 0 to 1000, 50 when omitted. */
 export type InitialMessages = number;
 
-/** An interaction: a question, and all that follows from it. */
+/** An interaction: a user's message and everything that follows from it. */
 export type Interaction = {
-  /** Whether it was broken off. Then so are its messages. */
+  /** Whether it was aborted. Its messages are then aborted too. */
   aborted: boolean;
-  /** Which model answers: of the conversation when it was opened. */
+  /** The model that answers: the conversation's at the time of the first message. */
   aiModel: string | null;
   /** Its conversation. */
   conversationId: string;
-  /** When it was opened, in milliseconds since the Unix epoch: `createdAt` of its first message. */
+  /** Creation time, in milliseconds since the Unix epoch: `createdAt` of its first message. */
   createdAt: number;
-  /** Its id, `ia_…` unless its maker chose another. */
+  /** Its id, `ia_…` unless its creator chose another. */
   id: string;
-  /** Its messages in order; absent where interactions are told as changes, and in lists where they are more than the limit `frameBytes`. */
+  /** Its messages in order. Absent in events, and in lists when the messages exceed the limit `frameBytes`. */
   messages?: Message[] | null;
-  /** Who answers: of the message that opened it, else of the conversation at that time. */
+  /** The provider that answers: the first message's, else the conversation's at that time. */
   provider: string | null;
   /** Revision that last changed it. */
   rev: number;
-  /** Its place among interactions of the same `createdAt`; never used twice. */
+  /** Orders interactions with the same `createdAt`; never reused. */
   seq: number;
 };
 
 /** A key: 1 to 512 bytes of text without NUL. */
 export type Key = string;
 
-/** How many items a list gives at most: 1 to 1000, 100 when not said. */
+/** Maximum number of items in a list: 1 to 1000, 100 when omitted. */
 export type Limit = number;
 
 /** A change in the change log. */
@@ -468,81 +468,81 @@ export type LogRevision = {
   rev: number;
 };
 
-/** Something to remember. */
+/** A memory. */
 export type Memory = {
-  /** What is to be remembered, kept as it was given. */
+  /** The content, unchanged. */
   content: string;
-  /** When it was made, in milliseconds since the Unix epoch. */
+  /** Creation time, in milliseconds since the Unix epoch. */
   createdAt: number;
   /** Its id. */
   id: string;
-  /** Any JSON object, kept as it was given. */
+  /** Any JSON object, unchanged. */
   metadata: Record<string, unknown> | null;
   /** Revision that last changed it. */
   rev: number;
-  /** Where it came from. */
+  /** The source. */
   source: string | null;
   /** Its tags, in the order given. */
   tags: string[];
-  /** What it is about; may be empty. */
+  /** The title; may be empty. */
   title: string;
-  /** When it was last updated. */
+  /** Time of the last update. */
   updatedAt: number;
-  /** Last moment at which it holds, in milliseconds since the Unix epoch. 7 days later the daemon deletes it. */
+  /** Expiry, in milliseconds since the Unix epoch: the last time at which it is valid. 7 days later the daemon deletes it. */
   validUntil: number | null;
 };
 
-/** A memory that `Search` found: the memory's members, and `snippet`. */
+/** A memory found by `Search`, with a snippet. */
 export type MemoryHit = {
-  /** What is to be remembered, kept as it was given. */
+  /** The content, unchanged. */
   content: string;
-  /** When it was made, in milliseconds since the Unix epoch. */
+  /** Creation time, in milliseconds since the Unix epoch. */
   createdAt: number;
   /** Its id. */
   id: string;
-  /** Any JSON object, kept as it was given. */
+  /** Any JSON object, unchanged. */
   metadata: Record<string, unknown> | null;
   /** Revision that last changed it. */
   rev: number;
-  /** The part of the content (else of the title, else the tags) around the first match, on one line: matches in `[` and `]`, `…` where something is left out. */
+  /** The part of the content (else of the title, else of the tags) around the first match, on one line: matches in `[` and `]`, `…` for omitted text. */
   snippet: string;
-  /** Where it came from. */
+  /** The source. */
   source: string | null;
   /** Its tags, in the order given. */
   tags: string[];
-  /** What it is about; may be empty. */
+  /** The title; may be empty. */
   title: string;
-  /** When it was last updated. */
+  /** Time of the last update. */
   updatedAt: number;
-  /** Last moment at which it holds, in milliseconds since the Unix epoch. 7 days later the daemon deletes it. */
+  /** Expiry, in milliseconds since the Unix epoch: the last time at which it is valid. 7 days later the daemon deletes it. */
   validUntil: number | null;
 };
 
 /** A message. */
 export type Message = {
-  /** Whether it or its interaction was broken off. */
+  /** Whether it or its interaction was aborted. */
   aborted: boolean;
   /** The text: any Unicode. */
   content: string;
   /** Its conversation. */
   conversationId: string;
-  /** When it was said, in milliseconds since the Unix epoch. */
+  /** Creation time, in milliseconds since the Unix epoch. */
   createdAt: number;
-  /** Its id, `m_…` unless its maker chose another. */
+  /** Its id, `m_…` unless its creator chose another. */
   id: string;
   /** Its interaction. */
   interactionId: string;
   /** Any JSON value. */
   metadata: unknown;
-  /** Who answered, such as `openai`. */
+  /** The provider that answered, such as `openai`. */
   provider: string | null;
   /** Revision that last changed it. */
   rev: number;
-  /** Who speaks. */
+  /** Its author. */
   role: Role;
-  /** Its place among messages of the same `createdAt`; never used twice. */
+  /** Orders messages with the same `createdAt`; never reused. */
   seq: number;
-  /** Whether it is still being written. */
+  /** Whether it is complete or still streaming. */
   state: MessageState;
 };
 
@@ -550,39 +550,39 @@ export type Message = {
 export type MessageHit = {
   /** Its conversation. */
   conversationId: string;
-  /** When it was said, in milliseconds since the Unix epoch. */
+  /** Creation time, in milliseconds since the Unix epoch. */
   createdAt: number;
   /** Its interaction. */
   interactionId: string;
   /** The message. */
   messageId: string;
-  /** Who speaks. */
+  /** Its author. */
   role: Role;
-  /** A few words of it around what was found. */
+  /** The part of its text around the match. */
   snippet: string;
 };
 
-/** Whether a message is still being written. */
+/** Whether a message is complete or still streaming. */
 export type MessageState = "complete" | "streaming";
 
-/** A time that a caller gives: whole milliseconds since the Unix epoch, within what JavaScript's `Date` can say. */
+/** A time in params: whole milliseconds since the Unix epoch, within the range of JavaScript's `Date`. */
 export type Millis = number;
 
-/** What happened to an entity. */
+/** The operation of a change. */
 export type Op = "put" | "delete";
 
-/** Who made a revision. */
+/** The origin of a revision. */
 export type Origin = {
-  /** Name that the client gave in `store.hello`; null when it gave none. `stinad` for the daemon's own. */
+  /** Name that the client gave in `store.hello`, else null; `stinad` for the daemon's own writes. */
   client: string | null;
-  /** The write's `requestId`, where it had one. */
+  /** The write's `requestId`, if it had one. */
   requestId?: string | null;
 };
 
-/** Id of one write, chosen by its caller: a repeat with the same id changes nothing and gets the same answer. */
+/** Id of a write, chosen by its caller. A repeat with the same id changes nothing and gets the same answer. */
 export type RequestId = string;
 
-/** Why everything that a subscriber holds is void. */
+/** The reason for a reset. */
 export type ResetReason = "compacted" | "epoch" | "external" | "restored";
 
 /** A bare revision: answer of `Ping` and `Sync`. */
@@ -591,7 +591,7 @@ export type Rev = {
   rev: number;
 };
 
-/** Who speaks in a message. */
+/** The author of a message. */
 export type Role = "user" | "assistant" | "instructions" | "info" | "tool" | "debug" | "error";
 
 /** The error object of a reply. */
@@ -611,7 +611,7 @@ export type ServerInfo = {
   version: string;
 };
 
-/** How far a todo has come. Callers may give it in any case, with `-` and spaces for `_`, and by some other names: see `Status::read`. */
+/** The status of a todo. Params take it in any case, with `-` and spaces for `_`, and by aliases: see `Status::read`. */
 export type Status = "not_started" | "in_progress" | "completed" | "cancelled";
 
 /** One step of `Transact`. */
@@ -630,9 +630,9 @@ export type SubscriptionEvent = Changes & {
   rev: number;
   type: "synced";
 } | {
-  /** Why. */
+  /** The reason. */
   reason: ResetReason;
-  /** Revision from which on the subscription goes on. */
+  /** Revision after which the subscription continues. */
   rev: number;
   type: "reset";
 } | Delta & {
@@ -655,44 +655,44 @@ export type SubscriptionState = {
   rev: number;
 };
 
-/** The tags of a memory: at most 64, each once. */
+/** The tags of a memory: at most 64, without duplicates. */
 export type Tags = string[];
 
-/** Something to do. */
+/** A todo. */
 export type Todo = {
-  /** How many comments it has. */
+  /** Number of comments. */
   commentCount: number;
-  /** When it was made, in milliseconds since the Unix epoch. */
+  /** Creation time, in milliseconds since the Unix epoch. */
   createdAt: number;
-  /** More about it. */
+  /** The description. */
   description: string | null;
-  /** When it is due, in milliseconds since the Unix epoch. */
+  /** Due time, in milliseconds since the Unix epoch. */
   dueAt: number | null;
   /** Its id. */
   id: string;
-  /** Any JSON object, kept as it was given. */
+  /** Any JSON object, unchanged. */
   metadata: Record<string, unknown> | null;
   /** Revision that last changed it, comments included. */
   rev: number;
-  /** Where it came from. */
+  /** The source. */
   source: string | null;
-  /** How far it has come. */
+  /** The status. */
   status: Status;
-  /** What is to be done; never empty in a todo made through `todo.create`. */
+  /** The title; never empty in a todo created by `todo.create`. */
   title: string;
-  /** When it was last updated; a comment is no update. */
+  /** Time of the last update; comments do not count. */
   updatedAt: number;
 };
 
 /** A comment on a todo. */
 export type TodoComment = {
-  /** What it says. */
+  /** The text. */
   content: string;
-  /** When it was made, in milliseconds since the Unix epoch. */
+  /** Creation time, in milliseconds since the Unix epoch. */
   createdAt: number;
   /** Its id. */
   id: string;
-  /** Revision that made it. */
+  /** Revision that created it. */
   rev: number;
   /** The todo. */
   todoId: string;
@@ -732,93 +732,93 @@ export type Welcome = {
 
 /** Params and result of every method, by name. */
 export interface Methods {
-  /** Marks an interaction and its messages as aborted; messages still being written are asked to end. */
+  /** Marks an interaction and its messages as aborted; the owners of streaming ones are asked to end them. */
   "chat.abortInteraction": {
     params: {
       /** Its id. */
       id: EntityId;
-      /** Only if its `rev` is this. */
+      /** Fails with `conflict` unless its `rev` equals this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Interaction>;
   };
-  /** Ends a message that is being written, with the text so far, as aborted. An aborted one stays as it is. */
+  /** Aborts a streaming message and keeps the text so far. An aborted message stays unchanged. */
   "chat.abortMessage": {
     params: {
       /** The message. */
       messageId: EntityId;
-      /** Only if the message's `rev` is this. */
+      /** Fails with `conflict` unless the message's `rev` equals this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Message>;
   };
-  /** Adds words to a message that is being written. Repeating what was sent before does nothing. */
+  /** Appends text to a streaming message. Text that was sent before changes nothing. */
   "chat.appendDelta": {
     params: {
-      /** The message; begun on this connection, and its beginning answered. */
+      /** The message. This connection must have begun it, and received the answer. */
       messageId: EntityId;
-      /** Where `text` begins, in bytes of UTF-8. At most the length of the text so far; what lies before that length must be what was sent before. A gap is `invalid`, with the length in `expected`. */
+      /** Offset of `text` in the message, in bytes of UTF-8. Text before the end of the message must equal what was sent before. An offset beyond the end is `invalid`, with the end in `expected`. */
       offset: number;
-      /** The words. */
+      /** The text to append. */
       text: string;
     };
     result: Appended;
   };
-  /** Adds a message, and the conversation and interaction for it where they are missing. */
+  /** Adds a message; creates its conversation and interaction if they are missing. */
   "chat.appendMessage": {
     params: {
       /** The text: any Unicode, up to the limit `messageBytes`. */
       content: string;
-      /** Who speaks. */
+      /** Its author. */
       role: Role;
-      /** Whether it was broken off; if so, its interaction is too. */
+      /** Whether it was aborted; if so, its interaction is aborted too. */
       aborted?: boolean | null;
-      /** Its conversation; when not said that of the interaction, else the current one, made if there is none. */
+      /** Its conversation. Defaults to the interaction's, else to the current one, which is created if there is none. */
       conversationId?: EntityId | null;
-      /** When it was said; now when not said. */
+      /** Creation time; the current time when omitted. */
       createdAt?: Millis | null;
-      /** Its id; a new one when not said. */
+      /** Its id; generated when omitted. */
       id?: EntityId | null;
-      /** Its interaction, made if there is none with that id; a new one when not said. */
+      /** Its interaction, created if the id is free; a new one when omitted. */
       interactionId?: EntityId | null;
       /** Any JSON value. */
       metadata?: unknown;
-      /** Who answers. */
+      /** The provider that answers. */
       provider?: string | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Message>;
   };
-  /** Begins a message whose text follows in deltas; this connection owns it. Not over HTTP. */
+  /** Begins a streaming message; this connection owns it. Not available over HTTP. */
   "chat.beginMessage": {
     params: {
-      /** Who speaks. */
+      /** Its author. */
       role: Role;
-      /** The beginning of the text; the first delta's `offset` is its length in bytes. */
+      /** The first part of the text; its length in bytes is the first delta's `offset`. */
       content?: string;
-      /** Its conversation; when not said that of the interaction, else the current one, made if there is none. */
+      /** Its conversation. Defaults to the interaction's, else to the current one, which is created if there is none. */
       conversationId?: EntityId | null;
-      /** When it was said; now when not said. */
+      /** Creation time; the current time when omitted. */
       createdAt?: Millis | null;
-      /** Its id; a new one when not said. */
+      /** Its id; generated when omitted. */
       id?: EntityId | null;
-      /** Its interaction, made if there is none with that id; a new one when not said. */
+      /** Its interaction, created if the id is free; a new one when omitted. */
       interactionId?: EntityId | null;
       /** Any JSON value. */
       metadata?: unknown;
-      /** Who answers. */
+      /** The provider that answers. */
       provider?: string | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Message>;
   };
-  /** Asks the owner of a message that is being written to end it; the daemon aborts it when it does not. */
+  /** Asks the owner of a streaming message to end it; the daemon aborts it if the owner does not. */
   "chat.cancelMessage": {
     params: {
       /** The message. */
@@ -826,7 +826,7 @@ export interface Methods {
     };
     result: Cancelled;
   };
-  /** Deletes every conversation but the current one. */
+  /** Deletes every conversation except the current one. */
   "chat.clearHistory": {
     params: {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
@@ -834,39 +834,39 @@ export interface Methods {
     };
     result: Reply<Cleared>;
   };
-  /** How many messages a conversation has. */
+  /** Counts the messages of a conversation. */
   "chat.countMessages": {
     params: {
-      /** The conversation; the current one when not said. */
+      /** The conversation; the current one when omitted. */
       conversationId?: EntityId | null;
     };
     result: Reply<number>;
   };
-  /** Deletes a conversation with all that is in it; answers it. If it was current, the newest other becomes so. */
+  /** Deletes a conversation and everything in it; answers it. If it was current, the newest remaining one becomes current. */
   "chat.deleteConversation": {
     params: {
       /** Its id. */
       id: EntityId;
-      /** Only if its `rev` is this. */
+      /** Fails with `conflict` unless its `rev` equals this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Conversation>;
   };
-  /** Deletes an interaction with its messages; answers it. */
+  /** Deletes an interaction and its messages; answers it. */
   "chat.deleteInteraction": {
     params: {
       /** Its id. */
       id: EntityId;
-      /** Only if its `rev` is this. */
+      /** Fails with `conflict` unless its `rev` equals this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Interaction>;
   };
-  /** The current conversation; starts one when there is none. */
+  /** Answers the current conversation; starts one if there is none. */
   "chat.ensureCurrent": {
     params: {
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
@@ -874,23 +874,23 @@ export interface Methods {
     };
     result: Reply<Conversation>;
   };
-  /** Ends a message that is being written: it is complete. */
+  /** Completes a streaming message. */
   "chat.finishMessage": {
     params: {
-      /** The message; begun on this connection. */
+      /** The message. This connection must have begun it. */
       messageId: EntityId;
-      /** The whole text, instead of the text so far. */
+      /** The final text; the text so far when omitted. */
       content?: string | null;
-      /** Only if the message's `rev` is this. */
+      /** Fails with `conflict` unless the message's `rev` equals this. */
       ifRev?: number | null;
-      /** Any JSON value, instead of the one given at the beginning. */
+      /** Any JSON value; the one given at the beginning when omitted. */
       metadata?: unknown;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Message>;
   };
-  /** A conversation. */
+  /** Reads a conversation. */
   "chat.getConversation": {
     params: {
       /** Its id. */
@@ -898,7 +898,7 @@ export interface Methods {
     };
     result: Reply<Conversation>;
   };
-  /** An interaction with its messages; `too_large` when those are more than the limit `frameBytes`. */
+  /** Reads an interaction with its messages; `too_large` when they exceed the limit `frameBytes`. */
   "chat.getInteraction": {
     params: {
       /** Its id. */
@@ -906,52 +906,52 @@ export interface Methods {
     };
     result: Reply<Interaction>;
   };
-  /** Conversations, newest first by `createdAt`. */
+  /** Lists conversations, newest first. */
   "chat.listConversations": {
     params: {
-      /** `next` of the page before. */
+      /** `next` of the previous page. */
       cursor?: string | null;
-      /** Most items of one page. A page also ends once it is large. */
+      /** Maximum number of items in the page. A page ends early once it has 4 MiB. */
       limit?: Limit;
     };
     result: Reply<Page<Conversation>>;
   };
-  /** Interactions of a conversation with their messages, oldest first: the newest, or those next to a cursor. */
+  /** Lists interactions of a conversation with their messages, oldest first: the newest ones, or those next to a cursor. */
   "chat.listInteractions": {
     params: {
-      /** Only what is newer than this. */
+      /** Only items newer than this one. */
       after?: string | null;
-      /** Only what is older than this. */
+      /** Only items older than this one. */
       before?: string | null;
-      /** The conversation; the current one when not said. */
+      /** The conversation; the current one when omitted. */
       conversationId?: EntityId | null;
-      /** Most items of one page. */
+      /** Maximum number of items in the page. */
       limit?: Limit;
     };
     result: Reply<Page<Interaction>>;
   };
-  /** Messages of a conversation, oldest first: the newest, or those next to a cursor. */
+  /** Lists messages of a conversation, oldest first: the newest ones, or those next to a cursor. */
   "chat.listMessages": {
     params: {
-      /** Only what is newer than this. */
+      /** Only items newer than this one. */
       after?: string | null;
-      /** Only what is older than this. */
+      /** Only items older than this one. */
       before?: string | null;
-      /** The conversation; the current one when not said. */
+      /** The conversation; the current one when omitted. */
       conversationId?: EntityId | null;
-      /** Most items of one page. */
+      /** Maximum number of items in the page. */
       limit?: Limit;
     };
     result: Reply<Page<Message>>;
   };
-  /** Full-text search in messages, best first, with a snippet. */
+  /** Searches messages, best match first, with a snippet of each. */
   "chat.search": {
     params: {
-      /** What to look for: any text. */
+      /** The query: any text. */
       query: string;
       /** Only in this conversation. */
       conversationId?: EntityId | null;
-      /** Most hits. */
+      /** Maximum number of hits. */
       limit?: Limit;
     };
     result: Reply<Page<MessageHit>>;
@@ -961,7 +961,7 @@ export interface Methods {
     params: {
       /** The conversation. */
       conversationId: EntityId;
-      /** Only if the conversation's `rev` is this. */
+      /** Fails with `conflict` unless the conversation's `rev` equals this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
@@ -971,11 +971,11 @@ export interface Methods {
   /** Starts a conversation; it becomes the current one. */
   "chat.startConversation": {
     params: {
-      /** Which model answers in it. */
+      /** The model that answers in it. */
       aiModel?: string | null;
-      /** Its id; a new one when not said. */
+      /** Its id; generated when omitted. */
       id?: EntityId | null;
-      /** Who answers in it. */
+      /** The provider that answers in it. */
       provider?: string | null;
       /** Its title. */
       title?: string | null;
@@ -984,20 +984,20 @@ export interface Methods {
     };
     result: Reply<Conversation>;
   };
-  /** Changes of conversations, interactions, messages and the current conversation, and words as they come. */
+  /** Subscribes to conversations, interactions, messages, the current conversation, and deltas. */
   "chat.subscribe": {
     params: {
-      /** Only this conversation and what is in it. Which one is current comes all the same, as an entity `kv`. */
+      /** Only this conversation and what is in it. The id of the current conversation is sent too, as an entity `kv`. */
       conversationId?: EntityId | null;
-      /** Whether deltas of streaming messages come too. */
+      /** Whether to send the deltas of streaming messages. */
       deltas?: boolean;
-      /** Epoch that `since` belongs to. */
+      /** Epoch of `since`. */
       epoch?: string | null;
-      /** Begin with a snapshot of the entities; with `since`, only when the log can't serve it. */
+      /** Begin with a snapshot; with `since`, only if the change log does not reach back that far. */
       initial?: boolean;
-      /** How many messages `initial` sends: the last ones of the conversation asked for, else of the current one, with their interactions. */
+      /** Number of messages that `initial` sends: the last ones of the selected conversation, else of the current one, with their interactions. */
       initialMessages?: InitialMessages;
-      /** Replay every revision after this one, then go on live. */
+      /** Send every revision after this one, then continue live. */
       since?: number | null;
     };
     result: number;
@@ -1015,11 +1015,11 @@ export interface Methods {
     params: {
       /** Its id. */
       id: EntityId;
-      /** Which model answers in it. */
+      /** The model that answers in it. */
       aiModel?: string | null;
-      /** Only if its `rev` is this. */
+      /** Fails with `conflict` unless its `rev` equals this. */
       ifRev?: number | null;
-      /** Who answers in it. */
+      /** The provider that answers in it. */
       provider?: string | null;
       /** Its title. */
       title?: string | null;
@@ -1028,19 +1028,19 @@ export interface Methods {
     };
     result: Reply<Conversation>;
   };
-  /** Removes an entry; answers the one removed, or null when there was none. */
+  /** Deletes an entry; answers it, or null if there was none. */
   "kv.delete": {
     params: {
       /** The key. */
       key: Key;
-      /** Only if the entry's `rev` is this; 0 means only if there is none. */
+      /** Fails with `conflict` unless the entry's `rev` equals this; 0 means that there is no entry. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Entry | null>;
   };
-  /** The entry under a key, or null. */
+  /** Reads the entry under a key; null if there is none. */
   "kv.get": {
     params: {
       /** The key. */
@@ -1048,56 +1048,56 @@ export interface Methods {
     };
     result: Reply<Entry | null>;
   };
-  /** Adds to the number under a key; an integer stays within ±(2^53 - 1). */
+  /** Adds to the number under a key; integers stay within ±(2^53 - 1). */
   "kv.increment": {
     params: {
       /** The key. A missing entry counts as 0. */
       key: Key;
-      /** What to add; 1 when not said. */
+      /** The number to add; 1 when omitted. */
       by?: number | null;
-      /** Only if the entry's `rev` is this; 0 means only if there is none. */
+      /** Fails with `conflict` unless the entry's `rev` equals this; 0 means that there is no entry. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Entry>;
   };
-  /** Entries by key, in byte order. */
+  /** Lists entries by key, in byte order. */
   "kv.list": {
     params: {
-      /** `next` of the page before. */
+      /** `next` of the previous page. */
       cursor?: string | null;
-      /** Most items of one page. A page also ends once it is large. */
+      /** Maximum number of items in the page. A page ends early once it has 4 MiB. */
       limit?: Limit;
       /** Only keys that begin with this. */
       prefix?: string | null;
     };
     result: Reply<Page<Entry>>;
   };
-  /** Puts a value under a key. */
+  /** Sets the value under a key. */
   "kv.set": {
     params: {
       /** The key. */
       key: Key;
       /** Any JSON value. */
       value: unknown;
-      /** Only if the entry's `rev` is this; 0 means only if there is none. */
+      /** Fails with `conflict` unless the entry's `rev` equals this; 0 means that there is no entry. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Entry>;
   };
-  /** Changes of entries. */
+  /** Subscribes to entries. */
   "kv.subscribe": {
     params: {
-      /** Epoch that `since` belongs to. */
+      /** Epoch of `since`. */
       epoch?: string | null;
-      /** Begin with a snapshot of the entities; with `since`, only when the log can't serve it. */
+      /** Begin with a snapshot; with `since`, only if the change log does not reach back that far. */
       initial?: boolean;
       /** Only keys that begin with this. */
       prefix?: string | null;
-      /** Replay every revision after this one, then go on live. */
+      /** Send every revision after this one, then continue live. */
       since?: number | null;
     };
     result: number;
@@ -1110,51 +1110,51 @@ export interface Methods {
     };
     result: boolean;
   };
-  /** Makes a memory. */
+  /** Creates a memory. */
   "memory.create": {
     params: {
-      /** What is to be remembered. */
+      /** The content. */
       content: string;
-      /** What it is about; may be empty. */
+      /** The title; may be empty. */
       title: string;
-      /** Its id; a new one when not said. */
+      /** Its id; generated when omitted. */
       id?: EntityId | null;
       /** Any JSON object; an update replaces it as a whole. */
       metadata?: Record<string, unknown> | null;
-      /** Where it came from. */
+      /** The source. */
       source?: string | null;
-      /** Its tags, all of them. */
+      /** All of its tags. */
       tags?: Tags | null;
-      /** Last moment at which it holds. */
+      /** Expiry: the last time at which it is valid. */
       validUntil?: Millis | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Memory>;
   };
-  /** Removes a memory; answers it. */
+  /** Deletes a memory; answers it. */
   "memory.delete": {
     params: {
       /** Its id. */
       id: EntityId;
-      /** Only if its `rev` is this. */
+      /** Fails with `conflict` unless its `rev` equals this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Memory>;
   };
-  /** The newest memory with that content, else the newest whose content contains it in any case, else null. */
+  /** Finds the newest memory with that content, else the newest that contains it in any case, else null. */
   "memory.find": {
     params: {
-      /** A content, or a part of one in any case. */
+      /** The content, or a part of it in any case. */
       content: string;
-      /** Expired ones too. */
+      /** Include expired memories. */
       includeExpired?: boolean;
     };
     result: Reply<Memory | null>;
   };
-  /** One memory, expired or not. */
+  /** Reads a memory, expired or not. */
   "memory.get": {
     params: {
       /** Its id. */
@@ -1162,50 +1162,50 @@ export interface Methods {
     };
     result: Reply<Memory>;
   };
-  /** Those of some memories that exist, expired or not, each once, in the order asked for. */
+  /** Reads several memories, expired or not, in the order of the ids; missing ones and duplicates are skipped. */
   "memory.getMany": {
     params: {
       /** The memories. */
       ids: Ids;
-      /** Where the last page ended. */
+      /** `next` of the previous page. */
       cursor?: string | null;
     };
     result: Reply<Page<Memory>>;
   };
-  /** Memories, newest first (by `createdAt` and id). */
+  /** Lists memories, newest first (by `createdAt` and id). */
   "memory.list": {
     params: {
-      /** `next` of the page before. */
+      /** `next` of the previous page. */
       cursor?: string | null;
-      /** Expired ones too: whose `validUntil` has passed. */
+      /** Include expired memories, whose `validUntil` has passed. */
       includeExpired?: boolean;
-      /** Most items of one page. A page also ends once it is large. */
+      /** Maximum number of items in the page. A page ends early once it has 4 MiB. */
       limit?: Limit;
       /** Only memories with this tag, exactly. */
       tag?: string | null;
     };
     result: Reply<Page<Memory>>;
   };
-  /** Memories with all of the words in title, content or tags, best first (of the newest 10,000 that have them); `next` is always null. */
+  /** Searches memories for all words of the query, best match first (among the newest 10,000 matches); `next` is always null. */
   "memory.search": {
     params: {
-      /** Any text: words, beginnings of words, Chinese in the middle of a sentence, emoji, punctuation. */
+      /** The query: any text, such as words, prefixes of words, Chinese within a sentence, emoji, punctuation. */
       query: string;
-      /** Expired ones too. */
+      /** Include expired memories. */
       includeExpired?: boolean;
-      /** Most memories to answer. There are fewer once they are large. */
+      /** Maximum number of memories; fewer are answered if they are large. */
       limit?: Limit;
     };
     result: Reply<Page<MemoryHit>>;
   };
-  /** Changes of memories. */
+  /** Subscribes to memories. */
   "memory.subscribe": {
     params: {
-      /** Epoch that `since` belongs to. */
+      /** Epoch of `since`. */
       epoch?: string | null;
-      /** Begin with a snapshot of the entities; with `since`, only when the log can't serve it. */
+      /** Begin with a snapshot; with `since`, only if the change log does not reach back that far. */
       initial?: boolean;
-      /** Replay every revision after this one, then go on live. */
+      /** Send every revision after this one, then continue live. */
       since?: number | null;
     };
     result: number;
@@ -1223,19 +1223,19 @@ export interface Methods {
     params: {
       /** Its id. */
       id: EntityId;
-      /** What is to be remembered. */
+      /** The content. */
       content?: string;
-      /** Only if its `rev` is this. */
+      /** Fails with `conflict` unless its `rev` equals this. */
       ifRev?: number | null;
       /** Any JSON object; an update replaces it as a whole. */
       metadata?: Record<string, unknown> | null;
-      /** Where it came from. */
+      /** The source. */
       source?: string | null;
-      /** Its tags, all of them. */
+      /** All of its tags. */
       tags?: Tags | null;
-      /** What it is about. */
+      /** The title. */
       title?: string;
-      /** Last moment at which it holds. */
+      /** Expiry: the last time at which it is valid. */
       validUntil?: Millis | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
@@ -1305,13 +1305,13 @@ export interface Methods {
   /** Changes of all modules, or of some. */
   "store.subscribe": {
     params: {
-      /** Epoch that `since` belongs to. */
+      /** Epoch of `since`. */
       epoch?: string | null;
-      /** Begin with a snapshot of the entities; with `since`, only when the log can't serve it. */
+      /** Begin with a snapshot; with `since`, only if the change log does not reach back that far. */
       initial?: boolean;
       /** Only changes of these modules. */
       modules?: string[] | null;
-      /** Replay every revision after this one, then go on live. */
+      /** Send every revision after this one, then continue live. */
       since?: number | null;
     };
     result: number;
@@ -1342,67 +1342,67 @@ export interface Methods {
     };
     result: boolean;
   };
-  /** Puts a comment on a todo. */
+  /** Adds a comment to a todo. */
   "todo.addComment": {
     params: {
-      /** What to say. White space around it is taken off. */
+      /** The text; trimmed. */
       content: string;
       /** The todo. */
       todoId: EntityId;
-      /** Id of the comment; a new one when not said. */
+      /** Id of the comment; generated when omitted. */
       id?: EntityId | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<TodoComment>;
   };
-  /** Makes a todo. */
+  /** Creates a todo. */
   "todo.create": {
     params: {
-      /** What is to be done. White space around it is taken off. */
+      /** The title; trimmed. */
       title: string;
-      /** More about it. */
+      /** The description. */
       description?: string | null;
-      /** When it is due. */
+      /** Due time. */
       dueAt?: Millis | null;
-      /** Its id; a new one when not said. */
+      /** Its id; generated when omitted. */
       id?: EntityId | null;
       /** Any JSON object; an update replaces it as a whole. */
       metadata?: Record<string, unknown> | null;
-      /** Where it came from. */
+      /** The source. */
       source?: string | null;
-      /** How far it has come; `not_started` when not said. */
+      /** The status; `not_started` when omitted. */
       status?: Status | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Todo>;
   };
-  /** Removes a todo and its comments; answers the todo. */
+  /** Deletes a todo and its comments; answers the todo. */
   "todo.delete": {
     params: {
       /** Its id. */
       id: EntityId;
-      /** Only if its `rev` is this. */
+      /** Fails with `conflict` unless its `rev` equals this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<Todo>;
   };
-  /** Removes a comment; answers it. */
+  /** Deletes a comment; answers it. */
   "todo.deleteComment": {
     params: {
       /** Its id. */
       id: EntityId;
-      /** Only if its `rev` is this. */
+      /** Fails with `conflict` unless its `rev` equals this. */
       ifRev?: number | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
     result: Reply<TodoComment>;
   };
-  /** The todo with that id, else the newest with that title, whatever its case. */
+  /** Finds the todo with that id, else the newest with that title in any case. */
   "todo.find": {
     params: {
       /** An id, or a title in any case. */
@@ -1410,7 +1410,7 @@ export interface Methods {
     };
     result: Reply<Todo>;
   };
-  /** One todo. */
+  /** Reads a todo. */
   "todo.get": {
     params: {
       /** Its id. */
@@ -1418,44 +1418,44 @@ export interface Methods {
     };
     result: Reply<Todo>;
   };
-  /** Todos by due date, those without one last; then by `createdAt` and id. */
+  /** Lists todos by due time, those without one last; then by `createdAt` and id. */
   "todo.list": {
     params: {
-      /** `next` of the page before. */
+      /** `next` of the previous page. */
       cursor?: string | null;
-      /** Only todos that are due later than this. */
+      /** Only todos due after this time. */
       dueAfter?: Millis | null;
-      /** Only todos that are due earlier than this. */
+      /** Only todos due before this time. */
       dueBefore?: Millis | null;
-      /** Archived ones too: completed or cancelled, and last updated before the daemon's local midnight. */
+      /** Include archived todos: completed or cancelled, and last updated before the daemon's local midnight. */
       includeArchived?: boolean;
-      /** Most items of one page. A page also ends once it is large. */
+      /** Maximum number of items in the page. A page ends early once it has 4 MiB. */
       limit?: Limit;
-      /** Only todos with one of these. */
+      /** Only todos with one of these statuses. */
       status?: Status[] | null;
     };
     result: Reply<Page<Todo>>;
   };
-  /** The comments of some todos, oldest first (by `createdAt` and id). */
+  /** Lists the comments of some todos, oldest first (by `createdAt` and id). */
   "todo.listComments": {
     params: {
-      /** The todos; one that does not exist has no comments. */
+      /** The todos; a todo that does not exist has no comments. */
       todoIds: Ids;
-      /** `next` of the page before. */
+      /** `next` of the previous page. */
       cursor?: string | null;
-      /** Most items of one page. A page also ends once it is large. */
+      /** Maximum number of items in the page. A page ends early once it has 4 MiB. */
       limit?: Limit;
     };
     result: Reply<Page<TodoComment>>;
   };
-  /** Changes of todos and comments. */
+  /** Subscribes to todos and comments. */
   "todo.subscribe": {
     params: {
-      /** Epoch that `since` belongs to. */
+      /** Epoch of `since`. */
       epoch?: string | null;
-      /** Begin with a snapshot of the entities; with `since`, only when the log can't serve it. */
+      /** Begin with a snapshot; with `since`, only if the change log does not reach back that far. */
       initial?: boolean;
-      /** Replay every revision after this one, then go on live. */
+      /** Send every revision after this one, then continue live. */
       since?: number | null;
     };
     result: number;
@@ -1473,19 +1473,19 @@ export interface Methods {
     params: {
       /** Its id. */
       id: EntityId;
-      /** More about it. */
+      /** The description. */
       description?: string | null;
-      /** When it is due. */
+      /** Due time. */
       dueAt?: Millis | null;
-      /** Only if its `rev` is this. */
+      /** Fails with `conflict` unless its `rev` equals this. */
       ifRev?: number | null;
       /** Any JSON object; an update replaces it as a whole. */
       metadata?: Record<string, unknown> | null;
-      /** Where it came from. */
+      /** The source. */
       source?: string | null;
-      /** How far it has come. */
+      /** The status. */
       status?: Status;
-      /** What is to be done. White space around it is taken off. */
+      /** The title; trimmed. */
       title?: string;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;

@@ -1,4 +1,4 @@
-//! Standard input as a message that everybody sees grow, word by word:
+//! Streams standard input as a chat message, word by word:
 //! `ollama run llama3 "Hej" | cargo run -p stina-client --example chat_stream`. Cancel it with `stinactl chat cancel`.
 
 use std::io::BufRead;
@@ -6,7 +6,7 @@ use stina_client::Client;
 use stina_client::protocol::chat::{BeginParams, Role};
 use tokio::sync::mpsc;
 
-/// Words of standard input, each with the space behind it.
+/// Reads words from standard input, each with the space after it.
 fn words() -> mpsc::Receiver<std::io::Result<Vec<u8>>> {
     let (sender, words) = mpsc::channel(16);
     std::thread::spawn(move || {

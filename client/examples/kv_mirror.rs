@@ -1,11 +1,11 @@
-//! A live list of the entries under a prefix: `cargo run -p stina-client --example kv_mirror -- [PREFIX]`.
-//! Change some meanwhile, with `stinactl kv set KEY VALUE`; stop the daemon and start it again.
+//! Shows a live list of the entries under a prefix: `cargo run -p stina-client --example kv_mirror -- [PREFIX]`.
+//! Change entries meanwhile with `stinactl kv set KEY VALUE`; stop the daemon and start it again.
 
-#![allow(clippy::print_stdout, reason = "it shows something")]
+#![allow(clippy::print_stdout, reason = "an example prints")]
 
 use futures_util::StreamExt;
 use stina_client::mirror::Diff;
-use stina_client::{Client, State};
+use stina_client::{Client, ConnectionState};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), stina_client::Error> {
@@ -33,7 +33,7 @@ async fn main() -> Result<(), stina_client::Error> {
                 patch.apply(&mut list);
             }
             Some(state) = states.next() => {
-                if let State::Reconnecting { reason, .. } = state {
+                if let ConnectionState::Reconnecting { reason, .. } = state {
                     println!("reconnecting: {reason}");
                 }
             }

@@ -1,6 +1,6 @@
-//! A live todo list: `cargo run -p stina-client --example todo_list`. Try `stinactl todo add milk` beside it.
+//! Shows a live todo list: `cargo run -p stina-client --example todo_list`. Meanwhile, try `stinactl todo add milk`.
 
-#![allow(clippy::print_stdout, reason = "it shows something")]
+#![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::sync::Arc;
 use stina_client::protocol::todo::Todo;

@@ -1,16 +1,16 @@
-//! A todo, a memory and a counter that happen together or not at all, linked by an id that we chose:
+//! Writes a todo, a memory and a counter in one transaction, linked by a chosen id:
 //! `cargo run -p stina-client --example transaction`
 
-#![allow(clippy::print_stdout, reason = "it shows something")]
+#![allow(clippy::print_stdout, reason = "an example prints")]
 
 use stina_client::Client;
 use stina_client::protocol::text::{Content, Line, Title};
-use stina_client::protocol::{EntityId, Error as Kind, kv, memory, todo};
+use stina_client::protocol::{EntityId, Error, kv, memory, todo};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), stina_client::Error> {
     let client = Client::builder().name("transaction", "1.0").connect().await?;
-    let invalid = |reason: String| Kind::invalid("", reason);
+    let invalid = |reason: String| Error::invalid("", reason);
     let id = EntityId::new(format!("td_{}", std::process::id())).map_err(invalid)?;
 
     let mut transaction = client.transact();

@@ -8,14 +8,14 @@ use jsonrpsee::core::traits::ToRpcParams;
 use serde_json::value::RawValue;
 use std::time::Duration;
 
-/// jsonrpsee's own timeout, which is to come after every deadline of a caller.
+/// jsonrpsee's own timeout. It must exceed every deadline of a caller.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// jsonrpsee's client of one connection. Dropping it ends jsonrpsee's tasks.
+/// jsonrpsee's client for one connection. Dropping it ends jsonrpsee's tasks.
 #[derive(Debug)]
 pub(crate) struct Calls(Client<RpcService>);
 
-/// Params that are JSON already.
+/// Params as JSON text.
 struct Raw<'p>(Option<&'p RawValue>);
 
 impl ToRpcParams for Raw<'_> {
@@ -25,15 +25,15 @@ impl ToRpcParams for Raw<'_> {
 }
 
 impl Calls {
-    /// Starts jsonrpsee's tasks, for as many calls at a time.
+    /// Starts jsonrpsee's tasks. `calls` is the maximum number of calls in flight.
     pub(crate) fn new(calls: usize, sender: Sender, receiver: Receiver) -> Self {
-        // No layers: the usual one logs every call.
+        // No middleware: the default one logs every call.
         let builder = ClientBuilder::new().set_rpc_middleware(RpcServiceBuilder::new());
         let builder = builder.max_concurrent_requests(calls).request_timeout(NEVER);
         Self(builder.build_with_tokio(sender, receiver))
     }
 
-    /// Calls a method. [`Error::Call`] holds the daemon's error object; other errors say why the connection ended.
+    /// Calls a method. [`Error::Call`] has the daemon's error object; other errors mean that the connection ended.
     pub(crate) async fn request(
         &self,
         method: &str,
@@ -53,7 +53,7 @@ mod tests {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
     use tokio::net::UnixStream;
 
-    /// Calls over one half of a pair of sockets, and the other half.
+    /// Calls over one end of a socket pair, and the other end.
     fn pair() -> (Calls, BufReader<UnixStream>) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (read, write) = ours.into_split();
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn errors_say_whether_the_daemon_or_the_connection_made_them() {
+    async fn errors_of_the_daemon_and_of_the_connection_differ() {
         let (calls, mut daemon) = pair();
         let answer = br#"{"jsonrpc":"2.0","id":0,"error":{"code":-32007,"message":"busy"}}"#;
         daemon.write_all(&[answer, &b"\n"[..]].concat()).await.unwrap();

@@ -1,9 +1,9 @@
-//! The client: calls with types, calls without, subscriptions.
+//! [`Client`]: typed calls, raw calls, subscriptions.
 
 use crate::chat::SharedListener;
 use crate::link::Link;
 use crate::retry::{Outgoing, checked, new_request_id, stamp};
-use crate::{ClientBuilder, Error, Options, Result, State};
+use crate::{ClientBuilder, ConnectionState, Error, Options, Result};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +13,10 @@ use stina_protocol::store::{Discover, Welcome};
 use stina_protocol::types::NoParams;
 use stina_protocol::{Method, RequestId};
 
-/// A client of `stinad`. Cheap to clone; all clones share one connection, which is replaced when it breaks.
+/// A client of `stinad`. It is cheap to clone; all clones share one connection, which is replaced when it breaks.
 ///
-/// It belongs to the tokio runtime in which it was made. The connection closes when the last clone and the last
-/// [`Subscription`] are dropped.
+/// It belongs to the tokio runtime that created it. The connection closes when the last clone and the last
+/// [`Subscription`](crate::Subscription) are dropped.
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -29,19 +29,19 @@ struct Inner {
     listener: SharedListener,
 }
 
-/// How one call is made, where it differs from the client's ways.
+/// Options of one call, which override those of the client.
 #[derive(Debug, Clone, Default)]
 pub struct CallOptions {
-    /// The id of a write; a new one when not said. A write that was made with it before is not made again: its
-    /// answer is given again.
+    /// The id of a write; generated when omitted. A write that happened with this id is not repeated: the daemon
+    /// answers as before.
     pub request_id: Option<RequestId>,
-    /// How long the call may take, reconnecting included; the client's when not said.
+    /// Maximum duration of the call, reconnects included; the client's when omitted.
     pub deadline: Option<Duration>,
-    /// Never to send it a second time, whatever becomes of the connection.
+    /// Whether to send the call at most once, even if the connection breaks.
     pub once: bool,
 }
 
-/// The kinds of methods that [`Client::call`] calls: all but subscriptions, which [`Client::subscribe`] opens.
+/// The kinds of methods for [`Client::call`]: all except subscriptions, which [`Client::subscribe`] opens.
 pub trait Callable: MethodKind {}
 
 impl Callable for Read {}
@@ -49,20 +49,20 @@ impl Callable for Write {}
 impl Callable for Bare {}
 
 impl Client {
-    /// Begins to build a client.
+    /// Returns a builder.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
 
-    /// Connects. From then on the client reconnects by itself.
+    /// Connects. The client then reconnects by itself.
     ///
     /// # Errors
-    /// [`Error::NotReachable`] when the daemon is not there now; [`Error::Rpc`] when it refuses this client.
+    /// [`Error::NotReachable`] when no daemon is running; [`Error::Rpc`] when it refuses this client.
     pub async fn connect(options: Options) -> Result<Self> {
         Ok(Self::on(Link::connect(options).await?))
     }
 
-    /// A client that connects in the background; calls wait for the connection until their deadlines.
+    /// Starts a client that connects in the background; calls wait for the connection until their deadlines.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -80,51 +80,50 @@ impl Client {
         &self.inner.link
     }
 
-    /// Hears when the messages that are written through this client are to end.
+    /// The listener for the stop signals of this client's streaming messages.
     pub(crate) fn listener(&self) -> &SharedListener {
         &self.inner.listener
     }
 
-    /// How this client connects and calls.
+    /// The options of this client.
     pub fn options(&self) -> &Options {
         self.link().options()
     }
 
     /// The state of the connection.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ConnectionState {
         self.link().state()
     }
 
-    /// What the daemon said of itself when the present connection was made: its version, what it can do, the epoch,
-    /// and the newest revision of that moment. None while there is no connection.
+    /// The daemon's answer to `store.hello` on the current connection: its version, features, epoch, and the newest
+    /// revision at that time. `None` while there is no connection.
     pub fn server(&self) -> Option<Welcome> {
         self.link().server()
     }
 
-    /// The state of the connection now, and whenever it changes; one that is over before it is read is skipped.
-    /// Ends after [`State::Closed`].
-    pub fn states(&self) -> impl futures_util::Stream<Item = State> + Send + use<> {
+    /// A stream of the connection's state: the current one, then each new one. A state that changes before it is read
+    /// is skipped. The stream ends after [`ConnectionState::Closed`].
+    pub fn states(&self) -> impl futures_util::Stream<Item = ConnectionState> + Send + use<> {
         self.link().states()
     }
 
-    /// Closes the connection for good, for all clones. Calls in flight fail, subscriptions end.
+    /// Closes this client and all its clones. Calls in flight fail, subscriptions end.
     pub async fn close(&self) {
         self.link().close().await;
     }
 
     /// Calls a method. A write happens exactly once.
     ///
-    /// Dropping the future gives up waiting, not the call: a write that was sent may happen.
+    /// Dropping the future does not cancel the call: a write that was sent may happen.
     ///
     /// # Errors
-    /// [`Error::Rpc`] when the daemon says no. Without an answer until the deadline: [`Error::OutcomeUnknown`]
-    /// for a write that was sent, [`Error::TimedOut`] for another call that was sent, else
-    /// [`Error::NotReachable`].
+    /// [`Error::Rpc`] when the daemon refuses the call. Without an answer until the deadline: [`Error::OutcomeUnknown`]
+    /// for a write that was sent, [`Error::TimedOut`] for another call that was sent, else [`Error::NotReachable`].
     pub async fn call<M: Method<Kind: Callable>>(&self, params: M::Params) -> Result<Wire<M>> {
         self.call_with::<M>(params, CallOptions::default()).await
     }
 
-    /// Calls a method in a certain way.
+    /// Calls a method with options.
     ///
     /// # Errors
     /// As [`Self::call`].
@@ -139,8 +138,9 @@ impl Client {
         serde_json::from_str(result.get()).map_err(|e| Error::unreadable(M::NAME, &e))
     }
 
-    /// Calls a method by its name, with params (the text of a JSON object) as they are; answers the result as it
-    /// is. Whether it is a write is asked of the daemon.
+    /// Calls a method by its name. `params` is the text of a JSON object; the result is raw JSON.
+    ///
+    /// The daemon's `rpc.discover` decides whether the method is a write.
     ///
     /// # Errors
     /// As [`Self::call`].
@@ -194,7 +194,7 @@ impl Client {
         outgoing.run(self.link()).await
     }
 
-    /// The methods that the daemon has. Asked once for each daemon.
+    /// The methods of the daemon, read once for each connection.
     ///
     /// # Errors
     /// As [`Self::call`].
@@ -219,16 +219,16 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// Connects. From then on the client reconnects by itself.
+    /// Connects. The client then reconnects by itself.
     ///
     /// # Errors
-    /// [`Error::NotReachable`] when the daemon is not there now; [`Error::Rpc`] when it refuses this client.
+    /// [`Error::NotReachable`] when no daemon is running; [`Error::Rpc`] when it refuses this client.
     pub async fn connect(self) -> Result<Client> {
         Client::connect(self.options()?).await
     }
 
-    /// A client that connects in the background, for a program that may be started before the daemon. Calls wait
-    /// for the connection until their deadlines.
+    /// Starts a client that connects in the background, for a program that may start before the daemon. Calls wait for
+    /// the connection until their deadlines.
     ///
     /// # Errors
     /// As [`Self::options`].
@@ -240,18 +240,18 @@ impl ClientBuilder {
     }
 }
 
-/// The methods of a daemon, as `rpc.discover` describes them.
+/// The methods of a daemon, from `rpc.discover`.
 #[derive(Debug)]
 pub struct Methods {
-    /// The connection over which they were asked for.
-    of: State,
+    /// The connection that they were read from.
+    of: ConnectionState,
     by_name: BTreeMap<String, MethodInfo>,
 }
 
 /// A method of a daemon.
 #[derive(Debug, Clone)]
 pub struct MethodInfo {
-    /// What it does, in one sentence.
+    /// Its description, one sentence.
     pub summary: String,
     /// Whether it takes a `requestId`.
     pub writes: bool,
@@ -260,12 +260,12 @@ pub struct MethodInfo {
 }
 
 impl Methods {
-    /// The method of that name.
+    /// The method with that name.
     pub fn get(&self, name: &str) -> Option<&MethodInfo> {
         self.by_name.get(name)
     }
 
-    /// All names, in order.
+    /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! One connection to the daemon: its calls, its subscriptions, and its end. A [link](crate::link) makes the next one.
+//! One connection to the daemon: its calls and subscriptions. A [link](crate::link) replaces it when it ends.
 
 use crate::Options;
 use crate::calls::Calls;
@@ -13,12 +13,12 @@ use stina_protocol::{EntityId, Fault, Method, VERSION};
 use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
-/// Why a call on one connection has no result.
+/// The error of a call on one connection.
 #[derive(Debug)]
 pub(crate) enum CallError {
-    /// The daemon refused it.
+    /// The daemon refused the call.
     Refused(Box<Fault>),
-    /// The connection ended; the daemon may have done what was sent.
+    /// The connection ended; the daemon may have executed the call.
     Disconnected(Disconnect),
 }
 
@@ -31,15 +31,15 @@ pub(crate) struct Connection {
     permits: Semaphore,
     max_calls: usize,
     welcome: Mutex<Option<Welcome>>,
-    /// Runs what must outlive a dropped future.
+    /// Runs tasks that must outlive a dropped future.
     runtime: tokio::runtime::Handle,
 }
 
 impl Connection {
-    /// Connects and says hello. The receiver yields the ids of subscriptions that are dropped.
+    /// Connects and calls `store.hello`. The receiver yields the ids of dropped subscriptions.
     ///
     /// # Errors
-    /// The daemon's refusal, or why there is no daemon.
+    /// The daemon's refusal, or the reason why the daemon is not reachable.
     pub(crate) async fn open(options: &Options) -> Result<(Arc<Self>, mpsc::Receiver<u64>), CallError> {
         let limits = &options.limits;
         let max_calls = limits.calls.max(1);
@@ -65,7 +65,7 @@ impl Connection {
         Ok((connection, dropped))
     }
 
-    /// Names this client to the daemon; returns the epoch.
+    /// Calls `store.hello`; returns the epoch.
     pub(crate) async fn hello(&self, options: &Options) -> Result<String, CallError> {
         let name = EntityId::new(options.name.as_str()).map_err(|reason| invalid("name", reason))?;
         let client = ClientInfo { name, version: options.version.clone() };
@@ -85,7 +85,7 @@ impl Connection {
         self.welcome().clone()
     }
 
-    /// A typed call, made at once.
+    /// Makes a typed call without waiting for a permit.
     pub(crate) async fn ask<M: Method<Output: DeserializeOwned>>(
         &self,
         params: &M::Params,
@@ -97,7 +97,7 @@ impl Connection {
         serde_json::from_str(result.get()).map_err(unreadable)
     }
 
-    /// Calls a method, once a permit is free.
+    /// Calls a method when a permit is free.
     pub(crate) async fn request(
         &self,
         method: &str,
@@ -107,13 +107,13 @@ impl Connection {
         self.send(method, params).await
     }
 
-    /// Waits for a permit among those of the calls in flight.
+    /// Waits for one of the permits for calls in flight.
     pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
         self.permits.acquire().await.ok()
     }
 
-    /// Calls a method at once.
+    /// Calls a method without waiting for a permit.
     pub(crate) async fn send(
         &self,
         method: &str,
@@ -121,7 +121,7 @@ impl Connection {
     ) -> Result<Box<RawValue>, CallError> {
         self.calls.request(method, params).await.map_err(|error| match error {
             RpcError::Call(error) => CallError::Refused(Box::new(Fault::from(&error))),
-            // jsonrpsee's tasks have ended. If the transport ended first, its reason stays.
+            // jsonrpsee's tasks have ended. If the transport ended before, `end` keeps its reason.
             error => {
                 tracing::debug!(%error, "jsonrpsee ended the connection");
                 self.pulse.end(Disconnect::BadReply);
@@ -130,7 +130,7 @@ impl Connection {
         })
     }
 
-    /// Opens a subscription. Cancel safe: when this future is dropped, the subscription ends.
+    /// Opens a subscription. Cancel safe: dropping the future ends the subscription.
     pub(crate) async fn subscribe(
         self: &Arc<Self>,
         method: &'static str,
@@ -145,11 +145,11 @@ impl Connection {
             let inbox = this.inboxes.claim(id, unsubscribe);
             Ok(OpenSubscription { id, inbox, connection: this })
         });
-        // It does not panic, and is not aborted.
+        // The task does not panic and is not aborted.
         opening.await.unwrap_or(Err(CallError::Disconnected(Disconnect::Closed)))
     }
 
-    /// Ends a subscription, unless that is under way.
+    /// Ends a subscription, unless `unsubscribe` was already called.
     pub(crate) fn unsubscribe(self: &Arc<Self>, id: u64) {
         let Some(method) = self.inboxes.close(id).filter(|_| !self.pulse.has_ended()) else { return };
         let this = Arc::clone(self);
@@ -162,7 +162,7 @@ impl Connection {
         });
     }
 
-    /// Id of the history that the daemon serves.
+    /// Epoch of the daemon's database.
     pub(crate) fn epoch(&self) -> String {
         self.welcome().as_ref().map(|w| w.epoch.clone()).unwrap_or_default()
     }
@@ -177,7 +177,7 @@ impl Connection {
         self.permits.available_permits() < self.max_calls || !self.inboxes.is_empty()
     }
 
-    /// Its health.
+    /// Its [`Pulse`].
     pub(crate) fn pulse(&self) -> &Pulse {
         &self.pulse
     }
@@ -198,7 +198,7 @@ fn invalid(field: &str, reason: String) -> CallError {
     CallError::Refused(Box::new(stina_protocol::Error::invalid(field, reason).into()))
 }
 
-/// An open subscription on one connection; it ends when it is dropped.
+/// An open subscription on one connection. Dropping it ends the subscription.
 #[derive(Debug)]
 pub(crate) struct OpenSubscription {
     id: u64,
@@ -207,17 +207,17 @@ pub(crate) struct OpenSubscription {
 }
 
 impl OpenSubscription {
-    /// The next event, as JSON. Cancel safe.
+    /// Waits for the next event, as JSON. Cancel safe.
     pub(crate) async fn next(&self) -> Result<Box<str>, CloseReason> {
         self.inbox.next().await
     }
 
-    /// Sets whether the events from now on are a snapshot, which can't be resumed halfway.
+    /// Sets whether the next events belong to a snapshot, which can't be resumed halfway.
     pub(crate) fn set_snapshot(&self, is_snapshot: bool) {
         self.inbox.set_snapshot(is_snapshot);
     }
 
-    /// The connection that it is on.
+    /// Its connection.
     pub(crate) fn connection(&self) -> &Arc<Connection> {
         &self.connection
     }

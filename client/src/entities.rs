@@ -1,4 +1,4 @@
-//! The methods that every entity has.
+//! [`Entities`]: the methods that every kind of entity has.
 
 use crate::mirror::Collection;
 use crate::{Client, Mirror, Result};
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use stina_protocol::types::{ById, Target};
 use stina_protocol::{EntityId, Error, Method, Page, Reply, Resource, With};
 
-/// The methods of one type of entity. Their errors are those of [`Client::call`].
+/// The methods of one kind of entity. Their errors are those of [`Client::call`].
 ///
 /// A malformed id is `invalid`, and is not sent.
 #[derive(Debug, Clone)]
@@ -24,15 +24,15 @@ impl<R: Resource> Entities<R> {
         Self { client, resource: PhantomData }
     }
 
-    /// Creates one.
+    /// Creates an entity.
     ///
     /// # Errors
-    /// As [`Client::call`]; `already_exists` when the id that was chosen is taken.
+    /// As [`Client::call`]; `already_exists` when the chosen id is taken.
     pub async fn create(&self, params: <R::Create as Method>::Params) -> Result<Reply<R>> {
         self.client.call::<R::Create>(params).await
     }
 
-    /// The one with that id.
+    /// Reads the entity with that id.
     ///
     /// # Errors
     /// As [`Client::call`]; `not_found`.
@@ -40,7 +40,7 @@ impl<R: Resource> Entities<R> {
         self.client.call::<R::Get>(ById { id: id("id", entity)? }).await
     }
 
-    /// One page of them, in the order of the method.
+    /// Lists one page of entities.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -48,7 +48,7 @@ impl<R: Resource> Entities<R> {
         self.client.call::<R::List>(params).await
     }
 
-    /// Changes one; fields that `changes` does not name stay unchanged.
+    /// Updates an entity; omitted fields stay unchanged.
     ///
     /// # Errors
     /// As [`Client::call`]; `not_found`.
@@ -56,10 +56,10 @@ impl<R: Resource> Entities<R> {
         self.update_at(entity, None, changes).await
     }
 
-    /// Changes one if its `rev` is `if_rev`: for a value that was computed from the old one.
+    /// Updates an entity if its `rev` is `if_rev`: for values computed from the old ones.
     ///
     /// # Errors
-    /// As [`Client::call`]; `not_found`; `conflict` with the present entity.
+    /// As [`Client::call`]; `not_found`; `conflict` with the current entity.
     pub async fn update_if(
         &self,
         entity: impl Into<String>,
@@ -69,7 +69,7 @@ impl<R: Resource> Entities<R> {
         self.update_at(entity, Some(if_rev), changes).await
     }
 
-    /// Changes one, with or without a condition.
+    /// Updates an entity, with or without a condition.
     pub(crate) async fn update_at(
         &self,
         entity: impl Into<String>,
@@ -80,7 +80,7 @@ impl<R: Resource> Entities<R> {
         self.client.call::<R::Update>(With { head, fields: changes }).await
     }
 
-    /// Deletes one, with what belongs to it; answers it.
+    /// Deletes an entity and its parts; returns it.
     ///
     /// # Errors
     /// As [`Client::call`]; `not_found`.
@@ -88,16 +88,16 @@ impl<R: Resource> Entities<R> {
         self.client.call::<R::Delete>(Target::any(id("id", entity)?)).await
     }
 
-    /// Deletes one if its `rev` is `if_rev`; answers it.
+    /// Deletes an entity if its `rev` is `if_rev`; returns it.
     ///
     /// # Errors
-    /// As [`Client::call`]; `not_found`; `conflict` with the present entity.
+    /// As [`Client::call`]; `not_found`; `conflict` with the current entity.
     pub async fn delete_if(&self, entity: impl Into<String>, if_rev: u64) -> Result<Reply<R>> {
         let target = Target { id: id("id", entity)?, if_rev: Some(if_rev) };
         self.client.call::<R::Delete>(target).await
     }
 
-    /// Those that `which` names, kept up to date in memory, in the order of the list.
+    /// Mirrors the entities that `which` selects, in the order of the list.
     ///
     /// # Errors
     /// As [`Client::call`].

@@ -1,50 +1,50 @@
-//! What can go wrong with a call.
+//! [`Error`]: the errors of a client.
 
 use std::path::PathBuf;
 use std::time::Duration;
 use stina_protocol::{Fault, RequestId};
 
-/// Result of everything that needs the daemon.
+/// A result whose error is a client [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a call failed.
+/// The error of a call.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The daemon said no; nothing was changed.
+    /// The daemon refused the call; nothing changed.
     #[error("{0}")]
     Rpc(Box<Fault>),
-    /// There was no connection to the daemon until the deadline. Nothing was sent, so nothing was changed.
+    /// There was no connection until the deadline. Nothing was sent, so nothing changed.
     #[error("stinad is not reachable at {}: {reason}", socket.display())]
     NotReachable {
-        /// Where it was looked for.
+        /// The daemon's socket.
         socket: PathBuf,
-        /// What the last attempt ran into.
+        /// The error of the last attempt.
         reason: String,
     },
-    /// The write was sent, and its answer never came: it may have happened or not. Ask with `store.result`, or
-    /// send it again with the same id.
-    #[error("the outcome is unknown: request {request_id} was sent, and no answer came")]
+    /// The write was sent and not answered, so it may have happened. Ask `store.result`, or send it again with the same
+    /// id.
+    #[error("the outcome is unknown: request {request_id} was sent and not answered")]
     OutcomeUnknown {
-        /// The id that the write carried.
+        /// The id of the write.
         request_id: RequestId,
     },
-    /// A call that changes nothing was not answered in time.
+    /// A read was not answered in time.
     #[error("`{method}` was not answered within {after:?}")]
     TimedOut {
         /// The method.
         method: String,
-        /// How long it was waited for.
+        /// How long the client waited.
         after: Duration,
     },
-    /// The connection broke before a call that is never sent twice was answered.
+    /// The connection broke during a call that is never sent twice.
     #[error("the connection broke before `{method}` was answered")]
     Disconnected {
         /// The method.
         method: String,
     },
-    /// The daemon answered something that this client can't read.
-    #[error("cannot understand the daemon: {0}")]
+    /// The daemon's answer is not readable.
+    #[error("unreadable answer of the daemon: {0}")]
     Protocol(String),
     /// This client was closed.
     #[error("the client is closed")]
@@ -52,7 +52,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the daemon said, when it was the daemon that said no.
+    /// The protocol error, if the daemon refused the call.
     pub fn kind(&self) -> Option<&stina_protocol::Error> {
         match self {
             Self::Rpc(fault) => Some(&fault.error),
@@ -71,7 +71,7 @@ impl From<Fault> for Error {
     }
 }
 
-/// Input that is wrong before it was sent reads as if the daemon had refused it.
+/// Invalid input that was not sent gives the same error as a refusal of the daemon.
 impl From<stina_protocol::Error> for Error {
     fn from(error: stina_protocol::Error) -> Self {
         Fault::from(error).into()

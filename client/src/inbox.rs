@@ -1,11 +1,11 @@
-//! Events on their way to subscriptions: one bounded inbox each.
+//! Inboxes: one bounded queue of events for each subscription.
 //!
-//! *Bounded*: an inbox holds bytes up to its limit. When it is full, the connection is held up for a short time, so
-//! that a reader that is merely slower than the socket loses nothing. Then the subscription is dropped, and resumed
-//! where it was. An inbox has no hole: after an event that did not fit it takes no other.
+//! *Bounded*: an inbox holds events up to a limit in bytes. When it is full, the connection blocks for a short time, so
+//! that a slow reader loses nothing. Then the subscription is dropped, and resumes at its position when it is read
+//! again. An inbox never has a hole: it refuses all events after one that did not fit.
 //!
-//! All calls of the connection wait meanwhile, so all readers share one short time. Only a snapshot can't be resumed
-//! halfway: its events are waited for as long as the reader takes one after the other.
+//! Calls on the connection wait meanwhile, so all readers share one short time. A snapshot can't be resumed halfway, so
+//! it waits as long as its reader keeps reading.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,57 +13,57 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-/// Why an inbox gets no more events.
+/// The reason why an inbox is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CloseReason {
     /// It was full for too long.
     Full,
-    /// An event was longer than this client takes.
+    /// An event exceeded this client's limit.
     TooLong,
     /// The connection ended.
     Disconnected,
-    /// The subscription was ended by this client.
+    /// This client ended the subscription.
     Unsubscribed,
 }
 
-/// Events (JSON) of one subscription.
+/// The events of one subscription, as JSON.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    held: Mutex<Held>,
+    queue: Mutex<Queue>,
     arrived: Notify,
     popped: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct Queue {
     events: VecDeque<Box<str>>,
     bytes: usize,
-    /// Whether the events are a snapshot, which can't be resumed halfway.
+    /// Whether the events belong to a snapshot, which can't be resumed halfway.
     is_snapshot: bool,
     closed: Option<CloseReason>,
-    /// Whether the call that unsubscribes is under way.
+    /// Whether `unsubscribe` was called.
     is_unsubscribing: bool,
-    /// Name of the method to unsubscribe with, once the subscription has its owner.
+    /// Name of the method that unsubscribes; set when the subscription has its owner.
     unsubscribe: Option<&'static str>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every update below leaves the state whole, so a panic elsewhere while it was held does no harm.
+    // Every update below is atomic, so a poisoned lock is safe to use.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Inbox {
-    /// The next event. Cancel safe. For one reader at a time.
+    /// Waits for the next event. Cancel safe. For one reader at a time.
     pub(crate) async fn next(&self) -> Result<Box<str>, CloseReason> {
         loop {
             {
-                let mut held = lock(&self.held);
-                if let Some(event) = held.events.pop_front() {
-                    held.bytes -= event.len();
+                let mut queue = lock(&self.queue);
+                if let Some(event) = queue.events.pop_front() {
+                    queue.bytes -= event.len();
                     self.popped.notify_one();
                     return Ok(event);
                 }
-                if let Some(reason) = held.closed {
+                if let Some(reason) = queue.closed {
                     return Err(reason);
                 }
             }
@@ -71,81 +71,80 @@ impl Inbox {
         }
     }
 
-    /// Sets whether the events from now on are a snapshot, which can't be resumed halfway.
+    /// Sets whether the next events belong to a snapshot, which can't be resumed halfway.
     pub(crate) fn set_snapshot(&self, is_snapshot: bool) {
-        lock(&self.held).is_snapshot = is_snapshot;
+        lock(&self.queue).is_snapshot = is_snapshot;
     }
 
-    /// Puts an event in, if there is room; gives it back if there is none.
+    /// Adds an event; returns it if there is no room.
     fn offer(&self, event: Box<str>, limit: usize) -> Option<Box<str>> {
-        let mut held = lock(&self.held);
-        if held.closed.is_some() {
+        let mut queue = lock(&self.queue);
+        if queue.closed.is_some() {
             return None;
         }
-        if !held.events.is_empty() && held.bytes + event.len() > limit {
+        if !queue.events.is_empty() && queue.bytes + event.len() > limit {
             return Some(event);
         }
-        held.bytes += event.len();
-        held.events.push_back(event);
+        queue.bytes += event.len();
+        queue.events.push_back(event);
         self.arrived.notify_one();
         None
     }
 
     fn close(&self, reason: CloseReason) {
-        lock(&self.held).closed.get_or_insert(reason);
+        lock(&self.queue).closed.get_or_insert(reason);
         self.arrived.notify_one();
     }
 }
 
-/// The inboxes of one connection, by the ids of their subscriptions.
+/// The inboxes of one connection, by subscription id.
 ///
-/// An inbox is created by its owner, which learns the id from the reply to `subscribe`, or by its first event,
-/// whichever comes first.
+/// Its owner or its first event creates an inbox, because the first event may arrive before the reply to `subscribe`.
 #[derive(Debug)]
 pub(crate) struct Inboxes {
-    open: Mutex<Open>,
+    open: Mutex<OpenInboxes>,
     bytes: usize,
     wait: Duration,
-    held_up: Mutex<HeldUp>,
-    /// Ids of subscriptions that were dropped, to be unsubscribed.
+    blocked: Mutex<BlockedTime>,
+    /// Ids of dropped subscriptions, to unsubscribe.
     dropped: mpsc::Sender<u64>,
 }
 
-/// How long a connection has been held up lately. It is forgiven at a tenth of the pace of time.
+/// How long full inboxes have blocked the connection lately. It decays at a tenth of real time.
 #[derive(Debug)]
-struct HeldUp {
+struct BlockedTime {
     time: Duration,
     as_of: Instant,
 }
 
-impl HeldUp {
-    fn by_now(&self) -> Duration {
+impl BlockedTime {
+    fn current(&self) -> Duration {
         self.time.saturating_sub(self.as_of.elapsed() / 10)
     }
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenInboxes {
     by_id: HashMap<u64, Arc<Inbox>>,
     closed: bool,
 }
 
-/// Dropped subscriptions that wait to be unsubscribed; the events of more are read and discarded.
+/// Dropped subscriptions that wait for `unsubscribe`. Events of further ones are read and discarded.
 const DROPPED: usize = 64;
 
 impl Inboxes {
-    /// Inboxes of `bytes` each, and the ids of subscriptions as they are dropped.
+    /// Creates inboxes of `bytes` each. The receiver yields the ids of dropped subscriptions.
     pub(crate) fn new(bytes: usize, wait: Duration) -> (Arc<Self>, mpsc::Receiver<u64>) {
         let (dropped, ids) = mpsc::channel(DROPPED);
-        let held_up = Mutex::new(HeldUp { time: Duration::ZERO, as_of: Instant::now() });
-        (Arc::new(Self { open: Mutex::default(), bytes, wait, held_up, dropped }), ids)
+        let blocked = Mutex::new(BlockedTime { time: Duration::ZERO, as_of: Instant::now() });
+        (Arc::new(Self { open: Mutex::default(), bytes, wait, blocked, dropped }), ids)
     }
 
-    /// How long an inbox may hold up the connection now.
-    fn patience(&self, inbox: &Inbox) -> Duration {
-        let held_up =
-            if lock(&inbox.held).is_snapshot { Duration::ZERO } else { lock(&self.held_up).by_now() };
-        self.wait.saturating_sub(held_up)
+    /// How long an inbox may block the connection now.
+    fn max_wait(&self, inbox: &Inbox) -> Duration {
+        let blocked =
+            if lock(&inbox.queue).is_snapshot { Duration::ZERO } else { lock(&self.blocked).current() };
+        self.wait.saturating_sub(blocked)
     }
 
     fn inbox(&self, id: u64) -> Arc<Inbox> {
@@ -158,14 +157,14 @@ impl Inboxes {
         Arc::clone(inbox)
     }
 
-    /// The inbox of a subscription that was just opened, to be ended with `unsubscribe`.
+    /// The inbox of a new subscription; `unsubscribe` is the method that ends it.
     pub(crate) fn claim(&self, id: u64, unsubscribe: &'static str) -> Arc<Inbox> {
         let inbox = self.inbox(id);
-        lock(&inbox.held).unsubscribe = Some(unsubscribe);
+        lock(&inbox.queue).unsubscribe = Some(unsubscribe);
         inbox
     }
 
-    /// Puts an event into its inbox; waits for room, but not for long.
+    /// Adds an event to its inbox; waits a short time for room.
     pub(crate) async fn deliver(&self, id: u64, event: Box<str>) {
         let inbox = self.inbox(id);
         let Some(mut event) = inbox.offer(event, self.bytes) else { return };
@@ -173,39 +172,39 @@ impl Inboxes {
             loop {
                 inbox.popped.notified().await;
                 match inbox.offer(event, self.bytes) {
-                    Some(still) => event = still,
+                    Some(returned) => event = returned,
                     None => return,
                 }
             }
         };
         let began = Instant::now();
-        let waited = tokio::time::timeout(self.patience(&inbox), room).await;
-        let mut held_up = lock(&self.held_up);
-        *held_up = HeldUp { time: held_up.by_now() + began.elapsed(), as_of: Instant::now() };
-        drop(held_up);
+        let waited = tokio::time::timeout(self.max_wait(&inbox), room).await;
+        let mut blocked = lock(&self.blocked);
+        *blocked = BlockedTime { time: blocked.current() + began.elapsed(), as_of: Instant::now() };
+        drop(blocked);
         if waited.is_err() {
             inbox.close(CloseReason::Full);
             let _ = self.dropped.try_send(id);
         }
     }
 
-    /// Closes the inbox of a subscription that had an event too long for this client.
+    /// Closes the inbox of a subscription whose event exceeds this client's limit.
     pub(crate) fn overflow(&self, id: u64) {
         self.inbox(id).close(CloseReason::TooLong);
         let _ = self.dropped.try_send(id);
     }
 
-    /// Closes the inbox of a subscription. Returns the method to unsubscribe with, unless that is under way; the
-    /// caller calls [`Self::forget`] when the daemon has answered.
+    /// Closes the inbox of a subscription. Returns the method that unsubscribes, unless it was already called; after
+    /// the daemon's answer the caller calls [`Self::forget`].
     pub(crate) fn close(&self, id: u64) -> Option<&'static str> {
         let inbox = lock(&self.open).by_id.get(&id).map(Arc::clone)?;
         inbox.close(CloseReason::Unsubscribed);
-        let mut held = lock(&inbox.held);
-        let unsubscribe = held.unsubscribe?;
-        (!std::mem::replace(&mut held.is_unsubscribing, true)).then_some(unsubscribe)
+        let mut queue = lock(&inbox.queue);
+        let unsubscribe = queue.unsubscribe?;
+        (!std::mem::replace(&mut queue.is_unsubscribing, true)).then_some(unsubscribe)
     }
 
-    /// The daemon sends no more events of this subscription.
+    /// Removes an inbox, when the daemon sends no more events of its subscription.
     pub(crate) fn forget(&self, id: u64) {
         lock(&self.open).by_id.remove(&id);
     }
@@ -215,7 +214,7 @@ impl Inboxes {
         lock(&self.open).by_id.is_empty()
     }
 
-    /// Closes all inboxes: the connection has ended.
+    /// Closes all inboxes, when the connection has ended.
     pub(crate) fn close_all(&self) {
         let mut open = lock(&self.open);
         open.closed = true;
@@ -234,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn events_before_their_owner_are_kept() {
+    async fn events_before_the_reply_to_subscribe_are_kept() {
         let (inboxes, _ids) = Inboxes::new(1000, WAIT);
         inboxes.deliver(7, event(1)).await;
         let inbox = inboxes.claim(7, "kv.unsubscribe");
@@ -266,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_is_merely_slow_loses_nothing() {
+    async fn a_slow_reader_loses_nothing() {
         let (inboxes, _ids) = Inboxes::new(25, Duration::from_secs(20));
         let inbox = inboxes.claim(1, "kv.unsubscribe");
         let feeding = tokio::spawn(async move {
@@ -281,8 +280,8 @@ mod tests {
         feeding.await.unwrap();
     }
 
-    /// Feeds 100 events to a reader that takes one every 15 ms; returns how long that held up the connection, and how
-    /// many it got.
+    /// Feeds 100 events to a reader that takes one every 15 ms; returns how long that blocked the connection, and how
+    /// many events it got.
     async fn feed_a_slow_reader(is_snapshot: bool) -> (Duration, usize) {
         let (inboxes, _ids) = Inboxes::new(25, WAIT);
         let inbox = inboxes.claim(1, "kv.unsubscribe");
@@ -305,13 +304,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_that_never_catches_up_holds_up_the_connection_once() {
+    async fn a_reader_that_never_catches_up_blocks_the_connection_once() {
         let (took, read) = feed_a_slow_reader(false).await;
         assert!(took < WAIT * 2 && read < 10, "{took:?}, {read}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn readers_that_do_not_read_hold_up_the_connection_as_one() {
+    async fn stalled_readers_share_one_wait() {
         let (inboxes, _ids) = Inboxes::new(25, WAIT);
         let unread: Vec<_> = (0..50).map(|id| inboxes.claim(id, "kv.unsubscribe")).collect();
         let began = Instant::now();
@@ -322,7 +321,7 @@ mod tests {
         }
         assert!(began.elapsed() < WAIT * 2, "{:?}", began.elapsed());
         drop(unread);
-        // Later a reader may be a little slow again.
+        // Later a reader may be slow again.
         tokio::time::sleep(WAIT * 20).await;
         let inbox = inboxes.claim(50, "kv.unsubscribe");
         let reading = tokio::spawn(async move {
@@ -338,7 +337,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_snapshot_waits_for_a_reader_that_goes_on() {
+    async fn a_snapshot_waits_for_a_slow_reader() {
         let (took, read) = feed_a_slow_reader(true).await;
         assert!(took > WAIT * 10 && read == 100, "{took:?}, {read}");
     }

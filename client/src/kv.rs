@@ -1,4 +1,4 @@
-//! `client.kv()`: small state under a key.
+//! `client.kv()`: small values by key.
 
 use crate::mirror::Collection;
 use crate::{Client, Mirror, Result};
@@ -10,7 +10,7 @@ use stina_protocol::kv::{
 use stina_protocol::{Error, Json, Page, Reply};
 
 impl Client {
-    /// `kv.*`: small state under a key.
+    /// `kv.*`: small values by key.
     pub fn kv(&self) -> Kv {
         Kv::new(self.clone())
     }
@@ -31,7 +31,7 @@ impl Kv {
         Self { client }
     }
 
-    /// The entry under a key, if there is one.
+    /// Reads the entry under a key, if there is one.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -39,7 +39,7 @@ impl Kv {
         self.client.call::<Get>(GetParams { key: key(name)? }).await
     }
 
-    /// Puts a value under a key.
+    /// Sets the value under a key.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -47,10 +47,10 @@ impl Kv {
         self.put(name, value, None).await
     }
 
-    /// Puts a value under a key if the entry's `rev` is `if_rev`; 0 is: if there is none.
+    /// Sets the value under a key if the entry's `rev` is `if_rev`; 0 means that there is no entry.
     ///
     /// # Errors
-    /// As [`Client::call`]; `conflict` with the present entry.
+    /// As [`Client::call`]; `conflict` with the current entry.
     pub async fn set_if(
         &self,
         name: impl Into<String>,
@@ -71,7 +71,7 @@ impl Kv {
         self.client.call::<Set>(SetParams { key: key(name)?, value, if_rev }).await
     }
 
-    /// Removes an entry; answers the one removed.
+    /// Deletes an entry; returns it.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -79,10 +79,10 @@ impl Kv {
         self.client.call::<Delete>(DeleteParams { key: key(name)?, if_rev: None }).await
     }
 
-    /// Removes an entry if its `rev` is `if_rev`; answers it.
+    /// Deletes an entry if its `rev` is `if_rev`; returns it.
     ///
     /// # Errors
-    /// As [`Client::call`]; `conflict` with the present entry.
+    /// As [`Client::call`]; `conflict` with the current entry.
     pub async fn delete_if(&self, name: impl Into<String>, if_rev: u64) -> Result<Reply<Option<Entry>>> {
         self.client.call::<Delete>(DeleteParams { key: key(name)?, if_rev: Some(if_rev) }).await
     }
@@ -90,13 +90,13 @@ impl Kv {
     /// Adds to the number under a key; a missing one counts as 0.
     ///
     /// # Errors
-    /// As [`Client::call`]; `invalid` when there is something else under the key.
+    /// As [`Client::call`]; `invalid` when the value is not a number.
     pub async fn increment(&self, name: impl Into<String>, by: i64) -> Result<Reply<Entry>> {
         let params = IncrementParams { key: key(name)?, by: Some(by), if_rev: None };
         self.client.call::<Increment>(params).await
     }
 
-    /// The entries whose keys begin with `prefix`, kept up to date in memory, by key.
+    /// Mirrors the entries whose keys begin with `prefix`, by key.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -104,7 +104,7 @@ impl Kv {
         self.client.mirror(Entries { prefix: prefix.into() }).await
     }
 
-    /// One page of entries, by key.
+    /// Lists one page of entries, by key.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -113,7 +113,7 @@ impl Kv {
     }
 }
 
-/// The entries whose keys begin with a prefix, by key in byte order: what [`Kv::mirror`] shows.
+/// The collection of [`Kv::mirror`]: entries whose keys begin with a prefix, by key in byte order.
 #[derive(Debug, Clone, Default)]
 pub struct Entries {
     /// The prefix; empty for all entries.
@@ -123,7 +123,7 @@ pub struct Entries {
 impl Collection for Entries {
     type Subscription = Subscribe;
     type Item = Entry;
-    // The id of an entry is its key, and ids decide where sort keys are equal.
+    // Entities with equal sort keys are sorted by id, and the id of an entry is its key.
     type SortKey = ();
     const ENTITY: &'static str = "kv";
 

@@ -1,4 +1,4 @@
-//! Client of `stinad`: typed calls that happen once, subscriptions that miss nothing, live mirrors.
+//! Client of `stinad`: typed calls that happen exactly once, subscriptions without gaps, live mirrors.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), stina_client::Error> {
@@ -25,16 +25,16 @@
 //! # }
 //! ```
 //!
-//! What can go wrong is one type, [`Error`]. What is promised:
-//! - **Exactly once.** Every write carries a `requestId` and is sent again with the same one when a connection
-//!   breaks, until its deadline; past it, [`Error::OutcomeUnknown`] names the id to ask for.
-//! - **A gap is told.** A subscription delivers each revision once and in order, across restarts of the daemon;
-//!   or it delivers [`Event::Reset`](stina_protocol::event::Event::Reset).
-//! - **Bounded.** Every buffer has its limit in [`Limits`].
+//! All errors are one type, [`Error`]. Guarantees:
+//! - **Exactly once.** Every write has a `requestId`, and is sent again with the same one when a connection breaks.
+//!   After its deadline, [`Error::OutcomeUnknown`] has the id to ask for.
+//! - **A gap is told.** A subscription delivers each revision once and in order, across restarts of the daemon, or it
+//!   delivers [`Event::Reset`](stina_protocol::event::Event::Reset).
+//! - **Bounded.** Every buffer has a limit in [`Limits`].
 //!
-//! Where to go on: `docs/rust.md` in the repository teaches this crate by the programs in `client/examples/`. The types in
-//! reading order: [`ClientBuilder`] and [`Options`] connect, [`Client`] calls, [`Mirror`] keeps a live list,
-//! [`Subscription`] delivers events, [`Transaction`] makes several writes one.
+//! `docs/rust.md` in the repository explains this crate by the programs in `client/examples/`. The types in reading
+//! order: [`ClientBuilder`] and [`Options`] connect, [`Client`] calls, [`Mirror`] keeps a live list, [`Subscription`]
+//! delivers events, [`Transaction`] makes several writes one.
 
 mod options;
 mod state;
@@ -63,7 +63,7 @@ mod todos;
 #[cfg(feature = "cli")]
 pub mod cli;
 
-pub use chat::{Chat, Interaction, MessageStream, Stopped};
+pub use chat::{Chat, InteractionScope, MessageStream, Stopped};
 pub use client::{CallOptions, Callable, Client, MethodInfo, Methods};
 pub use entities::Entities;
 pub use error::{Error, Result};
@@ -71,9 +71,9 @@ pub use kv::{Entries, Kv};
 pub use memories::Memories;
 pub use mirror::Mirror;
 pub use options::{ClientBuilder, Limits, Options};
-pub use state::State;
+pub use state::ConnectionState;
 pub use stina_protocol as protocol;
 pub use store::Store;
 pub use subscription::Subscription;
 pub use todos::Todos;
-pub use transact::{Committed, Placed, Transaction};
+pub use transact::{Committed, StepHandle, Transaction};

@@ -1,8 +1,8 @@
-//! The link to the daemon: one connection at a time, checked while it lasts and replaced when it ends.
+//! The link to the daemon: one connection at a time, health-checked, and replaced when it ends.
 
 use crate::connection::{CallError, Connection};
 use crate::transport::Disconnect;
-use crate::{Error, Limits, Options, Result, State};
+use crate::{ConnectionState, Error, Limits, Options, Result};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stina_protocol::store::Welcome;
@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-/// A wait that doubles with each attempt up to a bound, less up to half of it at random so that the clients of a
-/// daemon that restarts do not all come at once.
+/// The wait before an attempt: it doubles up to a maximum. A random part of up to half is subtracted, so that clients
+/// do not all reconnect at the same time.
 pub(crate) fn backoff(limits: &Limits, attempt: u32) -> Duration {
     let doublings = attempt.saturating_sub(1).min(16);
     let longest = limits.first_backoff.saturating_mul(1 << doublings).min(limits.max_backoff);
@@ -26,7 +26,7 @@ enum LinkState {
     Closed,
 }
 
-/// A link; it is maintained as long as this exists.
+/// A link. Dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct Link {
     now: watch::Receiver<LinkState>,
@@ -71,7 +71,7 @@ impl Link {
         Self { now, options, _stop_on_drop: stop.clone().drop_guard(), stop }
     }
 
-    /// Waits for a connection that has not ended. Cancel safe.
+    /// Waits for an open connection. Cancel safe.
     pub(crate) async fn connection(&self) -> Result<Arc<Connection>> {
         match &*self.now.borrow() {
             LinkState::Up(connection) if !connection.pulse().has_ended() => {
@@ -92,7 +92,7 @@ impl Link {
         }
     }
 
-    /// Why there is no connection.
+    /// The error for a missing connection.
     pub(crate) fn not_reachable(&self) -> Error {
         match &*self.now.borrow() {
             LinkState::Down { reason, .. } => not_reachable(&self.options, reason),
@@ -109,13 +109,13 @@ impl Link {
         }
     }
 
-    /// The state now.
-    pub(crate) fn state(&self) -> State {
+    /// The current state.
+    pub(crate) fn state(&self) -> ConnectionState {
         state(&self.now.borrow())
     }
 
-    /// The state now, then each that follows; one that has passed before it is read is skipped.
-    pub(crate) fn states(&self) -> impl futures_util::Stream<Item = State> + Send + use<> {
+    /// The current state, then each new one. A state that changes before it is read is skipped.
+    pub(crate) fn states(&self) -> impl futures_util::Stream<Item = ConnectionState> + Send + use<> {
         let mut now = self.now.clone();
         now.mark_changed();
         futures_util::stream::unfold((now, false), |(mut now, ended)| async move {
@@ -123,31 +123,33 @@ impl Link {
                 return None;
             }
             let state = state(&now.borrow_and_update());
-            let ended = state == State::Closed;
+            let ended = state == ConnectionState::Closed;
             Some((state, (now, ended)))
         })
     }
 
-    /// How this client connects.
+    /// The options of this client.
     pub(crate) fn options(&self) -> &Options {
         &self.options
     }
 
-    /// Ends the link for good.
+    /// Closes the link.
     pub(crate) async fn close(&self) {
         self.stop.cancel();
-        // An error means that it is closed too.
+        // An error means that the link is closed too.
         let _ = self.now.clone().wait_for(|now| matches!(now, LinkState::Closed)).await;
     }
 }
 
-fn state(now: &LinkState) -> State {
+fn state(now: &LinkState) -> ConnectionState {
     match now {
-        LinkState::Up(connection) => State::Connected { epoch: connection.epoch(), pid: connection.pid() },
-        LinkState::Down { attempt, reason } => {
-            State::Reconnecting { attempt: *attempt, reason: reason.to_string() }
+        LinkState::Up(connection) => {
+            ConnectionState::Connected { epoch: connection.epoch(), pid: connection.pid() }
         }
-        LinkState::Closed => State::Closed,
+        LinkState::Down { attempt, reason } => {
+            ConnectionState::Reconnecting { attempt: *attempt, reason: reason.to_string() }
+        }
+        LinkState::Closed => ConnectionState::Closed,
     }
 }
 
@@ -165,7 +167,7 @@ async fn open(options: &Options) -> std::result::Result<Opened, Disconnect> {
     }
 }
 
-/// A connection that ends sooner than this is replaced only after a wait, so that a failing daemon is not flooded.
+/// A connection that ends sooner than this is replaced after a wait, so that a failing daemon is not flooded.
 const SHORT_LIVED: Duration = Duration::from_millis(100);
 
 async fn keep_connected(options: &Options, state: &watch::Sender<LinkState>, mut opened: Option<Opened>) {
@@ -196,7 +198,7 @@ async fn keep_connected(options: &Options, state: &watch::Sender<LinkState>, mut
     }
 }
 
-/// Waits for the end of a connection; ends it when it is in use and the daemon does not answer a ping.
+/// Waits until a connection ends. Ends it if it is in use and the daemon does not answer a ping.
 async fn watch_over(
     connection: &Arc<Connection>,
     mut dropped: mpsc::Receiver<u64>,
@@ -218,7 +220,7 @@ async fn watch_over(
     }
 }
 
-/// Pings the daemon. Any data counts as an answer: after a suspension there may be much before the reply.
+/// Pings the daemon. Any data counts as an answer, because much data may precede the reply after a suspension.
 async fn is_alive(connection: &Connection, limits: &Limits) -> bool {
     let answered = tokio::select! {
         answered = tokio::time::timeout(limits.ping, connection.ping()) => matches!(answered, Ok(Ok(()))),
@@ -232,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_their_bound_and_differ() {
+    fn backoff_grows_to_its_maximum_and_varies() {
         let limits = Limits::default();
         for (attempt, longest) in [(0, 20), (1, 20), (2, 40), (5, 320), (7, 1000), (1000, 1000)] {
             let waits: Vec<Duration> = (0..32).map(|_| backoff(&limits, attempt)).collect();

@@ -1,4 +1,4 @@
-//! `client.memories()`: what the assistant remembers.
+//! `client.memories()`: the assistant's memories.
 
 use crate::entities::Entities;
 use crate::{Client, Result};
@@ -9,7 +9,7 @@ use stina_protocol::text::{Content, Line};
 use stina_protocol::{Error, Page, Reply};
 
 impl Client {
-    /// `memory.*`: what the assistant remembers.
+    /// `memory.*`: the assistant's memories.
     pub fn memories(&self) -> Memories {
         Memories::new(self.clone())
     }
@@ -19,7 +19,7 @@ impl Client {
 pub type Memories = Entities<Memory>;
 
 impl Memories {
-    /// Makes a memory that has a title (which may be empty), a content, and nothing else.
+    /// Creates a memory with a title, which may be empty, and a content.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -29,7 +29,7 @@ impl Memories {
         self.create(New::of(title, content).into()).await
     }
 
-    /// Those of some memories that exist, expired or not, each once, in the order asked for.
+    /// Reads several memories, expired or not, in the order of the ids; missing ones and duplicates are skipped.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -37,7 +37,7 @@ impl Memories {
         self.client.call::<GetMany>(params).await
     }
 
-    /// The newest memory with that content, else the newest whose content contains it in any case.
+    /// Finds the newest memory with that content, else the newest that contains it in any case.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -45,7 +45,7 @@ impl Memories {
         self.client.call::<Find>(params).await
     }
 
-    /// Memories with all of the words in title, content or tags, best first; any text is a valid query.
+    /// Searches memories for all words of the query, best match first; any text is a valid query.
     ///
     /// # Errors
     /// As [`Client::call`].

@@ -1,38 +1,39 @@
-//! How a client connects, and every bound that it keeps.
+//! The options and limits of a client.
 
 use crate::{Error, Result};
 use std::path::PathBuf;
 use std::time::Duration;
 use stina_protocol::paths;
 
-/// *Bounded*: every queue, buffer and wait of a client.
+/// *Bounded*: the limits of every queue, buffer and wait of a client.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of one request. A longer one is `too_large` without being sent; the daemon takes as much.
+    /// Bytes of one request, as in the daemon. A longer one is `too_large`, and is not sent.
     pub request_bytes: usize,
-    /// Bytes of one message from the daemon. A longer answer ends the connection; at a longer event its subscription
-    /// begins anew with the present entities, or ends where it was not to begin with them.
+    /// Bytes of one message from the daemon. A longer answer ends the connection. After a longer event, a subscription
+    /// with `initial` starts again with a snapshot; another one ends.
     pub message_bytes: usize,
-    /// Calls in flight, at least one; one more waits for its turn. The daemon reads no more than these from one connection.
+    /// Calls in flight, at least one; further calls wait. The daemon reads no more of them from one connection.
     pub calls: usize,
-    /// Bytes of events that a subscription holds which is not read, one event over. When it is full, the
-    /// subscription is given up, and taken up where it was once it is read again.
+    /// Bytes of unread events of a subscription, exceeded by at most one event. A full subscription is dropped, and
+    /// resumes at its position when it is read again.
     pub subscription_bytes: usize,
-    /// How long full subscriptions may hold up the connection before they are given up: all together, forgiven at a
-    /// tenth of its pace; for each event anew while the present entities are on their way, which only come as a whole.
+    /// How long full subscriptions may block the connection before they are dropped: all of them together, and the time
+    /// decays at a tenth of its pace. A snapshot can't be resumed halfway, so the time counts for each of its events
+    /// anew.
     pub subscription_wait: Duration,
-    /// Events, at least one, that are read ahead for a [`Subscription`](crate::Subscription).
+    /// Events that a [`Subscription`](crate::Subscription) reads ahead, at least one.
     pub read_ahead: usize,
-    /// How long connecting, the daemon's welcome included, may take.
+    /// Maximum duration of connecting, `store.hello` included.
     pub connect: Duration,
-    /// Wait before the second attempt to connect; the first is made at once. It doubles with each.
+    /// Wait before the second attempt to connect; it doubles with each attempt.
     pub first_backoff: Duration,
-    /// Longest wait between attempts to connect, and to repeat a call that the daemon was too busy for.
+    /// Maximum wait between attempts to connect, and between repeats of a call that was answered `busy`.
     pub max_backoff: Duration,
-    /// A connection that is in use and has been silent for this long is asked for a sign of life.
+    /// Silence after which a connection in use is checked by a ping.
     pub silence: Duration,
-    /// How long the daemon may take to give it; then the connection is replaced.
+    /// Maximum wait for the answer to a ping; then the connection is replaced.
     pub ping: Duration,
 }
 
@@ -54,7 +55,7 @@ impl Default for Limits {
     }
 }
 
-/// How a client connects and calls.
+/// The options of a client.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
@@ -64,9 +65,9 @@ pub struct Options {
     pub name: String,
     /// Version of the program.
     pub version: String,
-    /// How long a call may take, reconnecting included.
+    /// Maximum duration of a call, reconnects included.
     pub deadline: Duration,
-    /// Every bound.
+    /// The limits.
     pub limits: Limits,
 }
 
@@ -81,7 +82,7 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// The daemon's socket; `$STINA_SOCKET`, else `stinad.sock` in `$STINA_HOME` or `~/.stina` when not said.
+    /// The daemon's socket; `$STINA_SOCKET`, else `stinad.sock` in `$STINA_HOME` or `~/.stina` by default.
     pub fn socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.socket = Some(path.into());
         self
@@ -93,22 +94,22 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a call may take, reconnecting included; 15 s when not said.
+    /// Maximum duration of a call, reconnects included; 15 s by default.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// Other bounds.
+    /// The limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// What was built so far, with what was not said filled in.
+    /// Builds the options, with defaults for those that were not set.
     ///
     /// # Errors
-    /// [`Error::NotReachable`] when no socket was named and the environment names none.
+    /// [`Error::NotReachable`] when neither the builder nor the environment names a socket.
     pub fn options(self) -> Result<Options> {
         let Self { socket, name, deadline, limits } = self;
         let socket = socket.or_else(|| paths::socket(&|name| std::env::var_os(name)));

@@ -1,10 +1,10 @@
-//! Calls that outlive connections. *Exactly once*: a write is sent again with the same `requestId` until the daemon
-//! answers or the deadline has passed, and the daemon does it once.
+//! Calls that survive reconnects. *Exactly once*: a write is sent again with the same `requestId` until the daemon
+//! answers or the deadline passes, and the daemon executes it once.
 
 use crate::connection::CallError;
 use crate::link::{Link, backoff};
 use crate::transport::Disconnect;
-use crate::{Error, Result, State};
+use crate::{ConnectionState, Error, Result};
 use memchr::memchr2_iter;
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use stina_protocol::{Fault, RequestId};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
-/// A call, ready to be sent once or more.
+/// A call to send, once or several times.
 #[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) method: &'a str,
@@ -25,26 +25,26 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) within: Duration,
 }
 
-/// A new id for a write.
+/// Generates an id for a write.
 pub(crate) fn new_request_id() -> Result<RequestId> {
     RequestId::new(Uuid::now_v7().to_string()).map_err(Error::Protocol)
 }
 
-/// Params (the JSON text of an object) with `requestId` in them.
+/// Adds `requestId` to params, the JSON text of an object.
 pub(crate) fn stamp(params: &str, id: &RequestId) -> String {
     let members = params.trim_ascii_start().strip_prefix('{').unwrap_or("}").trim_ascii_start();
     let comma = if members.starts_with('}') { "" } else { "," };
     ["{\"requestId\":\"", id.as_str(), "\"", comma, members].concat()
 }
 
-/// Checks that the daemon would read the params. It could not tell which call a frame that it can't read belongs to.
+/// Checks that the daemon can read the params. It could not answer an unreadable frame with the id of the call.
 pub(crate) fn checked(params: String, limit: usize) -> Result<Box<RawValue>> {
-    /// Bytes of a request beside its params.
+    /// Bytes of a request besides its params.
     const ENVELOPE: usize = 512;
     if params.len() > limit.saturating_sub(ENVELOPE) {
         return Err(stina_protocol::Error::TooLarge { limit: limit as u64 }.into());
     }
-    // The request is one level around them.
+    // The request nests them one level deeper.
     if memchr2_iter(b'[', b'{', params.as_bytes()).nth(MAX_DEPTH - 1).is_some() {
         check_depth(&["[", &params, "]"].concat())?;
     }
@@ -53,10 +53,10 @@ pub(crate) fn checked(params: String, limit: usize) -> Result<Box<RawValue>> {
 }
 
 impl Outgoing<'_> {
-    /// Sends it until it is answered.
+    /// Sends the call until it is answered.
     pub(crate) async fn run(self, link: &Link) -> Result<Box<RawValue>> {
         let deadline = deadline(self.within);
-        // For when no answer comes: whether it was sent, and the daemon's last refusal.
+        // These decide the error at the deadline.
         let (mut sent, mut refusal) = (false, None);
         for attempt in 1_u32.. {
             let answered = self.attempt(link, deadline, &mut sent).await;
@@ -88,8 +88,10 @@ impl Outgoing<'_> {
         Err(self.unanswered(link, sent, refusal))
     }
 
-    /// Sends it once; `None` when the deadline has passed or the client was closed. `sent` is set as soon as the
-    /// daemon may have it, and stays set: the answer to a later attempt is not one to an earlier attempt.
+    /// Sends the call once; `None` when the deadline has passed or the client is closed.
+    ///
+    /// `sent` is set as soon as the daemon may have received the call. A refusal of a later attempt does not reset it,
+    /// because an earlier attempt may still be executed.
     async fn attempt(
         &self,
         link: &Link,
@@ -112,7 +114,7 @@ impl Outgoing<'_> {
         match (sent, self.request_id, refusal) {
             (true, Some(request_id), _) => Error::OutcomeUnknown { request_id },
             (false, _, Some(refusal)) => Error::Rpc(refusal),
-            (true, None, _) if link.state() == State::Closed => Error::Closed,
+            (true, None, _) if link.state() == ConnectionState::Closed => Error::Closed,
             (true, None, _) => Error::TimedOut { method: self.method.to_owned(), after: self.within },
             (false, _, None) => link.not_reachable(),
         }
@@ -120,13 +122,13 @@ impl Outgoing<'_> {
 }
 
 impl Disconnect {
-    /// Whether trying again would end the same way.
+    /// Whether a retry would fail in the same way.
     fn is_final(&self) -> bool {
         matches!(self, Self::TooLong(_) | Self::Unreadable(_))
     }
 }
 
-/// The time `within` from now; decades away when that does not fit.
+/// The time `within` from now; at most decades away, so that it does not overflow.
 pub(crate) fn deadline(within: Duration) -> Instant {
     const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
     Instant::now() + within.min(YEARS)
@@ -137,14 +139,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn params_are_stamped() {
+    fn the_request_id_is_added_to_params() {
         let id = RequestId::new("r").unwrap();
         assert_eq!(stamp("{}", &id), r#"{"requestId":"r"}"#);
         assert_eq!(stamp(" { \"a\":1}", &id), r#"{"requestId":"r","a":1}"#);
     }
 
     #[test]
-    fn params_that_the_daemon_could_not_read_are_refused_before_they_are_sent() {
+    fn params_that_the_daemon_cannot_read_are_not_sent() {
         let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
         assert!(checked(nested(MAX_DEPTH - 1), 1000).is_ok());
         assert!(matches!(checked(nested(MAX_DEPTH), 1000), Err(Error::Rpc(_))));

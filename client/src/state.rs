@@ -1,22 +1,22 @@
-//! Whether there is a connection.
+//! [`ConnectionState`].
 
 /// The state of a client's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// There is one.
+pub enum ConnectionState {
+    /// The client is connected.
     Connected {
-        /// Id of the history that the daemon serves.
+        /// Epoch of the daemon's database.
         epoch: String,
         /// Process id of the daemon.
         pid: u32,
     },
-    /// There is none, and another is being made.
+    /// The client is connecting.
     Reconnecting {
-        /// Attempts that failed since there was one; 0 before the first.
+        /// Number of failed attempts since the last connection.
         attempt: u32,
-        /// What the last of them, or the last connection, ran into.
+        /// The error of the last attempt, or of the last connection.
         reason: String,
     },
-    /// The client was closed.
+    /// The client is closed.
     Closed,
 }

@@ -1,4 +1,4 @@
-//! `client.store()`: the store and the daemon itself.
+//! `client.store()`: the store and the daemon.
 
 use crate::{CallOptions, Client, Error, Result};
 use stina_protocol::store::{
@@ -9,7 +9,7 @@ use stina_protocol::types::NoParams;
 use stina_protocol::{Reply, RequestId};
 
 impl Client {
-    /// `store.*`: the store and the daemon itself.
+    /// `store.*`: the store and the daemon.
     pub fn store(&self) -> Store {
         Store::new(self.clone())
     }
@@ -26,7 +26,7 @@ impl Store {
         Self { client }
     }
 
-    /// The newest revision, after reading a real row.
+    /// Checks that the daemon can read the database; returns the newest revision.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -34,7 +34,7 @@ impl Store {
         Ok(self.client.call::<Ping>(NoParams {}).await?.rev)
     }
 
-    /// Versions, sizes, counts, WAL, uptime and limits.
+    /// Reads versions, sizes, counts, the WAL, uptime and limits.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -42,7 +42,7 @@ impl Store {
         self.client.call::<GetInfo>(NoParams {}).await
     }
 
-    /// Who is connected, with subscriptions and their lag.
+    /// Lists the connected clients, with their subscriptions and lag.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -50,15 +50,15 @@ impl Store {
         self.client.call::<Clients>(NoParams {}).await
     }
 
-    /// Revisions out of the change log, with before and after.
+    /// Reads revisions from the change log, with each entity before and after.
     ///
     /// # Errors
-    /// As [`Client::call`]; `compacted` when the log no longer reaches back that far.
+    /// As [`Client::call`]; `compacted` when the log no longer has the revision.
     pub async fn changes(&self, params: ChangesParams) -> Result<Reply<ChangePage>> {
         self.client.call::<GetChanges>(params).await
     }
 
-    /// Waits until every event up to now was sent on this connection; answers the revision.
+    /// Waits until every event up to now was sent on this connection; returns the revision.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -66,7 +66,7 @@ impl Store {
         Ok(self.client.call::<Sync>(NoParams {}).await?.rev)
     }
 
-    /// What the write with that id answered: the way out of [`Error::OutcomeUnknown`].
+    /// Reads the answer of the write with that id: use it after [`Error::OutcomeUnknown`].
     ///
     /// # Errors
     /// As [`Client::call`]; `not_found` when no such write happened, or more than 7 days ago.
@@ -74,8 +74,8 @@ impl Store {
         self.client.call::<GetResult>(ResultParams { request_id }).await
     }
 
-    /// Asks the daemon to stop; answers its newest revision, if it came to say so. It is sent once: a daemon that
-    /// was started meanwhile is not stopped.
+    /// Stops the daemon; returns its newest revision, if the answer arrived. The call is sent once, so that it can't
+    /// stop a daemon that was started meanwhile.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -83,7 +83,7 @@ impl Store {
         let how = CallOptions { once: true, ..CallOptions::default() };
         match self.client.call_with::<Stop>(NoParams {}, how).await {
             Ok(rev) => Ok(Some(rev.rev)),
-            // The daemon that was asked is gone, which is what was wanted.
+            // The connection broke because the daemon stopped.
             Err(Error::Disconnected { .. }) => Ok(None),
             Err(error) => Err(error),
         }

@@ -1,11 +1,11 @@
-//! Subscriptions that outlive connections. *A gap is told*: each revision is delivered once and in order, across
+//! Subscriptions that survive reconnects. *A gap is told*: each revision is delivered once and in order, across
 //! restarts of the daemon and stalls of either side, or [`Event::Reset`] is delivered.
 
 use crate::connection::{CallError, Connection, OpenSubscription};
 use crate::inbox::CloseReason;
 use crate::link::backoff;
 use crate::retry::deadline;
-use crate::{Client, Error, Result, State};
+use crate::{Client, ConnectionState, Error, Result};
 use futures_util::Stream;
 use serde_json::value::to_raw_value;
 use std::collections::VecDeque;
@@ -13,36 +13,36 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use stina_protocol::event::{Changes, Event, ResetReason, Start, Subscription as Subscribe};
+use stina_protocol::event::{Changes, Event, ResetReason, Start, SubscribeMethod};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout_at};
 
-/// The events of a subscription.
+/// A stream of the events of a subscription.
 ///
-/// It resumes by itself when a connection ends. [`Event::Reset`] means that earlier events are void; the daemon sends it,
-/// and this client (`compacted`) when a connection ended within a snapshot, which is then sent anew.
+/// It resumes by itself when a connection ends. [`Event::Reset`] means that earlier events are void; the daemon sends
+/// it, and this client (`compacted`) when a connection ended within a snapshot, which is then sent anew.
 ///
 /// It ends after an error, and when the client is closed. An error means that the daemon refuses the subscription, or
 /// that an event is longer than [`Limits::message_bytes`](crate::Limits::message_bytes) and no snapshot can replace it.
-/// Dropping it ends the subscription. A reader that does not read costs what [`Limits`](crate::Limits) allow.
+/// Dropping it ends the subscription. An unread subscription uses at most the memory that [`Limits`](crate::Limits)
+/// allow.
 #[derive(Debug)]
 pub struct Subscription {
     events: mpsc::Receiver<Result<Event>>,
 }
 
 impl Client {
-    /// Subscribes. The stream begins where `params` say, or now; when it is returned, nothing that happens from
-    /// then on is missed.
+    /// Opens a subscription. The stream begins where `params` say, by default now, and misses nothing from then on.
     ///
     /// # Errors
     /// As [`Self::call`].
-    pub async fn subscribe<S: Subscribe>(&self, params: S::Params) -> Result<Subscription> {
+    pub async fn subscribe<S: SubscribeMethod>(&self, params: S::Params) -> Result<Subscription> {
         Subscription::open::<S>(self, params).await
     }
 }
 
 impl Subscription {
-    pub(crate) async fn open<S: Subscribe>(client: &Client, params: S::Params) -> Result<Self> {
+    pub(crate) async fn open<S: SubscribeMethod>(client: &Client, params: S::Params) -> Result<Self> {
         let mut cursor = Cursor::<S>::open(client, params).await?;
         let (to, events) = mpsc::channel(client.options().limits.read_ahead.max(1));
         tokio::spawn(async move {
@@ -65,7 +65,7 @@ impl Subscription {
         Ok(Self { events })
     }
 
-    /// The next event; `None` at the end. Cancel safe.
+    /// Waits for the next event; `None` at the end. Cancel safe.
     pub async fn next(&mut self) -> Option<Result<Event>> {
         self.events.recv().await
     }
@@ -79,24 +79,24 @@ impl Stream for Subscription {
     }
 }
 
-/// A position in the history of a store, and the subscription that goes on from there.
+/// A position in the revisions of a store, and the subscription that continues from it.
 #[derive(Debug)]
-pub(crate) struct Cursor<S: Subscribe> {
+pub(crate) struct Cursor<S: SubscribeMethod> {
     client: Client,
     filter: S::Filter,
-    /// Where to begin as long as there is no `resume`.
+    /// The start, while there is no `resume`.
     start: Start,
-    /// Where to resume: everything up to this revision of this epoch was delivered.
+    /// The epoch and the revision to resume after: everything up to it was delivered.
     resume: Option<(String, u64)>,
     /// The last revision that the daemon sent, which the next change must have as `prev`; none before the first event.
     sent_rev: Option<u64>,
-    /// Whether part of a snapshot was delivered, and not yet all.
+    /// Whether a snapshot was delivered in part.
     partial: bool,
     open: Option<OpenSubscription>,
     epoch: String,
-    /// Times in a row that the subscription was opened again because of a hole.
+    /// How often in a row the subscription was reopened because of a hole.
     holes: u32,
-    /// Whether it begins anew because an event was too long for this client.
+    /// Whether it restarted because an event was too long for this client.
     has_skipped: bool,
     /// Whether the epoch of the connection may have changed.
     is_restored: bool,
@@ -104,8 +104,8 @@ pub(crate) struct Cursor<S: Subscribe> {
     kind: PhantomData<fn() -> S>,
 }
 
-impl<S: Subscribe> Cursor<S> {
-    /// Opens a subscription that can be resumed from where it begins.
+impl<S: SubscribeMethod> Cursor<S> {
+    /// Opens a subscription that can resume from its start.
     pub(crate) async fn open(client: &Client, params: S::Params) -> Result<Self> {
         let (start, filter) = S::parts(params);
         let has_position = start.since.is_some() || start.initial;
@@ -128,7 +128,7 @@ impl<S: Subscribe> Cursor<S> {
         let opened = async {
             cursor.reopen().await?;
             if !has_position {
-                // "Now" is a position only once the daemon has sent its revision.
+                // "Now" becomes a position when the daemon has sent its revision.
                 let first = cursor.next().await?;
                 cursor.ready.push_front(first);
             }
@@ -136,19 +136,19 @@ impl<S: Subscribe> Cursor<S> {
         };
         match timeout_at(within, opened).await {
             Ok(opened) => opened,
-            Err(_) if matches!(client.state(), State::Connected { .. }) => {
+            Err(_) if matches!(client.state(), ConnectionState::Connected { .. }) => {
                 Err(Error::TimedOut { method: S::NAME.to_owned(), after: client.options().deadline })
             }
             Err(_) => Err(client.link().not_reachable()),
         }
     }
 
-    /// Id of its history.
+    /// Its epoch.
     pub(crate) fn epoch(&self) -> &str {
         &self.epoch
     }
 
-    /// The next event. Errors are final. Cancel safe.
+    /// Waits for the next event. Errors are final. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Event> {
         loop {
             if self.is_restored {
@@ -162,7 +162,7 @@ impl<S: Subscribe> Cursor<S> {
                 self.reopen().await?;
                 continue;
             };
-            // After any other end the position is known: its inbox had no hole.
+            // After any other reason the position is valid, because the inbox had no hole.
             match open.next().await {
                 Ok(event) => self.take(&event)?,
                 Err(CloseReason::TooLong) => self.skip_too_long()?,
@@ -173,7 +173,7 @@ impl<S: Subscribe> Cursor<S> {
         }
     }
 
-    /// Begins anew with a snapshot, where it may stand for an event that was too long.
+    /// Restarts with a snapshot instead of an event that was too long, if the subscription has one.
     fn skip_too_long(&mut self) -> Result<()> {
         self.open = None;
         if !self.start.initial || std::mem::replace(&mut self.has_skipped, true) {
@@ -185,10 +185,10 @@ impl<S: Subscribe> Cursor<S> {
         Ok(())
     }
 
-    /// Asks for the epoch: a restored database has another than the one that the connection began with.
+    /// Reads the epoch again, because a restored database has another one.
     async fn refresh_epoch(&mut self) {
         let Some(open) = &self.open else { return };
-        // If this fails, the old epoch makes the daemon send `reset` once more.
+        // If this fails, the old epoch makes the daemon send `reset` again.
         if let Ok(epoch) = open.connection().hello(self.client.options()).await {
             self.resume = self.resume.take().map(|(_, rev)| (epoch.clone(), rev));
             self.epoch = epoch;
@@ -236,10 +236,10 @@ impl<S: Subscribe> Cursor<S> {
         Ok(())
     }
 
-    /// Takes an event: delivers it, unless it proves that an earlier one is missing.
+    /// Delivers an event, unless it shows that an earlier one is missing.
     fn take(&mut self, text: &str) -> Result<()> {
         let Some(event) = Event::read(text).map_err(|e| Error::unreadable("event", &e))? else {
-            tracing::debug!("an event of a type that only a newer client knows");
+            tracing::debug!("ignored an event of an unknown type");
             return Ok(());
         };
         match &event {
@@ -259,14 +259,14 @@ impl<S: Subscribe> Cursor<S> {
         Ok(())
     }
 
-    /// Everything up to `rev` was delivered.
+    /// Records that everything up to `rev` was delivered.
     fn arrive(&mut self, rev: u64) {
         (self.sent_rev, self.partial, self.has_skipped) = (Some(rev), false, false);
         self.expect_snapshot(false);
         self.resume = Some((self.epoch.clone(), rev));
     }
 
-    /// Earlier events are void; a snapshot follows if one was asked for.
+    /// Handles a reset: earlier events are void, and a snapshot follows if it was requested.
     fn reset(&mut self, rev: u64, reason: ResetReason) {
         self.arrive(rev);
         if self.start.initial {
@@ -277,14 +277,14 @@ impl<S: Subscribe> Cursor<S> {
         self.is_restored = reason == ResetReason::Restored;
     }
 
-    /// Whether a snapshot comes next, which can't be resumed halfway.
+    /// Sets whether the next events belong to a snapshot, which can't be resumed halfway.
     fn expect_snapshot(&self, is_snapshot: bool) {
         if let Some(open) = &self.open {
             open.set_snapshot(is_snapshot);
         }
     }
 
-    /// Reopens the subscription at its position: a change does not follow the last one delivered.
+    /// Reopens the subscription at its position, because a change does not follow the last one delivered.
     fn hole(&mut self, change: &Changes) {
         tracing::warn!(rev = change.rev, prev = change.prev, sent_rev = ?self.sent_rev, "a hole in a subscription");
         self.holes += 1;

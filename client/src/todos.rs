@@ -1,4 +1,4 @@
-//! `client.todos()`: things to do, and comments on them.
+//! `client.todos()`: todos and their comments.
 
 use crate::entities::{Entities, id};
 use crate::{Client, Result};
@@ -11,7 +11,7 @@ use stina_protocol::types::Target;
 use stina_protocol::{Error, Page, Reply};
 
 impl Client {
-    /// `todo.*`: things to do, and comments on them.
+    /// `todo.*`: todos and their comments.
     pub fn todos(&self) -> Todos {
         Todos::new(self.clone())
     }
@@ -21,7 +21,7 @@ impl Client {
 pub type Todos = Entities<Todo>;
 
 impl Todos {
-    /// Makes a todo that has a title and nothing else.
+    /// Creates a todo with a title.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -30,7 +30,7 @@ impl Todos {
         self.create(New::of(title).into()).await
     }
 
-    /// The todo with that id, else the newest with that title, whatever its case.
+    /// Finds the todo with that id, else the newest with that title in any case.
     ///
     /// # Errors
     /// As [`Client::call`]; `not_found`.
@@ -53,7 +53,7 @@ impl Todos {
         self.client.call::<AddComment>(new).await
     }
 
-    /// One page of the comments of some todos, oldest first.
+    /// Lists one page of the comments of some todos, oldest first.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -61,7 +61,7 @@ impl Todos {
         self.client.call::<ListComments>(params).await
     }
 
-    /// Deletes a comment; answers it.
+    /// Deletes a comment; returns it.
     ///
     /// # Errors
     /// As [`Client::call`]; `not_found`.

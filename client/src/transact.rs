@@ -1,4 +1,4 @@
-//! `client.transact()`: several writes, all or nothing.
+//! `client.transact()`: several writes in one transaction.
 
 use crate::{CallOptions, Client, Error, Result};
 use std::marker::PhantomData;
@@ -13,87 +13,87 @@ impl Client {
     }
 }
 
-/// Builds a transaction: one revision, one notification; or nothing at all.
+/// Builds a transaction: its writes happen together, as one revision and one notification, or not at all.
 ///
-/// A step that later ones refer to needs an id that its caller chose.
+/// To refer to an entity in a later step, choose its id.
 #[derive(Debug, Clone)]
 #[must_use = "nothing happens until it is committed"]
 pub struct Transaction {
     client: Client,
     params: TransactParams,
-    how: CallOptions,
+    options: CallOptions,
 }
 
-/// Stands for the result of one step.
+/// Handle of one step, to read its result by [`Committed::get`].
 #[derive(Debug)]
-pub struct Placed<M> {
+pub struct StepHandle<M> {
     index: usize,
     method: PhantomData<fn() -> M>,
 }
 
-impl<M> Clone for Placed<M> {
+impl<M> Clone for StepHandle<M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M> Copy for Placed<M> {}
+impl<M> Copy for StepHandle<M> {}
 
 impl Transaction {
     pub(crate) fn new(client: Client) -> Self {
         let params = TransactParams { ops: Vec::new(), if_rev: None };
-        Self { client, params, how: CallOptions::default() }
+        Self { client, params, options: CallOptions::default() }
     }
 
-    /// Adds a step; what it answers is found with what this gives.
+    /// Adds a step; returns its handle.
     ///
     /// # Errors
     /// `invalid` when the params can't be written as JSON.
-    pub fn add<M: Method<Kind = Write>>(&mut self, params: &M::Params) -> Result<Placed<M>> {
+    pub fn add<M: Method<Kind = Write>>(&mut self, params: &M::Params) -> Result<StepHandle<M>> {
         let params =
             serde_json::to_string(params).map_err(|e| stina_protocol::Error::invalid("", e.to_string()))?;
         let step = Step { method: M::NAME.to_owned(), params: Some(Json::parse(&params)?) };
         self.params.ops.push(step);
-        Ok(Placed { index: self.params.ops.len() - 1, method: PhantomData })
+        Ok(StepHandle { index: self.params.ops.len() - 1, method: PhantomData })
     }
 
-    /// Only if the newest revision of the whole store is this.
+    /// Makes the transaction fail unless this is the newest revision of the whole store.
     pub fn if_rev(mut self, rev: u64) -> Self {
         self.params.if_rev = Some(rev);
         self
     }
 
-    /// How the call is made, where it differs from the client's ways.
-    pub fn with(mut self, how: CallOptions) -> Self {
-        self.how = how;
+    /// Sets the options of the call.
+    pub fn with(mut self, options: CallOptions) -> Self {
+        self.options = options;
         self
     }
 
-    /// Does it, exactly once.
+    /// Commits the transaction, exactly once.
     ///
     /// # Errors
-    /// As [`Client::call`]; the fault's `index` says which step failed, and nothing was changed.
+    /// As [`Client::call`]; the fault's `index` is that of the failed step, and nothing changed.
     pub async fn commit(self) -> Result<Committed> {
-        let reply = self.client.call_with::<Transact>(self.params, self.how).await?;
+        let reply = self.client.call_with::<Transact>(self.params, self.options).await?;
         Ok(Committed { rev: reply.rev, results: reply.value.results })
     }
 }
 
-/// What a transaction answered.
+/// The results of a transaction.
 #[derive(Debug)]
 pub struct Committed {
-    /// The revision that it made.
+    /// Its revision.
     pub rev: u64,
-    /// What each step answered, in order.
+    /// The result of each step, in order.
     pub results: Vec<Json>,
 }
 
 impl Committed {
-    /// What one step answered.
+    /// The result of one step.
     ///
     /// # Errors
-    /// [`Error::Protocol`] when it is not what its method answers, or was placed in another transaction.
-    pub fn get<M: Method<Kind = Write>>(&self, step: Placed<M>) -> Result<M::Output> {
+    /// [`Error::Protocol`] when the result does not fit the method, or the handle is of another transaction.
+    pub fn get<M: Method<Kind = Write>>(&self, step: StepHandle<M>) -> Result<M::Output> {
         let missing = || Error::Protocol(format!("there is no step {}", step.index));
         let result = self.results.get(step.index).ok_or_else(missing)?;
         result.to().map_err(|e| Error::Protocol(format!("{}: {e}", M::NAME)))

@@ -1,7 +1,7 @@
-//! NDJSON over a Unix socket, as jsonrpsee's client core wants it: one message a line.
+//! NDJSON over a Unix socket, as a transport of jsonrpsee's client core.
 //!
-//! Replies go to jsonrpsee. Notifications go straight into the inboxes of their subscriptions: jsonrpsee's own
-//! channels count messages where bytes matter, and drop the subscription when they are full.
+//! Replies go to jsonrpsee. Notifications go to the inboxes of their subscriptions, because jsonrpsee's own channels
+//! count messages instead of bytes, and drop the subscription when they are full.
 
 use crate::inbox::Inboxes;
 use jsonrpsee::core::client::{ReceivedMessage, TransportReceiverT, TransportSenderT};
@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// Why a connection ended, or why there is none.
+/// The reason why a connection ended, or could not be opened.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Disconnect {
     #[error("the daemon closed the connection")]
@@ -27,13 +27,13 @@ pub(crate) enum Disconnect {
     Io(Arc<io::Error>),
     #[error("a message of more than {0} bytes")]
     TooLong(usize),
-    /// The daemon refused the connection, or could not read what it was sent.
+    /// The daemon refused the connection, or could not read a request.
     #[error("{0}")]
     Refused(Box<Fault>),
-    #[error("a notification that can't be read: {0}")]
+    #[error("unreadable notification: {0}")]
     Unreadable(Arc<serde_json::Error>),
-    /// jsonrpsee's client ended it: a reply without a call, say.
-    #[error("the daemon's replies match no call")]
+    /// jsonrpsee's client ended the connection, for example after a reply without a call.
+    #[error("the daemon sent a reply without a call")]
     BadReply,
     #[error("the daemon did not answer a ping")]
     Silent,
@@ -49,7 +49,7 @@ pub(crate) enum Disconnect {
 #[derive(Debug)]
 pub(crate) struct Pulse {
     began: Instant,
-    /// When data last arrived, in milliseconds since `began`.
+    /// Time of the last received data, in milliseconds since `began`.
     received: AtomicU64,
     end: CancellationToken,
     why: OnceLock<Disconnect>,
@@ -65,7 +65,7 @@ impl Pulse {
         })
     }
 
-    /// Ends the connection, unless it has ended before.
+    /// Ends the connection. Only the first reason is kept.
     pub(crate) fn end(&self, why: Disconnect) {
         let _ = self.why.set(why);
         self.end.cancel();
@@ -84,7 +84,7 @@ impl Pulse {
         self.why.get().cloned().unwrap_or(Disconnect::Hangup)
     }
 
-    /// The time since data last arrived.
+    /// The time since data was last received.
     pub(crate) fn silence(&self) -> Duration {
         self.began.elapsed().saturating_sub(Duration::from_millis(self.received.load(Ordering::Relaxed)))
     }
@@ -95,7 +95,7 @@ impl Pulse {
     }
 }
 
-/// Lines to the daemon.
+/// Sends lines to the daemon.
 pub(crate) struct Sender {
     socket: OwnedWriteHalf,
     pulse: Arc<Pulse>,
@@ -130,7 +130,7 @@ impl TransportSenderT for Sender {
     }
 }
 
-/// Lines from the daemon.
+/// Receives lines from the daemon.
 pub(crate) struct Receiver {
     socket: OwnedReadHalf,
     splitter: LineSplitter,
@@ -199,7 +199,7 @@ enum Incoming {
     Event { subscription: u64, event: Box<str> },
 }
 
-/// The subscription of a notification, from its first bytes as the daemon writes them.
+/// The subscription id in the first bytes of a notification from the daemon.
 fn subscription_of(beginning: &[u8]) -> Option<u64> {
     let beginning = String::from_utf8_lossy(beginning);
     let method = beginning.strip_prefix(r#"{"jsonrpc":"2.0","method":""#)?;
@@ -207,7 +207,7 @@ fn subscription_of(beginning: &[u8]) -> Option<u64> {
     id.split(',').next()?.parse().ok()
 }
 
-/// Tells replies from notifications, without parsing where the daemon's member order does.
+/// Distinguishes replies from notifications. The member order of the daemon makes parsing unnecessary.
 fn classify(line: &[u8]) -> Result<Incoming, Disconnect> {
     let unreadable = |error: serde_json::Error| Disconnect::Unreadable(error.into());
     let is_notification = line.starts_with(br#"{"jsonrpc":"2.0","method":"#.as_slice());
@@ -226,7 +226,7 @@ fn classify(line: &[u8]) -> Result<Incoming, Disconnect> {
     }
     let event: SubscriptionResponse<'_, &RawValue> = serde_json::from_slice(line).map_err(unreadable)?;
     let SubscriptionId::Num(subscription) = event.params.subscription else {
-        return Err(unreadable(serde::de::Error::custom("the id of a subscription is a number")));
+        return Err(unreadable(serde::de::Error::custom("the id of a subscription must be a number")));
     };
     Ok(Incoming::Event { subscription, event: event.params.result.get().into() })
 }
@@ -236,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bytes_of_a_notification_name_its_subscription() {
+    fn the_first_bytes_of_a_notification_have_its_subscription_id() {
         let event = br#"{"jsonrpc":"2.0","method":"kv.event","params":{"subscription":12,"result":{"type":"#;
         assert_eq!(subscription_of(event), Some(12));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Where the time comes from: the system, or a test.
+//! [`Clock`]: the source of time, which tests replace.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ impl Clock {
         Self::from_fn(|| jiff::Timestamp::now().as_millisecond())
     }
 
-    /// A clock of one's own.
+    /// A clock that calls a function.
     pub fn from_fn(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// The time.
+    /// The current time.
     pub fn now(&self) -> i64 {
         (self.0)()
     }

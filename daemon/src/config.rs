@@ -1,4 +1,4 @@
-//! Where things are, resolved from arguments and environment.
+//! The daemon's configuration, from arguments and environment.
 
 use crate::clock::Clock;
 use crate::limits::Limits;
@@ -7,31 +7,31 @@ pub(crate) use crate::store::beside;
 use std::path::{Path, PathBuf};
 use stina_protocol::paths;
 
-/// What the daemon runs with.
+/// The configuration of the daemon.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Stina's home directory, made private; only used when something is in it.
+    /// Stina's home directory, which the daemon makes private if it holds the database or the socket.
     pub home: Option<PathBuf>,
     /// The database.
     pub location: Location,
     /// The socket.
     pub socket: PathBuf,
-    /// Bounds.
+    /// The limits.
     pub limits: Limits,
     /// Source of time.
     pub clock: Clock,
 }
 
-/// There is no place for the database or the socket.
+/// The path of the database or the socket is unknown.
 #[derive(Debug, thiserror::Error)]
-#[error("neither HOME nor STINA_HOME is set: say where with --home, or with --db and --socket")]
+#[error("neither HOME nor STINA_HOME is set: use --home, or --db and --socket")]
 pub struct NoHome;
 
 impl Config {
-    /// Resolves the paths: an argument, else its variable, else a name in the home directory.
+    /// Resolves the paths: from the argument, else from its environment variable, else in the home directory.
     ///
     /// # Errors
-    /// When neither argument nor variable gives a place.
+    /// When neither an argument nor a variable gives a path.
     pub fn resolve(
         home: Option<PathBuf>,
         db: Option<PathBuf>,
@@ -56,21 +56,21 @@ impl Config {
     }
 }
 
-/// A path that means the same to everybody who is told of it, wherever they are.
+/// An absolute path, so that it is valid in every working directory.
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
-/// Links that are followed before it is a loop, as on Linux.
+/// Maximum number of links to follow, as on Linux.
 const MAX_LINKS: usize = 40;
 
-/// The file that a path leads to, which need not be there yet. SQLite keeps the WAL beside the file and not
-/// beside a link to it; and a new database must not take the place of a link.
+/// Follows symbolic links to a file, which need not exist. SQLite keeps the WAL beside the file, not beside a link to
+/// it, and a new database must not replace a link.
 fn follow(path: &Path) -> PathBuf {
     let next = |path: &PathBuf| {
         let target = std::fs::read_link(path).ok()?;
         Some(path.parent().unwrap_or(Path::new("/")).join(target))
     };
-    let ways = std::iter::successors(Some(path.to_owned()), next);
-    ways.take(MAX_LINKS).last().unwrap_or_else(|| path.to_owned())
+    let targets = std::iter::successors(Some(path.to_owned()), next);
+    targets.take(MAX_LINKS).last().unwrap_or_else(|| path.to_owned())
 }

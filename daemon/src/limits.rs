@@ -1,11 +1,11 @@
-//! *Bounded*: every queue, buffer, batch and frame has its limit here.
+//! *Bounded*: the limits of every queue, buffer, batch and frame.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident / $wire:literal : $ty:ty = $value:expr,)+) => {
-        /// Every bound of the daemon. `store.info` shows them.
+        /// The limits of the daemon. `store.info` shows them.
         #[derive(Debug, Clone)]
         pub struct Limits {
             $($(#[doc = $doc])+ pub $name: $ty,)+
@@ -18,7 +18,7 @@ macro_rules! limits {
         }
 
         impl Limits {
-            /// All of them by their names on the wire; durations in milliseconds.
+            /// All limits by their names on the wire; durations in milliseconds.
             pub fn by_name(&self) -> BTreeMap<String, u64> {
                 [$(($wire.to_owned(), self.$name.number()),)+].into()
             }
@@ -27,96 +27,98 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Connections at once. One more is answered `busy` and closed.
+    /// Open connections. A further one is answered `busy` and closed.
     connections / "connections": usize = 256,
-    /// Connections that are being answered so. One more is closed without a word.
+    /// Connections that are being answered `busy`. A further one is closed without an answer.
     refusals / "refusals": usize = 32,
-    /// How long a connection that is refused may take to show which framing it speaks, so that it is answered in that.
+    /// How long a refused connection may take to show its framing, which the answer uses.
     refusal_wait / "refusalWaitMs": Duration = Duration::from_millis(500),
-    /// Bytes of one message. A longer one is answered `too_large`, and so are the calls of a batch that have not
-    /// begun when its replies are that long.
+    /// Bytes of one message. A longer one is answered `too_large`. When the replies of a batch reach this size, its
+    /// remaining calls are answered `too_large` too.
     frame_bytes / "frameBytes": usize = 32 << 20,
-    /// Calls of one JSON-RPC batch.
+    /// Calls in one JSON-RPC batch.
     batch_calls / "batchCalls": usize = 1000,
-    /// Calls that one connection has in flight; then it is not read from until one is answered.
+    /// Calls in flight on one connection; the daemon stops reading from it until one is answered.
     calls_per_connection / "callsPerConnection": usize = 64,
-    /// Subscriptions of one connection. One more is answered `too_large`.
+    /// Subscriptions of one connection. A further one is answered `too_large`.
     subscriptions_per_connection / "subscriptionsPerConnection": usize = 64,
-    /// Bytes waiting to be sent to one connection, one message over; then it is not served until they are sent.
+    /// Unsent bytes of one connection, exceeded by at most one message; the daemon stops serving it until they are
+    /// sent.
     output_bytes / "outputBytes": usize = 128 << 10,
-    /// Writes waiting for the writer; a connection that has one more waits.
+    /// Writes in the queue of the writer; a connection with a further one waits.
     queued_writes / "queuedWrites": usize = 1024,
-    /// Bytes of params of the writes that wait.
+    /// Bytes of params of the writes in the queue.
     queued_write_bytes / "queuedWriteBytes": usize = 64 << 20,
-    /// How long a write waits for a place in the queue before it is answered `busy`.
+    /// How long a write waits for room in the queue before it is answered `busy`.
     queue_wait / "queueWaitMs": Duration = Duration::from_secs(5),
-    /// Writes of one group commit.
+    /// Writes in one group commit.
     batch_writes / "batchWrites": usize = 512,
-    /// Bytes of params of the writes of one group commit, one write over.
+    /// Bytes of params of the writes in one group commit, exceeded by at most one write.
     batch_bytes / "batchBytes": usize = 16 << 20,
-    /// Steps of one `store.transact`.
+    /// Steps in one `store.transact`.
     transact_steps / "transactSteps": usize = 1000,
     /// Read connections.
     readers / "readers": u32 = 4,
     /// How long a read waits for a read connection before it is answered `busy`.
     reader_wait / "readerWaitMs": Duration = Duration::from_secs(10),
-    /// Long reads at once; more wait, each holding its connection's place for calls.
+    /// Long reads in progress. Further ones wait, and count as calls in flight.
     scans / "scans": usize = 3,
-    /// Long reads of one connection, from their begin until their answers are on the way out; more wait.
+    /// Long reads of one connection, from their start until their answers are queued. Further ones wait.
     scans_per_connection / "scansPerConnection": usize = 2,
-    /// How long SQLite waits for a lock that a foreign process holds.
+    /// How long SQLite waits for a lock of another process.
     lock_wait / "lockWaitMs": Duration = Duration::from_secs(5),
-    /// Revisions kept in memory for live subscribers; who is further behind reads the log.
+    /// Revisions in the event buffer. A subscriber that falls out of the buffer reads the change log.
     ring_items / "ringItems": usize = 1024,
-    /// Bytes of those revisions.
+    /// Bytes of the revisions in the event buffer.
     ring_bytes / "ringBytes": usize = 1 << 20,
-    /// Bytes that a subscription takes from the ring or the log in one step, one revision over.
+    /// Bytes that a subscription reads from the event buffer or the change log in one step, exceeded by at most one
+    /// revision.
     cursor_bytes / "cursorBytes": usize = 64 << 10,
-    /// Bytes of the present entities that a subscription with `initial` holds in memory; more goes to a temporary file.
+    /// Bytes of a snapshot that a subscription with `initial` holds in memory; the rest goes to a temporary file.
     snapshot_bytes / "snapshotBytes": usize = 256 << 10,
-    /// How long a subscription whose filter lets revisions pass stays silent before it is told `synced`.
+    /// How long a subscription whose filter drops revisions stays silent before `synced` is sent.
     synced_after / "syncedAfterMs": Duration = Duration::from_millis(250),
-    /// Revisions that a filter lets pass before `synced` is told at once.
+    /// Revisions that a filter drops before `synced` is sent immediately.
     synced_every / "syncedEvery": u64 = 1000,
     /// Bytes of a chat message.
     message_bytes / "messageBytes": usize = 8 << 20,
-    /// Messages that are being written at once. One more is answered `too_large`.
+    /// Streaming messages. A further one is answered `too_large`.
     open_streams / "openStreams": usize = 64,
-    /// Bytes of text of those messages, which the daemon holds in memory; a delta over it is answered `busy`.
+    /// Bytes of text of all streaming messages, held in memory. A delta beyond it is answered `busy`.
     stream_bytes / "streamBytes": usize = 64 << 20,
-    /// How long words of a message that is being written wait to be saved.
+    /// How long new text of a streaming message waits to be saved.
     save_after / "saveAfterMs": Duration = Duration::from_millis(500),
-    /// Bytes of such words that are saved at once.
+    /// Bytes of such text that are saved without waiting.
     save_bytes / "saveBytes": usize = 4 << 10,
-    /// How long the owner of a message that is being written may take to end it when asked to.
+    /// How long the owner of a cancelled message may take to end it.
     cancel_wait / "cancelWaitMs": Duration = Duration::from_secs(2),
-    /// How long a shutdown waits for calls in flight and for peers to read; with the rest of it under 3 s.
+    /// How long a shutdown waits for calls in flight and for clients to read; the whole shutdown takes less than 3 s.
     shutdown / "shutdownMs": Duration = Duration::from_secs(2),
-    /// Pages in the WAL at which a commit also checkpoints.
+    /// Pages in the WAL from which on a commit also checkpoints.
     wal_pages / "walPages": u32 = 2000,
-    /// Size that the WAL is cut to after a checkpoint.
+    /// Size of the WAL after a checkpoint truncates it.
     wal_bytes / "walBytes": u64 = 8 << 20,
-    /// Quiet time after which the WAL is checkpointed and truncated.
+    /// Idle time after which the WAL is checkpointed and truncated.
     checkpoint_after / "checkpointAfterMs": Duration = Duration::from_secs(2),
     /// Time between two looks at the files where they can't be watched.
     watch_poll / "watchPollMs": Duration = Duration::from_secs(2),
-    /// Age to which the change log is kept at least.
+    /// Minimum age at which revisions are pruned from the change log.
     log_age / "logAgeMs": Duration = Duration::from_secs(30 * 24 * 3600),
-    /// Revisions that the change log keeps at least.
+    /// Minimum number of revisions in the change log.
     log_revisions / "logRevisions": u64 = 100_000,
-    /// Bytes of values in the change log over which it is pruned whatever its age.
+    /// Bytes of values in the change log beyond which it is pruned regardless of age.
     log_bytes / "logBytes": u64 = 1 << 30,
-    /// Age to which results of writes with a `requestId` are kept.
+    /// Age at which results of writes with a `requestId` are deleted.
     result_age / "resultAgeMs": Duration = Duration::from_secs(7 * 24 * 3600),
-    /// Time after which the log is looked at for what can be pruned, once there are new revisions.
+    /// Time between two prunings of the change log, while there are new revisions.
     prune_after / "pruneAfterMs": Duration = Duration::from_secs(600),
-    /// New revisions after which it is looked at sooner.
+    /// New revisions after which the change log is pruned sooner.
     prune_revisions / "pruneRevisions": u64 = 10_000,
-    /// Revisions, and stored results, that one step of pruning deletes.
+    /// Revisions, and stored results, that one pruning step deletes.
     prune_rows / "pruneRows": u64 = 500,
 }
 
-/// A limit as a number.
+/// Converts a limit to a number.
 trait Number {
     fn number(&self) -> u64;
 }

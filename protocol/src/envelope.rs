@@ -1,4 +1,4 @@
-//! JSON-RPC 2.0 messages: requests read out of a frame, replies and notifications written into one.
+//! JSON-RPC 2.0: reads requests out of frames, writes replies and notifications.
 //!
 //! Source of the rules: <https://www.jsonrpc.org/specification>.
 
@@ -10,12 +10,13 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// One call out of a frame, its parts still in the frame's text.
+/// One call; its parts borrow from the frame's text.
 #[derive(Debug)]
-pub struct Call<'a> {
+pub struct RpcCall<'a> {
     /// The id as its JSON text, sent back byte for byte; `None` for a notification, which gets no reply.
     ///
-    /// Not jsonrpsee's `Id`: that refuses `-1`, `1.0` and numbers beyond 64 bits, and writes strings anew.
+    /// jsonrpsee's `Id` does not fit: it refuses `-1`, `1.0` and numbers beyond 64 bits, and escapes strings its own
+    /// way.
     pub id: Option<&'a str>,
     /// Name of the method.
     pub method: Cow<'a, str>,
@@ -23,21 +24,21 @@ pub struct Call<'a> {
     pub params: Option<&'a RawValue>,
 }
 
-/// A frame, read. Every part that is no call holds the error that answers it, with the id to answer to.
+/// A parsed frame. A part that is not a call holds the error to answer it with.
 #[derive(Debug)]
-pub enum Message<'a> {
+pub enum Request<'a> {
     /// One call.
-    Single(Result<Call<'a>, BadCall<'a>>),
+    Single(Result<RpcCall<'a>, BadCall<'a>>),
     /// A batch: at least one call.
-    Batch(Vec<Result<Call<'a>, BadCall<'a>>>),
+    Batch(Vec<Result<RpcCall<'a>, BadCall<'a>>>),
 }
 
-/// Something that should have been a call.
+/// A part of a frame that is not a valid call.
 #[derive(Debug)]
 pub struct BadCall<'a> {
-    /// The id, where it could be told, else `null`.
+    /// The id if it is readable, else `null`.
     pub id: &'a str,
-    /// The answer.
+    /// The error to answer with.
     pub fault: Fault,
 }
 
@@ -54,7 +55,7 @@ struct Parts<'a> {
     params: Option<&'a RawValue>,
 }
 
-/// Tells a member that is `null` from one that is absent.
+/// Distinguishes a member that is `null` from one that is absent.
 fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
@@ -65,28 +66,28 @@ struct OnlyId<'a> {
     id: Option<&'a RawValue>,
 }
 
-/// Reads a frame.
+/// Parses a frame.
 ///
 /// # Errors
-/// The fault to answer with a null id: the frame is not UTF-8, not JSON, an empty batch, or a batch of more than
+/// The error to answer with a null id, when the frame is not UTF-8, not JSON, an empty batch, or a batch of more than
 /// `max_batch` calls.
-pub fn read(frame: &[u8], max_batch: usize) -> Result<Message<'_>, Fault> {
+pub fn read(frame: &[u8], max_batch: usize) -> Result<Request<'_>, Fault> {
     let text = std::str::from_utf8(frame)
         .map_err(|e| Fault::frame(PARSE_ERROR_CODE, format!("not UTF-8 from byte {}", e.valid_up_to())))?;
     if !text.trim_ascii_start().starts_with('[') {
         return match read_call(text) {
             Err(bad) if bad.fault.code == PARSE_ERROR_CODE => Err(bad.fault),
-            call => Ok(Message::Single(call)),
+            call => Ok(Request::Single(call)),
         };
     }
     let too_deep = || check_depth(text).err().map(Fault::from);
     match elements(text, max_batch).map_err(|fault| too_deep().unwrap_or(fault))? {
         calls if calls.is_empty() => Err(Fault::frame(INVALID_REQUEST_CODE, "empty batch")),
-        calls => Ok(Message::Batch(calls.into_iter().map(|c| read_call(c.get())).collect())),
+        calls => Ok(Request::Batch(calls.into_iter().map(|c| read_call(c.get())).collect())),
     }
 }
 
-/// The elements of an array, read no further than `max` of them: a frame has room for millions.
+/// The elements of an array. Parsing stops after `max` of them, because a frame has room for millions.
 fn elements(text: &str, max: usize) -> Result<Vec<&RawValue>, Fault> {
     struct Elements<'a> {
         found: Vec<&'a RawValue>,
@@ -124,13 +125,13 @@ fn not_json(error: &serde_json::Error) -> Fault {
     Fault::frame(PARSE_ERROR_CODE, format!("not JSON: {error}"))
 }
 
-fn read_call(text: &str) -> Result<Call<'_>, BadCall<'_>> {
+fn read_call(text: &str) -> Result<RpcCall<'_>, BadCall<'_>> {
     if let Err(error) = check_depth(text) {
         return Err(BadCall { id: given_id(text), fault: error.into() });
     }
-    // serde would take an array for the members in order.
+    // serde would accept an array of the members in order.
     if !is_object(text) {
-        return Err(refused(text, "a request is an object"));
+        return Err(refused(text, "a request must be an object"));
     }
     let parts: Parts<'_> = serde_json::from_str(text).map_err(|error| {
         let text_of_error = error.to_string();
@@ -147,7 +148,7 @@ fn read_call(text: &str) -> Result<Call<'_>, BadCall<'_>> {
     let method = parts.method.and_then(|m| deserialize_cow(m.get()));
     let Some(method) = method else { return Err(bad(id, "method must be a string")) };
     match parts.params.map(|p| p.get().as_bytes()[0]) {
-        None | Some(b'{' | b'[') => Ok(Call { id, method, params: parts.params }),
+        None | Some(b'{' | b'[') => Ok(RpcCall { id, method, params: parts.params }),
         Some(_) => Err(bad(id, "params must be an object")),
     }
 }
@@ -173,13 +174,13 @@ fn is_object(text: &str) -> bool {
     text.trim_ascii_start().starts_with('{')
 }
 
-/// The id of what is no call otherwise; `null` where none can be told. Reads without recursion, however deep.
+/// The id of an invalid call; `null` if it is unreadable. Uses no recursion, so any nesting is safe.
 fn given_id(text: &str) -> &str {
     let read = || serde_json::from_str::<OnlyId<'_>>(text).ok()?.id.map(RawValue::get);
     is_object(text).then(read).flatten().filter(|id| is_id(id)).unwrap_or("null")
 }
 
-/// Why `text` has not the parts of a request: it is no JSON at all, or that `reason`.
+/// The error for text that is not a request: a parse error if it is not JSON, else `reason`.
 fn refused<'a>(text: &'a str, reason: &str) -> BadCall<'a> {
     match serde_json::from_str::<&RawValue>(text) {
         Err(error) => BadCall { id: "null", fault: not_json(&error) },
@@ -187,21 +188,23 @@ fn refused<'a>(text: &'a str, reason: &str) -> BadCall<'a> {
     }
 }
 
-/// The reply to the call `id` (JSON text), `result` being JSON text.
+/// A success reply. `id` and `result` are JSON text.
 pub fn success(id: &str, result: &str) -> String {
     ["{\"jsonrpc\":\"2.0\",\"id\":", id, ",\"result\":", result, "}"].concat()
 }
 
-/// The reply that the call `id` (JSON text) failed.
+/// An error reply. `id` is JSON text.
 pub fn failure(id: &str, fault: &Fault) -> String {
-    // A fault holds strings and numbers only, which always serialize; the fallback is the bare code.
+    // A fault holds only strings and numbers, which always serialize. The fallback has the code alone.
     let error = serde_json::to_string(fault)
         .unwrap_or_else(|_| format!("{{\"code\":{},\"message\":\"internal error\"}}", fault.code));
     ["{\"jsonrpc\":\"2.0\",\"id\":", id, ",\"error\":", &error, "}"].concat()
 }
 
-/// A notification of a subscription, `result` being JSON text: what jsonrpsee's `SubscriptionResponse` serializes to,
-/// without parsing an event that is serialized once for all subscribers.
+/// A notification of a subscription. `result` is JSON text.
+///
+/// It equals the JSON of jsonrpsee's `SubscriptionResponse`, without parsing an event that was serialized once for all
+/// subscribers.
 pub fn notification(method: &str, subscription: u64, result: &str) -> String {
     let subscription = subscription.to_string();
     [
@@ -223,21 +226,21 @@ mod tests {
         Id, Response, ResponsePayload, SubscriptionId, SubscriptionPayload, SubscriptionResponse,
     };
 
-    /// The outcome as text: method and id of a call, or code and id of the error.
+    /// The outcome as text: a call's method and id, or an error's code and id.
     fn outcome(frame: &[u8]) -> String {
-        let one = |call: Result<Call<'_>, BadCall<'_>>| match call {
+        let one = |call: Result<RpcCall<'_>, BadCall<'_>>| match call {
             Ok(call) => format!("{}/{}", call.method, call.id.unwrap_or("-")),
             Err(bad) => format!("{}/{}", bad.fault.code, bad.id),
         };
         match read(frame, 3) {
             Err(fault) => format!("frame {}", fault.code),
-            Ok(Message::Single(call)) => one(call),
-            Ok(Message::Batch(calls)) => calls.into_iter().map(one).collect::<Vec<_>>().join(" "),
+            Ok(Request::Single(call)) => one(call),
+            Ok(Request::Batch(calls)) => calls.into_iter().map(one).collect::<Vec<_>>().join(" "),
         }
     }
 
     #[test]
-    fn frames_are_told_apart() {
+    fn every_kind_of_frame_is_parsed() {
         let unclosed = "[".repeat(200_000);
         let deep = unclosed.clone() + &"]".repeat(200_000);
         let deep_params = format!(r#"{{"jsonrpc":"2.0","method":"a","params":{{"v":{deep}}},"id":7}}"#);
@@ -258,7 +261,7 @@ mod tests {
             ("[]", "frame -32600"),
             ("[1,2]", "-32600/null -32600/null"),
             ("[1,2,3,4]", "frame -32006"),
-            // Refused where the limit is passed, whatever comes then.
+            // The rest of the frame is not parsed once the limit is exceeded.
             ("[1,2,3,4,5,", "frame -32006"),
             ("[1,2,", "frame -32700"),
             ("[1,2] 3", "frame -32700"),
@@ -279,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_come_back_byte_for_byte() {
+    fn ids_are_sent_back_byte_for_byte() {
         for id in ["1.0", "1e2", "-0", "123456789012345678901234567890", r#""\u0061\/""#, "null"] {
             let frame = format!(r#"{{"jsonrpc":"2.0","method":"a","id":{id}}}"#);
             assert_eq!(outcome(frame.as_bytes()), format!("a/{id}"));
@@ -288,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_what_jsonrpsee_writes() {
+    fn messages_equal_those_of_jsonrpsee() {
         let result = RawValue::from_string(r#"{"z":1.50}"#.to_owned()).unwrap();
         let id = Id::Number(7);
         let reply = Response::new(ResponsePayload::success(result.clone()), id.clone());

@@ -1,8 +1,8 @@
-//! What can go wrong, said once: the table of kinds, codes and messages.
+//! Errors: their kinds, codes and messages.
 //!
-//! On the wire an error is a JSON-RPC error object. `data.kind` is the stable name that programs match on, the
-//! members beside it are that kind's fields, `message` is for people. No SQL, path or debug text is ever in
-//! it: where the daemon knows more, `data.errorId` names the line in its log.
+//! On the wire an error is a JSON-RPC error object. Programs match on `data.kind`, a stable name; the other members of
+//! `data` are the fields of that kind; `message` is for people. It never contains SQL, paths or debug text. If the
+//! daemon knows more, `data.errorId` identifies the line in its log.
 
 use crate::Json;
 use jsonrpsee_types::error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE};
@@ -13,64 +13,64 @@ use serde_json::Value;
 
 pub use jsonrpsee_types::error::{INVALID_REQUEST_CODE, METHOD_NOT_FOUND_CODE, PARSE_ERROR_CODE};
 
-/// Result of everything that may fail with a protocol error.
+/// A result whose error is a protocol [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Every error that the daemon tells a client, by `data.kind`.
+/// Every error that the daemon answers, by `data.kind`.
 #[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum Error {
-    /// The input is wrong; sending it again can't help.
+    /// The input is wrong; a retry fails again.
     #[error("{}", invalid_message(field, reason))]
     Invalid {
-        /// The member at fault (`todo.title` style path), or empty when it is the message as a whole.
+        /// Path of the invalid member, such as `todo.title`; empty for the message as a whole.
         field: String,
         /// What is wrong with it, for people.
         reason: String,
-        /// The value that would have been right, where there is exactly one.
+        /// The valid value, if there is exactly one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expected: Option<Value>,
     },
     /// No such entity.
     #[error("{entity} `{id}` not found")]
     NotFound {
-        /// Sort of entity.
+        /// Kind of entity.
         entity: String,
-        /// The id that was asked for.
+        /// The requested id.
         id: String,
     },
     /// The chosen id is taken.
     #[error("{entity} `{id}` already exists")]
     AlreadyExists {
-        /// Sort of entity.
+        /// Kind of entity.
         entity: String,
-        /// The id that was asked for.
+        /// The requested id.
         id: String,
     },
-    /// `ifRev` did not match.
+    /// `ifRev` does not match the current `rev`.
     #[error("changed since: `ifRev` does not match")]
     Conflict {
-        /// The entity as it is now, byte for byte; null when there is none.
+        /// The current entity, byte for byte; null if there is none.
         #[serde(default, deserialize_with = "buffered")]
         current: Option<Json>,
     },
-    /// The `requestId` was used before with another method or other params.
+    /// The `requestId` was used with another method or other params.
     #[error("this requestId was used for another request")]
     RequestMismatch,
-    /// The change log no longer reaches back that far.
+    /// The change log no longer has the requested revision.
     #[error("the change log begins at revision {oldest_rev}")]
     Compacted {
-        /// First revision that is still in the log.
+        /// Oldest revision in the log.
         oldest_rev: u64,
     },
-    /// Over a limit that `store.info` shows.
+    /// The input or the result exceeds a limit, see `store.info`.
     #[error("too large: the limit is {limit}")]
     TooLarge {
-        /// The limit, in bytes or items as the message in question counts.
+        /// The limit, in bytes or items.
         limit: u64,
     },
-    /// The daemon has all it can take; try again later.
+    /// The daemon is overloaded; try again later.
     #[error("busy, try again later")]
     Busy,
     /// The disk is full.
@@ -82,25 +82,25 @@ pub enum Error {
     /// The database is damaged.
     #[error("the database is damaged")]
     Corrupt,
-    /// The disk failed.
+    /// Input or output on the database failed.
     #[error("input/output error on the database")]
     Io,
     /// The daemon is stopping.
     #[error("the daemon is shutting down")]
     ShuttingDown,
-    /// This daemon does not do that.
+    /// The daemon does not support the request.
     #[error("not supported: {what}")]
     Unsupported {
-        /// What was asked for.
+        /// The requested feature.
         what: String,
     },
-    /// A defect of the daemon; the log has more.
+    /// A defect of the daemon; its log has the details.
     #[error("internal error")]
     Internal,
 }
 
-/// Reads a [`Json`] out of serde's buffer, which has lost the digits of its numbers and the order of its members.
-/// [`Fault`] reads it again out of the text.
+/// Reads a [`Json`] from serde's buffer, which loses digits of numbers and the order of members. [`read_data`] reads
+/// the original text afterwards.
 fn buffered<'de, D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Option<Json>, D::Error> {
     let value = Option::<Value>::deserialize(d)?;
     value.map(|value| Json::of(&value)).transpose().map_err(serde::de::Error::custom)
@@ -111,22 +111,22 @@ fn invalid_message(field: &str, reason: &str) -> String {
 }
 
 impl Error {
-    /// `invalid`, for a field and a reason.
+    /// An `invalid` error with a field and a reason.
     pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Invalid { field: field.into(), reason: reason.into(), expected: None }
     }
 
-    /// `not_found`, for an entity and its id.
+    /// A `not_found` error with a kind of entity and an id.
     pub fn not_found(entity: &str, id: impl Into<String>) -> Self {
         Self::NotFound { entity: entity.to_owned(), id: id.into() }
     }
 
-    /// `already_exists`, for an entity and its id.
+    /// An `already_exists` error with a kind of entity and an id.
     pub fn already_exists(entity: &str, id: impl Into<String>) -> Self {
         Self::AlreadyExists { entity: entity.to_owned(), id: id.into() }
     }
 
-    /// The JSON-RPC code of this kind. With [`Fault::frame`] a message that can't be read has a code of its own.
+    /// The JSON-RPC code of this kind. An unreadable message has another code: see [`Fault::frame`].
     pub fn code(&self) -> i32 {
         match self {
             Self::Invalid { .. } => INVALID_PARAMS_CODE,
@@ -147,13 +147,13 @@ impl Error {
         }
     }
 
-    /// Whether the same call may succeed later without anybody changing it.
+    /// Whether a retry of the same call may succeed.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Busy | Self::ShuttingDown)
     }
 }
 
-/// An error as a reply carries it: the kind, and what the place where it arose adds.
+/// The error object of a reply: an [`Error`], its code, and where it occurred.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{error}")]
 pub struct Fault {
@@ -163,31 +163,31 @@ pub struct Fault {
     pub error: Error,
     /// Index of the failing step of a `store.transact`.
     pub index: Option<usize>,
-    /// Id of the line in the daemon's log that says more.
+    /// Id of the line in the daemon's log that has the details.
     pub error_id: Option<String>,
 }
 
 impl Fault {
-    /// A message that can't be taken as a request: `code` is [`PARSE_ERROR_CODE`] or [`INVALID_REQUEST_CODE`].
+    /// An unreadable request: `code` is [`PARSE_ERROR_CODE`] or [`INVALID_REQUEST_CODE`].
     pub fn frame(code: i32, reason: impl Into<String>) -> Self {
         Self { code, ..Error::invalid("", reason).into() }
     }
 
-    /// An unknown method.
+    /// The error for an unknown method.
     pub fn unknown_method(name: &str) -> Self {
         let name: String = name.chars().take(128).collect();
         Self { code: METHOD_NOT_FOUND_CODE, ..Error::Unsupported { what: format!("method `{name}`") }.into() }
     }
 }
 
-/// The only way from an [`Error`] to a [`Fault`]: its own code, and nothing more known.
+/// The default code of the error, without index or log id.
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Self { code: error.code(), error, index: None, error_id: None }
     }
 }
 
-/// What an error says to programs: its kind, the members of that kind, and what the place where it arose adds.
+/// The `data` of an error, for programs: the kind, the fields of that kind, and where the error occurred.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ErrorData")]
 #[serde(rename_all = "camelCase")]
@@ -197,7 +197,7 @@ struct Data {
     /// Index of the failing step of a `store.transact`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     index: Option<usize>,
-    /// Id of the line in the daemon's log that says more.
+    /// Id of the line in the daemon's log that has the details.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error_id: Option<String>,
 }
@@ -221,7 +221,7 @@ impl JsonSchema for Fault {
     }
 }
 
-/// The error object that carries it on the wire.
+/// Converts to the error object on the wire.
 impl From<&Fault> for ErrorObjectOwned {
     fn from(fault: &Fault) -> Self {
         let Fault { code, error, index, error_id } = fault;
@@ -233,7 +233,7 @@ impl From<&Fault> for ErrorObjectOwned {
 impl From<&ErrorObject<'_>> for Fault {
     fn from(object: &ErrorObject<'_>) -> Self {
         let code = object.code();
-        // A kind of a newer daemon, or an error object of another program: keep the text for people.
+        // A newer daemon or another program may send an unknown kind: keep the message.
         object.data().and_then(|data| read_data(code, data.get()).ok()).unwrap_or_else(|| {
             let what = object.message().to_owned();
             Self { code, ..Error::Unsupported { what }.into() }
@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     fn every_error() -> Vec<Error> {
-        // Exhaustive on purpose: a new kind does not compile until it is listed, and then needs a code.
+        // The match is exhaustive, so that a new kind does not compile until it is listed here.
         let next = |e: &Error| match e {
             Error::Invalid { .. } => Some(Error::not_found("todo", "td_1")),
             Error::NotFound { .. } => Some(Error::already_exists("todo", "td_1")),

@@ -1,4 +1,4 @@
-//! What a subscriber is told.
+//! Events of subscriptions.
 
 use crate::method::Subscribe;
 use crate::types::null_is_default;
@@ -7,48 +7,48 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// What happened to an entity.
+/// The operation of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Op {
-    /// It is now as `value` says.
+    /// The entity was created or updated; `value` is its new state.
     Put,
-    /// It is gone.
+    /// The entity was deleted.
     Delete,
 }
 
-/// One entity of a revision.
+/// A change to one entity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
-    /// Sort of entity.
+    /// Kind of entity.
     pub entity: String,
-    /// What happened to it.
+    /// The operation.
     pub op: Op,
     /// Its id.
     pub id: String,
-    /// The entity as the API shows it, for a put.
+    /// The entity, for a put.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Json>,
 }
 
-/// Who made a revision.
+/// The origin of a revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Origin {
-    /// Name that the client gave in `store.hello`; null when it gave none. `stinad` for the daemon's own.
+    /// Name that the client gave in `store.hello`, else null; `stinad` for the daemon's own writes.
     pub client: Option<String>,
-    /// The write's `requestId`, where it had one.
+    /// The write's `requestId`, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
 
-/// Why everything that a subscriber holds is void.
+/// The reason for a reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResetReason {
-    /// The change log no longer reaches back to the cursor.
+    /// The change log no longer has the revisions after `since`.
     Compacted,
-    /// The cursor belongs to another history.
+    /// `since` belongs to another epoch.
     Epoch,
     /// Another process wrote to the database.
     External,
@@ -56,22 +56,22 @@ pub enum ResetReason {
     Restored,
 }
 
-/// A revision, or a part of the present state when `initial`.
+/// The changes of one revision, or a part of the snapshot when `initial`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Changes {
-    /// Number of the revision; of the snapshot when `initial`.
+    /// The revision; of the whole snapshot when `initial`.
     pub rev: u64,
-    /// Last revision told on this subscription before; 0 when there was none.
+    /// The revision sent before this one on the subscription; 0 if there was none.
     pub prev: u64,
     /// Time of the commit, in milliseconds since the Unix epoch.
     pub at: i64,
-    /// Part of the present state rather than news.
+    /// Whether this is a part of the snapshot.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub initial: bool,
-    /// Who made it.
+    /// The client that made the revision.
     #[serde(default)]
     pub origin: Origin,
-    /// What changed, in order; only what the subscription's filter lets through.
+    /// The changes that match the subscription's filter, in order.
     pub changes: Vec<Change>,
 }
 
@@ -82,21 +82,21 @@ pub struct Changes {
 pub enum Event {
     /// Entities changed, all in one transaction.
     Change(Changes),
-    /// All up to `rev` has been told.
+    /// Every event up to `rev` has been sent.
     Synced {
         /// The revision.
         rev: u64,
     },
-    /// What the subscriber holds is void.
+    /// Everything that the subscriber holds is void.
     Reset {
-        /// Why.
+        /// The reason.
         reason: ResetReason,
-        /// Revision from which on the subscription goes on.
+        /// Revision after which the subscription continues.
         rev: u64,
     },
-    /// Words of a message that is being streamed; never in the log.
+    /// Text of a streaming message; never in the change log.
     Delta(Delta),
-    /// Somebody asks the owner of a stream to end it; never in the log.
+    /// A request to the owner of a streaming message to end it; never in the change log.
     Cancel {
         /// The streaming message.
         #[serde(rename = "messageId")]
@@ -104,7 +104,7 @@ pub enum Event {
     },
 }
 
-/// Words of a message that is being streamed.
+/// Text of a streaming message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Delta {
@@ -112,17 +112,17 @@ pub struct Delta {
     pub message_id: String,
     /// Its conversation.
     pub conversation_id: String,
-    /// Where `text` begins, in bytes of UTF-8. 0 replaces whatever was there.
+    /// Offset of `text` in the message, in bytes of UTF-8; 0 replaces the whole text.
     pub offset: u64,
-    /// The words.
+    /// The text.
     pub text: String,
 }
 
 impl Event {
-    /// Reads an event; none when it is of a type that only a newer daemon knows: who does not know it passes it over.
+    /// Parses an event; `None` for an unknown type of a newer daemon, which is to be ignored.
     ///
     /// # Errors
-    /// When it is no event.
+    /// When the text is not an event.
     pub fn read(text: &str) -> serde_json::Result<Option<Self>> {
         let Tag { kind } = serde_json::from_str(text)?;
         let event = match kind.as_str() {
@@ -139,7 +139,7 @@ impl Event {
     }
 }
 
-/// Written by hand because serde buffers internally tagged enums, and a [`Json`] can't be read out of its buffer.
+/// Written by hand because serde buffers internally tagged enums, and a [`Json`] can't be read from that buffer.
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
@@ -171,44 +171,44 @@ struct Cancel {
     message_id: String,
 }
 
-/// Where a subscription begins: part of the params of every `subscribe`.
+/// Start of a subscription: part of the params of every `subscribe`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
-    /// Replay every revision after this one, then go on live.
+    /// Send every revision after this one, then continue live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-    /// Epoch that `since` belongs to.
+    /// Epoch of `since`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<String>,
-    /// Begin with a snapshot of the entities; with `since`, only when the log can't serve it.
+    /// Begin with a snapshot; with `since`, only if the change log does not reach back that far.
     #[serde(default, deserialize_with = "null_is_default")]
     pub initial: bool,
 }
 
 impl Start {
-    /// With a snapshot.
+    /// Starts with a snapshot.
     pub fn initial() -> Self {
         Self { initial: true, ..Self::default() }
     }
 
-    /// With what follows on a revision.
+    /// Starts after a revision.
     pub fn after(rev: u64) -> Self {
         Self { since: Some(rev), ..Self::default() }
     }
 }
 
 /// A `subscribe` method: its params are a [`Start`] and a filter.
-pub trait Subscription: crate::Method<Kind = Subscribe, Output = u64> {
-    /// Which changes it is about; [`NoParams`](crate::types::NoParams) for all of the module's.
+pub trait SubscribeMethod: crate::Method<Kind = Subscribe, Output = u64> {
+    /// Selects changes; [`NoParams`](crate::types::NoParams) for all of the module.
     type Filter: Params + Clone + Sync;
     /// Name of the notifications, `module.event`.
     const EVENT: &'static str;
-    /// Name of the method that ends it, `module.unsubscribe`.
+    /// Name of the method that ends the subscription, `module.unsubscribe`.
     const UNSUBSCRIBE: &'static str;
-    /// The params of a subscription to that which begins there.
+    /// Builds the params.
     fn params(start: Start, filter: Self::Filter) -> Self::Params;
-    /// Where it begins, and to what it is.
+    /// Splits the params into start and filter.
     fn parts(params: Self::Params) -> (Start, Self::Filter);
 }
 
@@ -228,7 +228,7 @@ macro_rules! subscriptions {
             type Output = u64;
             type Kind = $crate::method::Subscribe;
         }
-        impl $crate::event::Subscription for $ty {
+        impl $crate::event::SubscribeMethod for $ty {
             type Filter = $filter;
             const EVENT: &'static str = concat!($module, ".event");
             const UNSUBSCRIBE: &'static str = concat!($module, ".unsubscribe");

@@ -1,9 +1,9 @@
-//! NDJSON framing: one message a line, split out of a byte stream with a bound on its length.
+//! NDJSON framing: splits a byte stream into lines of bounded length.
 
 /// Splits a byte stream into lines of at most `limit` bytes.
 ///
-/// Feed it with whatever arrived; take lines until there is none. A line over the limit is reported once, its
-/// bytes are dropped as they come, and the next line is read as usual.
+/// Append received bytes to [`buffer`](Self::buffer), then call [`take`](Self::take) until it returns `None`. A line
+/// over the limit is reported once, its bytes are discarded as they arrive, and the next line is read as usual.
 #[derive(Debug)]
 pub struct LineSplitter {
     limit: usize,
@@ -13,23 +13,23 @@ pub struct LineSplitter {
     /// Bytes from `start` known to hold no line break.
     scanned: usize,
     discarding: bool,
-    /// How the last line over the limit began.
+    /// First bytes of the last line over the limit.
     beginning: Vec<u8>,
 }
 
-/// What [`LineSplitter::take`] found.
+/// A line of the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line<'a> {
     /// A line, without its line break.
     Whole(&'a [u8]),
-    /// A line of more bytes than the limit, of which these are the first.
+    /// The first bytes of a line over the limit.
     TooLong(&'a [u8]),
 }
 
-/// Bytes of a line over the limit that are kept, to tell what it would have been.
+/// Bytes that are kept of a line over the limit, to identify it.
 const BEGINNING: usize = 256;
 
-/// A buffer that grew past this for one large line is given back once it is empty.
+/// A buffer that grew beyond this is freed once it is empty.
 const KEEP_CAPACITY: usize = 64 * 1024;
 
 impl LineSplitter {
@@ -38,7 +38,7 @@ impl LineSplitter {
         Self { limit, buffer: Vec::new(), start: 0, scanned: 0, discarding: false, beginning: Vec::new() }
     }
 
-    /// The buffer that arriving bytes are to be appended to.
+    /// The buffer to append received bytes to.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         if self.start > 0 && (self.start == self.buffer.len() || self.start > KEEP_CAPACITY) {
             self.buffer.drain(..self.start);
@@ -50,7 +50,7 @@ impl LineSplitter {
         &mut self.buffer
     }
 
-    /// The next whole line, if one has arrived. Empty lines are passed over.
+    /// The next line, if it has arrived completely. Empty lines are skipped.
     pub fn take(&mut self) -> Option<Line<'_>> {
         loop {
             let from = self.start + self.scanned;
@@ -73,7 +73,7 @@ impl LineSplitter {
         }
     }
 
-    /// What is left when the stream has ended: a last line without a line break.
+    /// The last line of a stream that ended without a line break.
     pub fn take_rest(&mut self) -> Option<Line<'_>> {
         let rest = self.start..self.buffer.len();
         self.start = rest.end;

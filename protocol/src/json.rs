@@ -1,23 +1,23 @@
-//! [`Json`]: any JSON value, kept as it was given. How it is read and checked is in [`check`](crate::json_check).
+//! [`Json`]: any JSON value, unchanged. Parsing and checking is in [`json_check`](crate::json_check).
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// Any JSON value in its own text: numbers keep all their digits and objects the order of their members.
+/// Any JSON value as text: numbers keep all digits, objects keep the order of their members.
 ///
-/// The text is compact (no white space between tokens, hence no line break), and escapes of lone surrogates,
-/// which are valid in JSON but name no character, have become U+FFFD: every client can parse it.
+/// Every client can parse the text. It is compact (no white space between tokens, so no line breaks), and escapes of
+/// lone surrogates, which JSON allows but which are no characters, are replaced by U+FFFD.
 #[derive(Debug, Clone, Default)]
 pub struct Json(pub(crate) Box<RawValue>);
 
 impl Json {
-    /// The text.
+    /// The JSON text.
     pub fn get(&self) -> &str {
         self.0.get()
     }
 
-    /// The text as a raw value.
+    /// The JSON text as a raw value.
     pub fn as_raw(&self) -> &RawValue {
         &self.0
     }
@@ -27,16 +27,16 @@ impl Json {
         self.get().starts_with('{')
     }
 
-    /// Reads the value as a type.
+    /// Deserializes the value.
     ///
     /// # Errors
-    /// What serde says when the value does not have that shape.
+    /// serde's, when the value does not fit the type.
     pub fn to<'a, T: Deserialize<'a>>(&'a self) -> serde_json::Result<T> {
         serde_json::from_str(self.get())
     }
 }
 
-/// Two are equal when they mean the same: members in any order, numbers by value.
+/// Compares by value: the order of members and the notation of numbers do not matter.
 impl PartialEq for Json {
     fn eq(&self, other: &Self) -> bool {
         self.get() == other.get()
@@ -47,7 +47,7 @@ impl PartialEq for Json {
     }
 }
 
-/// In JSON the value itself; in a format that is no text for people, such as a row of a table, its JSON text.
+/// Writes the value itself in JSON, and its JSON text in other formats, such as a row of a table.
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         match serializer.is_human_readable() {
@@ -69,7 +69,7 @@ impl JsonSchema for Json {
     }
 }
 
-/// A JSON object, kept as it was given.
+/// A JSON object, unchanged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct JsonObject(pub(crate) Json);

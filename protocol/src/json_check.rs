@@ -1,4 +1,4 @@
-//! How a [`Json`] comes to be: out of text that a client sent, out of a value, out of the store.
+//! Creates a [`Json`] from received text, from a value, or from stored text.
 
 use crate::error::{Error, Result};
 use crate::json::{Json, JsonObject};
@@ -7,39 +7,38 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// Deepest nesting of arrays and objects in one message, the envelope included.
+/// Maximum nesting of arrays and objects in one message, the envelope included.
 ///
-/// Eight less than where `serde_json` stops: what arrives in a call can be told in every reply and event, which nest it
-/// deeper, and be read there.
+/// Eight below the limit of `serde_json`, because replies and events nest a received value deeper.
 pub const MAX_DEPTH: usize = 120;
 
 impl Json {
-    /// Takes `text` if it is one JSON value that every client can read.
+    /// Parses a JSON value that every client can read.
     ///
     /// # Errors
-    /// `invalid` when it is not JSON, is nested too deeply, or holds a number beyond a double's range.
+    /// `invalid` when the text is not JSON, is nested too deeply, or has a number beyond the range of a double.
     pub fn parse(text: &str) -> Result<Self> {
         check_depth(text)?;
         serde_json::from_str::<&RawValue>(text).map_err(|e| Error::invalid("", format!("not JSON: {e}")))?;
         let compact = compact(text);
-        // Catches what the grammar allows and readers refuse: numbers like 1e999.
+        // The grammar allows numbers like 1e999, which many parsers refuse.
         serde_json::from_str::<Readable>(&compact)
-            .map_err(|e| Error::invalid("", format!("not a value every client can read: {e}")))?;
+            .map_err(|e| Error::invalid("", format!("not readable by every client: {e}")))?;
         Self::from_valid(compact)
     }
 
-    /// The JSON of any value that serde can write.
+    /// The JSON of a serializable value.
     ///
     /// # Errors
-    /// `internal` when its `Serialize` fails, such as for a map with keys that are no strings.
+    /// `internal` when serialization fails, such as for a map whose keys are not strings.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
         serde_json::value::to_raw_value(value).map(Self).map_err(|_| Error::Internal)
     }
 
-    /// Text that was a [`Json`] before, such as out of the database.
+    /// Restores a [`Json`] from its text, such as from the database.
     ///
     /// # Errors
-    /// `corrupt` when it is not JSON after all.
+    /// `corrupt` when the text is not JSON.
     pub fn stored(text: String) -> Result<Self> {
         RawValue::from_string(text).map(Self).map_err(|_| Error::Corrupt)
     }
@@ -49,7 +48,7 @@ impl Json {
     }
 }
 
-/// A value that was read and not kept: as a `serde_json::Value` it would take some 20 times the room of its text.
+/// Parses a value and discards it: a `serde_json::Value` would take about 20 times the memory of the text.
 struct Readable;
 
 impl<'de> Deserialize<'de> for Readable {
@@ -111,10 +110,10 @@ impl<'de> Deserialize<'de> for Json {
 }
 
 impl JsonObject {
-    /// Takes `json` if it is an object.
+    /// Accepts a JSON object.
     ///
     /// # Errors
-    /// `invalid` when it is another value.
+    /// `invalid` for other values.
     pub fn new(json: Json) -> Result<Self> {
         if json.is_object() { Ok(Self(json)) } else { Err(Error::invalid("", "must be a JSON object")) }
     }
@@ -126,10 +125,10 @@ impl<'de> Deserialize<'de> for JsonObject {
     }
 }
 
-/// Refuses text whose arrays and objects are nested deeper than [`MAX_DEPTH`].
+/// Checks the nesting of arrays and objects.
 ///
 /// # Errors
-/// `invalid`.
+/// `invalid` when it is deeper than [`MAX_DEPTH`].
 pub fn check_depth(text: &str) -> Result<()> {
     let (mut depth, mut in_string, mut bytes) = (0_usize, false, text.bytes());
     while let Some(b) = bytes.next() {
@@ -149,7 +148,7 @@ pub fn check_depth(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Valid JSON `text` without white space between tokens and without escapes of lone surrogates.
+/// Removes white space between tokens, and replaces escapes of lone surrogates. `text` must be valid JSON.
 pub fn compact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -168,7 +167,7 @@ pub fn compact(text: &str) -> String {
     out
 }
 
-/// Length of the JSON string literal that `text` begins with.
+/// Length of the JSON string literal at the start of `text`.
 fn string_end(text: &str) -> usize {
     let bytes = text.as_bytes();
     let mut at = 1;
@@ -197,7 +196,7 @@ fn push_string(out: &mut String, literal: &str) {
             Some(0xDC00..=0xDFFF) => (6, false),
             Some(_) => (6, true),
         };
-        // The literal is valid JSON: an escape is whole, and everything in it is ASCII.
+        // The literal is valid JSON: escapes are complete and ASCII.
         let (escape, after) = rest.split_at(take.min(rest.len()));
         out.push_str(if keep { escape } else { "\\ufffd" });
         rest = after;
@@ -211,7 +210,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn keeps_digits_order_and_strings_but_no_white_space() {
+    fn digits_order_and_strings_are_kept_and_white_space_is_not() {
         let text = "{ \"b\" : 12345678901234567890123 ,\n\t\"a\": [1.10, \"x \\\" \\\\ y\\n\"] }";
         let json = Json::parse(text).unwrap();
         assert_eq!(json.get(), r#"{"b":12345678901234567890123,"a":[1.10,"x \" \\ y\n"]}"#);
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_some_client_could_not_read() {
+    fn json_that_some_clients_cannot_read_is_refused() {
         for text in ["", "{", "1e999", "nul", "[1,]", "\u{feff}1", &"[".repeat(MAX_DEPTH + 1)] {
             assert!(Json::parse(text).is_err(), "{text}");
         }

@@ -1,4 +1,4 @@
-//! `kv.*`: small state under a key.
+//! `kv.*`: small values by key.
 
 use crate::event::Start;
 use crate::types::Paging;
@@ -6,7 +6,7 @@ use crate::{Json, Page, With};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Longest key, in bytes.
+/// Maximum length of a key, in bytes.
 pub const MAX_KEY: usize = 512;
 
 /// A key: 1 to 512 bytes of text without NUL.
@@ -15,10 +15,10 @@ pub const MAX_KEY: usize = 512;
 pub struct Key(#[schemars(length(min = 1, max = 512))] String);
 
 impl Key {
-    /// Takes `text` if it can be a key.
+    /// Accepts text that is a valid key.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
+    /// The reason, for people.
     pub fn new(text: impl Into<String>) -> Result<Self, String> {
         let text = text.into();
         if (1..=MAX_KEY).contains(&text.len()) && !text.contains('\0') {
@@ -40,13 +40,13 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-/// A value under its key.
+/// A key and its value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// The key.
     pub key: String,
-    /// Any JSON value, kept as it was given.
+    /// Any JSON value, unchanged.
     pub value: Json,
     /// Revision that last changed it.
     pub rev: u64,
@@ -70,7 +70,7 @@ pub struct SetParams {
     pub key: Key,
     /// Any JSON value.
     pub value: Json,
-    /// Only if the entry's `rev` is this; 0 means only if there is none.
+    /// Fails with `conflict` unless the entry's `rev` equals this; 0 means that there is no entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_rev: Option<u64>,
 }
@@ -81,7 +81,7 @@ pub struct SetParams {
 pub struct DeleteParams {
     /// The key.
     pub key: Key,
-    /// Only if the entry's `rev` is this; 0 means only if there is none.
+    /// Fails with `conflict` unless the entry's `rev` equals this; 0 means that there is no entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_rev: Option<u64>,
 }
@@ -92,15 +92,15 @@ pub struct DeleteParams {
 pub struct IncrementParams {
     /// The key. A missing entry counts as 0.
     pub key: Key,
-    /// What to add; 1 when not said.
+    /// The number to add; 1 when omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<i64>,
-    /// Only if the entry's `rev` is this; 0 means only if there is none.
+    /// Fails with `conflict` unless the entry's `rev` equals this; 0 means that there is no entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_rev: Option<u64>,
 }
 
-/// Which entries.
+/// Selects entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
@@ -115,19 +115,19 @@ pub type ListParams = With<Paging, Filter>;
 pub type SubscribeParams = With<Start, Filter>;
 
 crate::methods! {
-    /// The entry under a key, or null.
+    /// Reads the entry under a key; null if there is none.
     Get = "kv.get": Read(GetParams) -> Option<Entry>;
-    /// Puts a value under a key.
+    /// Sets the value under a key.
     Set = "kv.set": Write(SetParams) -> Entry;
-    /// Removes an entry; answers the one removed, or null when there was none.
+    /// Deletes an entry; answers it, or null if there was none.
     Delete = "kv.delete": Write(DeleteParams) -> Option<Entry>;
-    /// Adds to the number under a key; an integer stays within ±(2^53 - 1).
+    /// Adds to the number under a key; integers stay within ±(2^53 - 1).
     Increment = "kv.increment": Write(IncrementParams) -> Entry;
-    /// Entries by key, in byte order.
+    /// Lists entries by key, in byte order.
     List = "kv.list": Read(ListParams) -> Page<Entry>;
 }
 
 crate::subscriptions! {
-    /// Changes of entries.
+    /// Subscribes to entries.
     Subscribe = "kv" (Filter);
 }

@@ -1,8 +1,8 @@
 //! The protocol between `stinad` and its clients: JSON-RPC 2.0 over a Unix socket.
 //!
-//! Everything both sides must agree on lives here once, in reading order: how bytes become messages
-//! ([`frame`], [`envelope`]), what can go wrong ([`error`]), what a method is ([`method`]) and takes ([`params`], [`resource`]), the
-//! common types ([`types`], [`text`], [`json`]), what subscribers are told ([`event`]), and the methods of each module.
+//! Everything that both sides must agree on is defined here once. In reading order: framing ([`frame`], [`envelope`]),
+//! errors ([`error`]), methods ([`method`]) and their params ([`params`], [`resource`]), common types ([`types`],
+//! [`text`], [`json`]), the events of subscriptions ([`event`]), and the methods of each module.
 //!
 //! There is no I/O and no SQL in this crate.
 

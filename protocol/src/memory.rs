@@ -1,4 +1,4 @@
-//! `memory.*`: what the assistant remembers.
+//! `memory.*`: the assistant's memories.
 
 use crate::text::{Content, Line, Trimmed};
 use crate::types::{ById, Ids, Limit, Millis, NoParams, Paging, Target, given, null_is_default};
@@ -7,19 +7,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// A tag: 1 to 256 bytes; white space around it is taken off.
+/// A tag: 1 to 256 bytes after trimming.
 pub type Tag = Trimmed<256>;
 
-/// The tags of a memory: at most 64, each once.
+/// The tags of a memory: at most 64, without duplicates.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Tags(#[schemars(length(max = 64))] Vec<Tag>);
 
 impl Tags {
-    /// Most tags of one memory.
+    /// Maximum number of tags.
     pub const MAX: usize = 64;
 
-    /// Takes `tags` if they are not too many; of equal ones the first.
+    /// Accepts up to [`Self::MAX`] tags; duplicates are dropped.
     pub fn new(tags: Vec<Tag>) -> Option<Self> {
         let mut each = Vec::new();
         for tag in tags {
@@ -47,46 +47,47 @@ impl<'de> Deserialize<'de> for Tags {
     }
 }
 
-/// Something to remember.
+/// A memory.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Memory {
     /// Its id.
     pub id: String,
-    /// What it is about; may be empty.
+    /// The title; may be empty.
     pub title: String,
-    /// What is to be remembered, kept as it was given.
+    /// The content, unchanged.
     pub content: String,
-    /// Any JSON object, kept as it was given.
+    /// Any JSON object, unchanged.
     pub metadata: Option<JsonObject>,
-    /// Where it came from.
+    /// The source.
     pub source: Option<String>,
     /// Its tags, in the order given.
     #[serde(deserialize_with = "null_is_default")]
     pub tags: Vec<String>,
-    /// Last moment at which it holds, in milliseconds since the Unix epoch. 7 days later the daemon deletes it.
+    /// Expiry, in milliseconds since the Unix epoch: the last time at which it is valid. 7 days later the daemon
+    /// deletes it.
     pub valid_until: Option<i64>,
-    /// When it was made, in milliseconds since the Unix epoch.
+    /// Creation time, in milliseconds since the Unix epoch.
     pub created_at: i64,
-    /// When it was last updated.
+    /// Time of the last update.
     pub updated_at: i64,
     /// Revision that last changed it.
     pub rev: u64,
 }
 
-/// A memory that [`Search`] found: the memory's members, and `snippet`.
+/// A memory found by [`Search`], with a snippet.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "MemoryHit")]
 pub struct Hit {
     /// The memory.
     #[serde(flatten)]
     pub memory: Memory,
-    /// The part of the content (else of the title, else the tags) around the first match, on one line: matches in
-    /// `[` and `]`, `…` where something is left out.
+    /// The part of the content (else of the title, else of the tags) around the first match, on one line: matches in
+    /// `[` and `]`, `…` for omitted text.
     pub snippet: String,
 }
 
-/// Written by hand because serde buffers flattened members, and a [`crate::Json`] can't be read out of its buffer.
+/// Written by hand because serde buffers flattened members, and a [`crate::Json`] can't be read from that buffer.
 impl<'de> Deserialize<'de> for Hit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -100,46 +101,46 @@ impl<'de> Deserialize<'de> for Hit {
     }
 }
 
-/// What may be said of a memory besides its title and content. Null is none.
+/// The fields of a memory besides its title and content. Null clears a field.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fields {
     /// Any JSON object; an update replaces it as a whole.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Option<JsonObject>>,
-    /// Where it came from.
+    /// The source.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub source: Option<Option<Line>>,
-    /// Its tags, all of them.
+    /// All of its tags.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub tags: Option<Option<Tags>>,
-    /// Last moment at which it holds.
+    /// Expiry: the last time at which it is valid.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Option<Millis>>,
 }
 
-/// A memory that is to be made.
+/// A new memory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct New {
-    /// Its id; a new one when not said.
+    /// Its id; generated when omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<EntityId>,
-    /// What it is about; may be empty.
+    /// The title; may be empty.
     pub title: Line,
-    /// What is to be remembered.
+    /// The content.
     pub content: Content,
 }
 
-/// A memory that is to be changed. What is absent stays as it is.
+/// Changes to a memory. Omitted fields stay unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Edit {
-    /// What it is about.
+    /// The title.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Line")]
     pub title: Option<Line>,
-    /// What is to be remembered.
+    /// The content.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Content")]
     pub content: Option<Content>,
@@ -147,15 +148,15 @@ pub struct Edit {
 
 /// Params of [`Create`].
 pub type CreateParams = With<New, Fields>;
-/// What [`Update`] changes.
+/// The changes of an [`Update`].
 pub type Changes = With<Edit, Fields>;
-/// Params of [`Update`]. What is absent stays as it is; `null` clears what may be absent.
+/// Params of [`Update`]. Omitted fields stay unchanged; `null` clears an optional field.
 pub type UpdateParams = With<Target, Changes>;
 /// Params of [`List`].
 pub type ListParams = With<Paging, Filter>;
 
 impl New {
-    /// A memory with a title and a content.
+    /// A new memory with a title and a content.
     pub fn of(title: Line, content: Content) -> Self {
         Self { id: None, title, content }
     }
@@ -167,16 +168,16 @@ impl New {
 pub struct GetManyParams {
     /// The memories.
     pub ids: Ids,
-    /// Where the last page ended.
+    /// `next` of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
 
-/// Which memories. The filters combine.
+/// Selects memories. All conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Filter {
-    /// Expired ones too: whose `validUntil` has passed.
+    /// Include expired memories, whose `validUntil` has passed.
     #[serde(default, deserialize_with = "null_is_default")]
     pub include_expired: bool,
     /// Only memories with this tag, exactly.
@@ -188,9 +189,9 @@ pub struct Filter {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FindParams {
-    /// A content, or a part of one in any case.
+    /// The content, or a part of it in any case.
     pub content: Content,
-    /// Expired ones too.
+    /// Include expired memories.
     #[serde(default, deserialize_with = "null_is_default")]
     pub include_expired: bool,
 }
@@ -199,12 +200,12 @@ pub struct FindParams {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SearchParams {
-    /// Any text: words, beginnings of words, Chinese in the middle of a sentence, emoji, punctuation.
+    /// The query: any text, such as words, prefixes of words, Chinese within a sentence, emoji, punctuation.
     pub query: Content,
-    /// Most memories to answer. There are fewer once they are large.
+    /// Maximum number of memories; fewer are answered if they are large.
     #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
-    /// Expired ones too.
+    /// Include expired memories.
     #[serde(default, deserialize_with = "null_is_default")]
     pub include_expired: bool,
 }
@@ -229,27 +230,27 @@ impl crate::Resource for Memory {
 }
 
 crate::methods! {
-    /// Makes a memory.
+    /// Creates a memory.
     Create = "memory.create": Write(CreateParams) -> Memory;
-    /// One memory, expired or not.
+    /// Reads a memory, expired or not.
     Get = "memory.get": Read(ById) -> Memory;
-    /// Those of some memories that exist, expired or not, each once, in the order asked for.
+    /// Reads several memories, expired or not, in the order of the ids; missing ones and duplicates are skipped.
     GetMany = "memory.getMany": Read(GetManyParams) -> Page<Memory>;
     /// Changes a memory.
     Update = "memory.update": Write(UpdateParams) -> Memory;
-    /// Removes a memory; answers it.
+    /// Deletes a memory; answers it.
     Delete = "memory.delete": Write(Target) -> Memory;
-    /// Memories, newest first (by `createdAt` and id).
+    /// Lists memories, newest first (by `createdAt` and id).
     List = "memory.list": Read(ListParams) -> Page<Memory>;
-    /// The newest memory with that content, else the newest whose content contains it in any case, else null.
+    /// Finds the newest memory with that content, else the newest that contains it in any case, else null.
     Find = "memory.find": Read(FindParams) -> Option<Memory>;
-    /// Memories with all of the words in title, content or tags, best first (of the newest 10,000 that have them);
-    /// `next` is always null.
+    /// Searches memories for all words of the query, best match first (among the newest 10,000 matches); `next` is
+    /// always null.
     Search = "memory.search": Read(SearchParams) -> Page<Hit>;
 }
 
 crate::subscriptions! {
-    /// Changes of memories.
+    /// Subscribes to memories.
     Subscribe = "memory" (NoParams);
 }
 

@@ -1,7 +1,7 @@
-//! What a method is: a name, a params type, an output type and a kind, said once.
+//! Methods: each has a name, a params type, an output type and a kind, defined once.
 //!
-//! The daemon registers a plain function for a [`Method`], the client calls it with types, `rpc.discover`
-//! describes it; none of them repeats the name or the shapes.
+//! The daemon registers a function for a [`Method`], the client calls it with these types, and `rpc.discover` describes
+//! it.
 
 use crate::Params;
 use schemars::JsonSchema;
@@ -15,20 +15,20 @@ pub trait Method: 'static {
     const SUMMARY: &'static str;
     /// Named params: an object, unknown fields refused.
     type Params: Params;
-    /// What a success yields.
+    /// The result.
     type Output: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
-    /// What sort of method it is, which decides the envelope of the result.
+    /// The kind, which decides the envelope of the result.
     type Kind: MethodKind;
 }
 
-/// The result of method `M` as it stands on the wire.
+/// The result of method `M` on the wire.
 pub type Wire<M> = <<M as Method>::Kind as MethodKind>::Wire<<M as Method>::Output>;
 
-/// A sort of method.
+/// A kind of method.
 pub trait MethodKind: 'static {
-    /// Whether the method changes the store: it then takes `requestId`, and may stand in `store.transact`.
+    /// Whether the method writes to the store. Such a method takes `requestId`, and is allowed in `store.transact`.
     const MUTATES: bool = false;
-    /// The output in its envelope.
+    /// The result in its envelope.
     type Wire<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static>: Serialize
         + DeserializeOwned
         + JsonSchema
@@ -36,16 +36,16 @@ pub trait MethodKind: 'static {
         + 'static;
 }
 
-/// Reads the store; answers `{rev, value}` with the revision that it saw.
+/// Reads the store; answers `{rev, value}` with the revision of the read.
 #[derive(Debug)]
 pub enum Read {}
-/// Writes the store; answers `{rev, value}` with the revision that it made.
+/// Writes to the store; answers `{rev, value}` with the revision of the write.
 #[derive(Debug)]
 pub enum Write {}
-/// Speaks of the daemon itself; answers a bare value.
+/// Concerns the daemon itself; answers a bare value.
 #[derive(Debug)]
 pub enum Bare {}
-/// Opens a subscription; answers its id, and notifications follow.
+/// Opens a subscription; answers its id. Notifications follow.
 #[derive(Debug)]
 pub enum Subscribe {}
 
@@ -63,12 +63,12 @@ impl MethodKind for Subscribe {
     type Wire<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> = T;
 }
 
-/// The envelope of every data method.
+/// The envelope of the result of reads and writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reply<T> {
-    /// Revision that a read saw, or that a write made.
+    /// Revision of the read or the write.
     pub rev: u64,
-    /// The result itself.
+    /// The result.
     pub value: T,
 }
 

@@ -1,4 +1,4 @@
-//! Params: the members of a call's object, and the types that they are read as.
+//! Params: the members of a call's object, and the types that they are parsed into.
 
 use crate::error::{Error, Result};
 use crate::json_check::compact;
@@ -14,8 +14,8 @@ use std::fmt;
 
 /// The params type of a method.
 ///
-/// Every struct is one that serde reads by name and that refuses unknown fields (`deny_unknown_fields`), and so are
-/// two of them side by side ([`With`]).
+/// It is a struct that serde reads by name and that refuses unknown fields (`deny_unknown_fields`), or two such structs
+/// combined ([`With`]).
 pub trait Params: Serialize + JsonSchema + Send + Sized + 'static {
     /// Adds the names of its members.
     fn names(names: &mut Vec<&'static str>);
@@ -26,7 +26,7 @@ pub trait Params: Serialize + JsonSchema + Send + Sized + 'static {
     /// `invalid`, naming the field.
     fn take(members: &mut Members<'_>) -> Result<Self>;
 
-    /// Reads the params of a call; none count as an empty object.
+    /// Parses the params of a call; no params are an empty object.
     ///
     /// # Errors
     /// `invalid`, naming the field.
@@ -45,19 +45,19 @@ impl<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> Params for T
     }
 }
 
-/// Two structs whose members stand side by side in one JSON object: `{"id": …, "title": …, "source": …}`.
+/// Two structs in one JSON object: `{"id": …, "title": …, "source": …}`.
 ///
-/// So that what several methods take is said once. serde's `flatten` buffers values and would lose the text of a
-/// [`Json`](crate::Json); this reads every member in its place.
+/// Methods share params by it. serde's `flatten` does not work here: it buffers values, which would lose the text of a
+/// [`Json`](crate::Json).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct With<H, F> {
-    /// What this method alone takes, or says how it works: which entity, where to begin.
+    /// The params of this method alone, such as the entity or the start.
     pub head: H,
-    /// What it has in common with other methods, or filters by.
+    /// The params that it shares with other methods, or its filter.
     pub fields: F,
 }
 
-/// With nothing in common with other methods said, and nothing filtered.
+/// Sets the shared fields to their defaults.
 impl<H, F: Default> From<H> for With<H, F> {
     fn from(head: H) -> Self {
         Self { head, fields: F::default() }
@@ -84,7 +84,7 @@ impl<H: Serialize, F: Serialize> Serialize for With<H, F> {
     }
 }
 
-/// Two JSON objects as one.
+/// Joins two JSON objects into one.
 fn joined(a: &str, b: &str) -> String {
     let (a, b) = (a.strip_suffix('}').unwrap_or(a), b.strip_prefix('{').unwrap_or(b));
     let comma = if a.ends_with('{') || b.starts_with('}') { "" } else { "," };
@@ -118,36 +118,37 @@ impl<H: JsonSchema, F: JsonSchema> JsonSchema for With<H, F> {
     }
 }
 
-/// The members of a params object that are not taken yet, their values still text.
+/// The members of a params object that are not taken yet, as text.
 #[derive(Debug)]
 pub struct Members<'a> {
     left: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
 impl<'a> Members<'a> {
-    /// Takes the params of a call apart; none count as an empty object.
+    /// Splits the params of a call into members; no params are an empty object.
     ///
     /// # Errors
-    /// `invalid` when they are no object, or have a member twice.
+    /// `invalid` when the params are not an object, or have a duplicate member.
     pub fn read(params: Option<&'a RawValue>) -> Result<Self> {
         let Some(params) = params else { return Ok(Self { left: Vec::new() }) };
         if !params.get().starts_with('{') {
-            return Err(Error::invalid("", "params must be an object: they go by name"));
+            return Err(Error::invalid("", "params must be an object with named members"));
         }
         let mut json = serde_json::Deserializer::from_str(params.get());
-        let left = json.deserialize_map(Apart).map_err(|e| Error::invalid("", reason(&e.to_string())))?;
-        // Not by comparing each with each: a frame has room for millions.
+        let left =
+            json.deserialize_map(MemberList).map_err(|e| Error::invalid("", reason(&e.to_string())))?;
+        // A set, because comparing all pairs would be too slow: a frame has room for millions of members.
         let mut names = HashSet::with_capacity(left.len());
         if let Some((name, _)) = left.iter().find(|(name, _)| !names.insert(name.as_ref())) {
-            return Err(Error::invalid(name.as_ref(), "given twice"));
+            return Err(Error::invalid(name.as_ref(), "duplicate field"));
         }
         Ok(Self { left })
     }
 
-    /// Takes `requestId` out, which every mutating method has beside its own params.
+    /// Takes `requestId`, which every write has besides its own params.
     ///
     /// # Errors
-    /// `invalid` when it is no id.
+    /// `invalid` when it is not an id.
     pub fn take_request_id(&mut self) -> Result<Option<RequestId>> {
         let Some(at) = self.left.iter().position(|(name, _)| name == "requestId") else { return Ok(None) };
         let (_, value) = self.left.remove(at);
@@ -155,14 +156,14 @@ impl<'a> Members<'a> {
         id.map_err(|e| Error::invalid("requestId", reason(&e.to_string())))
     }
 
-    /// Name and text of every member, ordered by name and without white space: equal for equal params.
+    /// The name and the compact text of each member, sorted by name: equal for equal params.
     pub fn canonical(&self) -> Vec<String> {
         let mut members: Vec<_> = self.left.iter().collect();
         members.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         members.into_iter().flat_map(|(name, value)| [name.to_string(), compact(value.get())]).collect()
     }
 
-    /// All members as a method's type.
+    /// Parses all members into a method's params.
     ///
     /// # Errors
     /// `invalid`, naming the field.
@@ -172,7 +173,7 @@ impl<'a> Members<'a> {
         if let Some((name, _)) = self.left.iter().find(|(name, _)| !known.contains(&name.as_ref())) {
             let known: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
             let expected = match known.as_slice() {
-                [] => "there are no fields".to_owned(),
+                [] => "no fields are allowed".to_owned(),
                 [one] => format!("expected {one}"),
                 known => format!("expected one of {}", known.join(", ")),
             };
@@ -196,7 +197,8 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The field at fault. For unknown and missing fields serde's text has the name, the path only the parent.
+/// The path of the invalid field. For unknown and missing fields serde's path ends at the parent; its text has the
+/// name.
 fn field(path: &str, text: &str) -> String {
     let named = ["unknown field `", "missing field `"].iter().find_map(|start| text.strip_prefix(start));
     let Some(name) = named.and_then(|rest| rest.split('`').next()) else { return path.to_owned() };
@@ -207,15 +209,15 @@ fn field(path: &str, text: &str) -> String {
     }
 }
 
-/// serde's text without the position, which would be one within the field.
+/// serde's text without the position, which counts from the start of the field and would mislead.
 fn reason(text: &str) -> String {
     let end = text.rfind(" at line ").unwrap_or(text.len());
     text[..end].to_owned()
 }
 
-struct Apart;
+struct MemberList;
 
-impl<'de> Visitor<'de> for Apart {
+impl<'de> Visitor<'de> for MemberList {
     type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -231,23 +233,22 @@ impl<'de> Visitor<'de> for Apart {
     }
 }
 
-/// A member's name, borrowed where it has no escapes. (`Cow` itself would always be owned.)
+/// A member's name, borrowed unless it has escapes. (A plain `Cow` would always be owned.)
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The names of a struct's fields, as they stand in JSON: what serde's derive asks a deserializer for. Empty for a type
-/// that is no struct.
+/// The names of a struct's fields in JSON, as serde's derive passes them to a deserializer. Empty for other types.
 pub fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut found: &'static [&'static str] = &[];
-    // It never succeeds: nothing is there to be read.
-    let _ = T::deserialize(Ask(&mut found));
+    // It always fails, because there is nothing to read.
+    let _ = T::deserialize(FieldNames(&mut found));
     found
 }
 
-/// A deserializer that only listens to which fields are asked for.
-struct Ask<'f>(&'f mut &'static [&'static str]);
+/// A deserializer that only records the requested fields.
+struct FieldNames<'f>(&'f mut &'static [&'static str]);
 
-impl<'de> Deserializer<'de> for Ask<'_> {
+impl<'de> Deserializer<'de> for FieldNames<'_> {
     type Error = serde::de::value::Error;
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -302,7 +303,7 @@ mod tests {
             (r#"{"key":"a"}"#, "value: missing field `value`"),
             (r#"{"key":7,"value":1}"#, "key: invalid type"),
             (r#"{"key":"","value":1}"#, "key: a key has 1 to 512 bytes"),
-            (r#"{"key":"a","key":"b","value":1}"#, "key: given twice"),
+            (r#"{"key":"a","key":"b","value":1}"#, "key: duplicate field"),
             (r#"{"key":"a","value":1,"ifRev":-1}"#, "ifRev: invalid value"),
             (r#"[1]"#, ": params must be an object"),
         ] {
@@ -358,8 +359,8 @@ mod tests {
             refused(&format!("{{\"key\":\"k\",\"value\":1,{}}}", members.join(",")))
                 .starts_with("m0: unknown field")
         );
-        assert!(refused(&format!("{{{},\"m7\":1}}", members.join(","))).starts_with("m7: given twice"));
-        // Comparing each with each took minutes.
+        assert!(refused(&format!("{{{},\"m7\":1}}", members.join(","))).starts_with("m7: duplicate field"));
+        // Comparing all pairs took minutes.
         assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
     }
 

@@ -1,14 +1,14 @@
-//! Where the daemon and its clients meet when nobody says otherwise. Pure functions over the environment.
+//! Default paths of the socket and the database: pure functions of the environment.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Name of the socket in the home directory of Stina.
+/// Name of the socket in Stina's home directory.
 pub const SOCKET_NAME: &str = "stinad.sock";
-/// Name of the database in the home directory of Stina.
+/// Name of the database in Stina's home directory.
 pub const DATABASE_NAME: &str = "stina.db";
 
-/// Looks up a variable of the environment; an empty one counts as unset.
+/// Looks up an environment variable; an empty one counts as unset.
 type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 fn variable(env: Env<'_>, name: &str) -> Option<PathBuf> {

@@ -1,4 +1,4 @@
-//! What a sort of entity is called and which methods it has: what clients that treat all sorts alike go by.
+//! [`Resource`]: the name and the methods of a kind of entity, for clients that treat all kinds alike.
 
 use crate::method::{Read, Write};
 use crate::types::{ById, Paging, Target};
@@ -7,25 +7,25 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A sort of entity that is made, read, listed, changed and deleted by methods of the usual shapes.
+/// A kind of entity with the usual methods: create, get, list, update, delete.
 pub trait Resource:
     Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq + Send + Sync + 'static
 {
-    /// Its name, as changes and errors have it.
+    /// Its name in changes and errors.
     const ENTITY: &'static str;
-    /// Which of them a list is to have.
+    /// Selects the entities of a list.
     type Filter: Params + Clone + Default + Sync;
-    /// What can be changed of one.
+    /// The changes of an update.
     type Changes: Params + Clone + Default + Sync;
-    /// Makes one.
+    /// Creates an entity.
     type Create: Method<Kind = Write, Output = Self>;
-    /// Reads one.
+    /// Reads an entity.
     type Get: Method<Kind = Read, Params = ById, Output = Self>;
-    /// Lists them, in pages.
+    /// Lists entities in pages.
     type List: Method<Kind = Read, Params = With<Paging, Self::Filter>, Output = Page<Self>>;
-    /// Changes one.
+    /// Changes an entity.
     type Update: Method<Kind = Write, Params = With<Target, Self::Changes>, Output = Self>;
-    /// Deletes one.
+    /// Deletes an entity.
     type Delete: Method<Kind = Write, Params = Target, Output = Self>;
 
     /// Its id.

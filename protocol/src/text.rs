@@ -1,39 +1,38 @@
-//! Text that callers give: bounded, and trimmed where white space around it means nothing.
+//! Text params: bounded, and trimmed where surrounding white space has no meaning.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 
-/// Longest title, source and the like, in bytes of UTF-8.
+/// Maximum length of short texts such as titles, in bytes of UTF-8.
 pub const MAX_LINE: usize = 64 << 10;
-/// Longest description, comment, memory or message, in bytes of UTF-8.
+/// Maximum length of long texts such as descriptions, in bytes of UTF-8.
 pub const MAX_CONTENT: usize = 8 << 20;
 
-/// A short text, kept as it was given.
+/// A short text, unchanged.
 pub type Line = Text<MAX_LINE>;
-/// A long text, kept as it was given.
+/// A long text, unchanged.
 pub type Content = Text<MAX_CONTENT>;
-/// A short text that says something.
+/// A short text, trimmed and not empty.
 pub type Title = Trimmed<MAX_LINE>;
-/// A long text that says something.
+/// A long text, trimmed and not empty.
 pub type Note = Trimmed<MAX_CONTENT>;
 
-/// Any text of at most `MAX` bytes of UTF-8, kept as it was given.
+/// Any text of at most `MAX` bytes of UTF-8, unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Text<const MAX: usize>(String);
 
-/// Text of 1 to `MAX` bytes of UTF-8 after the white space around it has been taken off, as JavaScript's
-/// `trim` does (with U+FEFF).
+/// Text of 1 to `MAX` bytes of UTF-8 after trimming, which is that of JavaScript's `trim` (with U+FEFF).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Trimmed<const MAX: usize>(String);
 
 impl<const MAX: usize> Text<MAX> {
-    /// Takes `text` if it is short enough.
+    /// Accepts text of at most `MAX` bytes.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
+    /// The reason, for people.
     pub fn new(text: impl Into<String>) -> Result<Self, String> {
         let text = text.into();
         if text.len() <= MAX { Ok(Self(text)) } else { Err(format!("longer than {MAX} bytes")) }
@@ -41,10 +40,10 @@ impl<const MAX: usize> Text<MAX> {
 }
 
 impl<const MAX: usize> Trimmed<MAX> {
-    /// Takes `text` without the white space around it, if something is left and that is short enough.
+    /// Trims text, and accepts the rest if it has 1 to `MAX` bytes.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
+    /// The reason, for people.
     pub fn new(text: impl Into<String>) -> Result<Self, String> {
         let text = text.into();
         let trimmed = trim(&text);
@@ -56,7 +55,7 @@ impl<const MAX: usize> Trimmed<MAX> {
     }
 }
 
-/// `text` without the white space around it: Unicode's, and U+FEFF.
+/// Removes surrounding white space: Unicode's, and U+FEFF.
 pub fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
@@ -90,7 +89,7 @@ macro_rules! string_type {
                 format!("{}{MAX}", stringify!($name)).into()
             }
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                // Characters, where the bound is in bytes: a text can't have more of them than bytes.
+                // JSON Schema counts characters, of which a text has at most as many as bytes.
                 json_schema!({ "type": "string", "minLength": $min, "maxLength": MAX })
             }
         }
@@ -105,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn white_space_around_is_taken_off_and_something_must_be_left() {
+    fn text_is_trimmed_and_must_not_be_empty() {
         for (given, kept) in [
             ("a", Some("a")),
             ("\u{feff}\u{a0} a b\u{2028}\u{3000}\n", Some("a b")),

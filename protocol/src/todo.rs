@@ -1,4 +1,4 @@
-//! `todo.*`: things to do, and comments on them.
+//! `todo.*`: todos and their comments.
 
 use crate::text::{Content, Line, Note, Title};
 use crate::types::{ById, Ids, Millis, NoParams, Paging, Target, given, null_is_default};
@@ -6,25 +6,25 @@ use crate::{EntityId, JsonObject, Page, With};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// How far a todo has come.
+/// The status of a todo.
 ///
-/// Callers may give it in any case, with `-` and spaces for `_`, and by some other names: see [`Status::read`].
+/// Params take it in any case, with `-` and spaces for `_`, and by aliases: see [`Status::read`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Nobody has begun it.
+    /// Not started.
     #[default]
     NotStarted,
-    /// Somebody is at it.
+    /// In progress.
     InProgress,
-    /// It is done.
+    /// Done.
     Completed,
-    /// It will not be done.
+    /// Cancelled: it will not be done.
     Cancelled,
 }
 
 impl Status {
-    /// All of them.
+    /// All statuses.
     pub const ALL: [Self; 4] = [Self::NotStarted, Self::InProgress, Self::Completed, Self::Cancelled];
 
     /// Its name on the wire.
@@ -37,13 +37,13 @@ impl Status {
         }
     }
 
-    /// Whether nothing more is to be done: such a todo is archived from the next local midnight on.
+    /// Whether the todo is closed. A closed todo is archived at the next local midnight.
     pub fn is_closed(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled)
     }
 
-    /// The status that `text` means: a name, or an alias (`pending`; `started`, `ongoing`; `done`, `finished`;
-    /// `canceled`, `aborted`), in any case, with `-` or a space for `_`, and white space around it.
+    /// Parses a name or an alias (`pending`; `started`, `ongoing`; `done`, `finished`; `canceled`, `aborted`), in any
+    /// case, with `-` or a space for `_`, and with surrounding white space.
     pub fn read(text: &str) -> Option<Self> {
         let name = crate::text::trim(text).to_lowercase().replace(['-', ' '], "_");
         Some(match name.as_str() {
@@ -56,10 +56,10 @@ impl Status {
     }
 }
 
-/// Reads a status that a caller gives: see [`Status::read`].
-struct Given(Status);
+/// A status in params: see [`Status::read`].
+struct StatusParam(Status);
 
-impl<'de> Deserialize<'de> for Given {
+impl<'de> Deserialize<'de> for StatusParam {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let names = "must be not_started, in_progress, completed or cancelled";
@@ -68,41 +68,41 @@ impl<'de> Deserialize<'de> for Given {
 }
 
 fn status<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Status>, D::Error> {
-    Given::deserialize(d).map(|Given(status)| Some(status))
+    StatusParam::deserialize(d).map(|StatusParam(status)| Some(status))
 }
 
 fn status_or_null<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Status>, D::Error> {
-    Ok(Option::<Given>::deserialize(d)?.map(|Given(status)| status))
+    Ok(Option::<StatusParam>::deserialize(d)?.map(|StatusParam(status)| status))
 }
 
 fn statuses<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<Status>>, D::Error> {
-    let statuses = Option::<Vec<Given>>::deserialize(d)?;
-    Ok(statuses.map(|statuses| statuses.into_iter().map(|Given(status)| status).collect()))
+    let statuses = Option::<Vec<StatusParam>>::deserialize(d)?;
+    Ok(statuses.map(|statuses| statuses.into_iter().map(|StatusParam(status)| status).collect()))
 }
 
-/// Something to do.
+/// A todo.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Todo {
     /// Its id.
     pub id: String,
-    /// What is to be done; never empty in a todo made through `todo.create`.
+    /// The title; never empty in a todo created by `todo.create`.
     pub title: String,
-    /// More about it.
+    /// The description.
     pub description: Option<String>,
-    /// How far it has come.
+    /// The status.
     pub status: Status,
-    /// When it is due, in milliseconds since the Unix epoch.
+    /// Due time, in milliseconds since the Unix epoch.
     pub due_at: Option<i64>,
-    /// Any JSON object, kept as it was given.
+    /// Any JSON object, unchanged.
     pub metadata: Option<JsonObject>,
-    /// Where it came from.
+    /// The source.
     pub source: Option<String>,
-    /// How many comments it has.
+    /// Number of comments.
     pub comment_count: u64,
-    /// When it was made, in milliseconds since the Unix epoch.
+    /// Creation time, in milliseconds since the Unix epoch.
     pub created_at: i64,
-    /// When it was last updated; a comment is no update.
+    /// Time of the last update; comments do not count.
     pub updated_at: i64,
     /// Revision that last changed it, comments included.
     pub rev: u64,
@@ -117,55 +117,55 @@ pub struct Comment {
     pub id: String,
     /// The todo.
     pub todo_id: String,
-    /// What it says.
+    /// The text.
     pub content: String,
-    /// When it was made, in milliseconds since the Unix epoch.
+    /// Creation time, in milliseconds since the Unix epoch.
     pub created_at: i64,
-    /// Revision that made it.
+    /// Revision that created it.
     pub rev: u64,
 }
 
-/// What may be said of a todo besides its title and status. Null is none.
+/// The fields of a todo besides its title and status. Null clears a field.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fields {
-    /// More about it.
+    /// The description.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub description: Option<Option<Content>>,
-    /// When it is due.
+    /// Due time.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Option<Millis>>,
     /// Any JSON object; an update replaces it as a whole.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Option<JsonObject>>,
-    /// Where it came from.
+    /// The source.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub source: Option<Option<Line>>,
 }
 
-/// A todo that is to be made.
+/// A new todo.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct New {
-    /// Its id; a new one when not said.
+    /// Its id; generated when omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<EntityId>,
-    /// What is to be done. White space around it is taken off.
+    /// The title; trimmed.
     pub title: Title,
-    /// How far it has come; `not_started` when not said.
+    /// The status; `not_started` when omitted.
     #[serde(default, deserialize_with = "status_or_null", skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
 }
 
-/// A todo that is to be changed. What is absent stays as it is.
+/// Changes to a todo. Omitted fields stay unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Edit {
-    /// What is to be done. White space around it is taken off.
+    /// The title; trimmed.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Title")]
     pub title: Option<Title>,
-    /// How far it has come.
+    /// The status.
     #[serde(default, deserialize_with = "status", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Status")]
     pub status: Option<Status>,
@@ -173,9 +173,9 @@ pub struct Edit {
 
 /// Params of [`Create`].
 pub type CreateParams = With<New, Fields>;
-/// What [`Update`] changes.
+/// The changes of an [`Update`].
 pub type Changes = With<Edit, Fields>;
-/// Params of [`Update`]. What is absent stays as it is; `null` clears what may be absent.
+/// Params of [`Update`]. Omitted fields stay unchanged; `null` clears an optional field.
 pub type UpdateParams = With<Target, Changes>;
 /// Params of [`List`].
 pub type ListParams = With<Paging, Filter>;
@@ -183,7 +183,7 @@ pub type ListParams = With<Paging, Filter>;
 pub type ListCommentsParams = With<Paging, CommentFilter>;
 
 impl New {
-    /// A todo with a title.
+    /// A new todo with a title.
     pub fn of(title: Title) -> Self {
         Self { id: None, title, status: None }
     }
@@ -197,42 +197,42 @@ pub struct FindParams {
     pub identifier: Title,
 }
 
-/// Which todos. The filters combine.
+/// Selects todos. All conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Filter {
-    /// Only todos with one of these.
+    /// Only todos with one of these statuses.
     #[serde(default, deserialize_with = "statuses", skip_serializing_if = "Option::is_none")]
     pub status: Option<Vec<Status>>,
-    /// Archived ones too: completed or cancelled, and last updated before the daemon's local midnight.
+    /// Include archived todos: completed or cancelled, and last updated before the daemon's local midnight.
     #[serde(default, deserialize_with = "null_is_default")]
     pub include_archived: bool,
-    /// Only todos that are due earlier than this.
+    /// Only todos due before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_before: Option<Millis>,
-    /// Only todos that are due later than this.
+    /// Only todos due after this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_after: Option<Millis>,
 }
 
-/// A comment that is to be made.
+/// A new comment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewComment {
     /// The todo.
     pub todo_id: EntityId,
-    /// What to say. White space around it is taken off.
+    /// The text; trimmed.
     pub content: Note,
-    /// Id of the comment; a new one when not said.
+    /// Id of the comment; generated when omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<EntityId>,
 }
 
-/// Which comments.
+/// Selects comments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CommentFilter {
-    /// The todos; one that does not exist has no comments.
+    /// The todos; a todo that does not exist has no comments.
     pub todo_ids: Ids,
 }
 
@@ -256,28 +256,28 @@ impl crate::Resource for Todo {
 }
 
 crate::methods! {
-    /// Makes a todo.
+    /// Creates a todo.
     Create = "todo.create": Write(CreateParams) -> Todo;
-    /// One todo.
+    /// Reads a todo.
     Get = "todo.get": Read(ById) -> Todo;
-    /// The todo with that id, else the newest with that title, whatever its case.
+    /// Finds the todo with that id, else the newest with that title in any case.
     Find = "todo.find": Read(FindParams) -> Todo;
-    /// Todos by due date, those without one last; then by `createdAt` and id.
+    /// Lists todos by due time, those without one last; then by `createdAt` and id.
     List = "todo.list": Read(ListParams) -> Page<Todo>;
     /// Changes a todo.
     Update = "todo.update": Write(UpdateParams) -> Todo;
-    /// Removes a todo and its comments; answers the todo.
+    /// Deletes a todo and its comments; answers the todo.
     Delete = "todo.delete": Write(Target) -> Todo;
-    /// Puts a comment on a todo.
+    /// Adds a comment to a todo.
     AddComment = "todo.addComment": Write(NewComment) -> Comment;
-    /// The comments of some todos, oldest first (by `createdAt` and id).
+    /// Lists the comments of some todos, oldest first (by `createdAt` and id).
     ListComments = "todo.listComments": Read(ListCommentsParams) -> Page<Comment>;
-    /// Removes a comment; answers it.
+    /// Deletes a comment; answers it.
     DeleteComment = "todo.deleteComment": Write(Target) -> Comment;
 }
 
 crate::subscriptions! {
-    /// Changes of todos and comments.
+    /// Subscribes to todos and comments.
     Subscribe = "todo" (NoParams);
 }
 
@@ -287,7 +287,7 @@ mod tests {
     use crate::Params;
 
     #[test]
-    fn a_status_is_read_by_its_names_and_written_by_one() {
+    fn a_status_has_several_names_in_params_and_one_in_answers() {
         for (names, status) in [
             (["not_started", " Not-Started ", "PENDING"], Status::NotStarted),
             (["in progress", "Started", "ongoing"], Status::InProgress),
@@ -297,7 +297,7 @@ mod tests {
             for name in names {
                 assert_eq!(Status::read(name), Some(status), "{name}");
             }
-            // What the daemon answers and keeps has one name only.
+            // The daemon stores and answers one name only.
             assert_eq!(serde_json::to_value(status).unwrap(), status.name());
             assert_eq!(serde_json::from_value::<Status>(status.name().into()).unwrap(), status);
             assert!(serde_json::from_value::<Status>(names[2].into()).is_err());
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn absent_keeps_and_null_clears_what_may_be_absent() {
+    fn an_omitted_field_stays_and_null_clears_an_optional_one() {
         let read = |text: &str| UpdateParams::read(Some(serde_json::from_str(text).unwrap()));
         let cleared = UpdateParams {
             head: Target::any(EntityId::new("td_1").unwrap()),
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_refused_in_words_of_the_protocol() {
+    fn an_invalid_time_is_refused_with_its_range() {
         let read =
             |text: &str| ListParams::read(Some(serde_json::from_str(text).unwrap())).unwrap_err().to_string();
         for due_at in ["8640000000000001", "1.5", "1e3", "\"2026-01-01\"", "true", "[]"] {

@@ -1,11 +1,11 @@
-//! Types that every module uses: ids, times, pages, three-state fields.
+//! Types of all modules: ids, times, pages, nullable fields.
 
 use schemars::JsonSchema;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-/// Longest id, in bytes.
+/// Maximum length of an id, in bytes.
 pub const MAX_ID: usize = 128;
 
 macro_rules! string_id {
@@ -16,10 +16,10 @@ macro_rules! string_id {
         pub struct $name(#[schemars(regex(pattern = r"^[A-Za-z0-9_.:-]{1,128}$"))] String);
 
         impl $name {
-            /// Takes `text` if it has the form of an id.
+            /// Accepts text that is a valid id.
             ///
             /// # Errors
-            /// What is wrong with it, for people.
+            /// The reason, for people.
             pub fn new(text: impl Into<String>) -> Result<Self, String> {
                 let text = text.into();
                 let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-');
@@ -57,24 +57,24 @@ macro_rules! string_id {
 }
 
 string_id! {
-    /// Id that a caller chose for an entity: 1 to 128 characters of `A-Z a-z 0-9 _ . : -`.
+    /// Id of an entity: 1 to 128 characters of `A-Z a-z 0-9 _ . : -`.
     EntityId
 }
 string_id! {
-    /// Id of one write, chosen by its caller: a repeat with the same id changes nothing and gets the same answer.
+    /// Id of a write, chosen by its caller. A repeat with the same id changes nothing and gets the same answer.
     RequestId
 }
 
-/// How many items a list gives at most: 1 to 1000, 100 when not said.
+/// Maximum number of items in a list: 1 to 1000, 100 when omitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Limit(#[schemars(range(min = 1, max = 1000))] u16);
 
 impl Limit {
-    /// Most items of one page.
+    /// Maximum number of items in a page.
     pub const MAX: u16 = 1000;
 
-    /// A limit, if it is from 1 to [`Self::MAX`].
+    /// Accepts a number from 1 to [`Self::MAX`].
     pub fn new(items: u64) -> Option<Self> {
         u16::try_from(items).ok().filter(|n| (1..=Self::MAX).contains(n)).map(Self)
     }
@@ -99,16 +99,16 @@ impl<'de> Deserialize<'de> for Limit {
     }
 }
 
-/// The ids that a method looks up at once: at most 1000.
+/// A list of ids: at most 1000.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Ids(#[schemars(length(max = 1000))] Vec<EntityId>);
 
 impl Ids {
-    /// Most ids.
+    /// Maximum number of ids.
     pub const MAX: usize = 1000;
 
-    /// Takes `ids` if they are not too many.
+    /// Accepts up to [`Self::MAX`] ids.
     pub fn new(ids: Vec<EntityId>) -> Option<Self> {
         (ids.len() <= Self::MAX).then_some(Self(ids))
     }
@@ -126,16 +126,16 @@ impl<'de> Deserialize<'de> for Ids {
     }
 }
 
-/// A time that a caller gives: whole milliseconds since the Unix epoch, within what JavaScript's `Date` can say.
+/// A time in params: whole milliseconds since the Unix epoch, within the range of JavaScript's `Date`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Millis(#[schemars(range(min = -8_640_000_000_000_000_i64, max = 8_640_000_000_000_000_i64))] i64);
 
 impl Millis {
-    /// Farthest time from the epoch (ECMA-262, section 21.4.1.1).
+    /// Maximum distance from the epoch (ECMA-262, section 21.4.1.1).
     pub const MAX: i64 = 8_640_000_000_000_000;
 
-    /// The time `millis`, if it is within ±[`Self::MAX`].
+    /// Accepts a number within ±[`Self::MAX`].
     pub fn new(millis: i64) -> Option<Self> {
         (-Self::MAX..=Self::MAX).contains(&millis).then_some(Self(millis))
     }
@@ -162,11 +162,11 @@ impl<'de> Deserialize<'de> for Millis {
 pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
-    /// Opaque cursor of the next page; null at the end.
+    /// Opaque cursor of the next page; null on the last page.
     pub next: Option<String>,
 }
 
-/// Names one entity.
+/// The id of an entity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ById {
@@ -174,58 +174,59 @@ pub struct ById {
     pub id: EntityId,
 }
 
-/// Names one entity that is to be changed.
+/// The entity that a write changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Target {
     /// Its id.
     pub id: EntityId,
-    /// Only if its `rev` is this.
+    /// Fails with `conflict` unless its `rev` equals this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_rev: Option<u64>,
 }
 
 impl Target {
-    /// The entity, whatever its `rev`.
+    /// The entity at any `rev`.
     pub fn any(id: EntityId) -> Self {
         Self { id, if_rev: None }
     }
 }
 
-/// Which page of a list.
+/// Selects a page of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Paging {
-    /// Most items of one page. A page also ends once it is large.
+    /// Maximum number of items in the page. A page ends early once it has 4 MiB.
     #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
-    /// `next` of the page before.
+    /// `next` of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
 
-/// Params of a method that takes none.
+/// Params of a method without params.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoParams {}
 
-/// Reads a field that an update may leave as it is: it is called for a member that is there, so that `null` is
-/// not taken for an absent one.
+/// Reads an optional param for which `null` means that it is omitted.
 ///
-/// For `#[serde(default, deserialize_with = "null_is_default")]` on a param that may be left out: null is as good as
-/// that, since the optional fields of many languages are written so.
+/// For `#[serde(default, deserialize_with = "null_is_default")]`: many languages write an unset optional field as
+/// `null`.
 ///
 /// # Errors
-/// When it is there and of another type.
+/// When the value has another type.
 pub fn null_is_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
     d: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(d)?.unwrap_or_default())
 }
 
-/// For `#[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]` on an
-/// `Option<Option<T>>`, which `null` clears, or on an `Option<T>`, which can't be cleared: `null` is refused (and
-/// `#[schemars(with = "T")]` says so).
+/// Reads a field of an update, for which `null` differs from an omitted field.
+///
+/// For `#[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]`. On an
+/// `Option<Option<T>>`, `null` clears the field. On an `Option<T>`, `null` is refused; `#[schemars(with = "T")]` puts
+/// that into the schema.
 ///
 /// # Errors
 /// The deserializer's.
@@ -233,8 +234,8 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Opt
     T::deserialize(d).map(Some)
 }
 
-/// Reads a struct from an object only: serde would also take an array for its members in order, and a client
-/// that relies on their order would break when there is one more.
+/// Reads a struct from an object only. serde would also accept an array of the members in order, and a client that
+/// relies on their order would break when a member is added.
 #[derive(Debug)]
 struct Object<T>(T);
 
@@ -271,15 +272,15 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for ByName<V> {
     }
 }
 
-/// Reads a struct within params: for `#[serde(deserialize_with = "object")]`.
+/// Reads a nested struct from an object only: for `#[serde(deserialize_with = "object")]`.
 ///
 /// # Errors
-/// The deserializer's, and that it is no object.
+/// The deserializer's; when the value is not an object.
 pub fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<T, D::Error> {
     Object::deserialize(d).map(|Object(value)| value)
 }
 
-/// As [`object`], of an `Option`.
+/// As [`object`], for an `Option`.
 ///
 /// # Errors
 /// As [`object`].
@@ -287,7 +288,7 @@ pub fn optional_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> 
     Ok(Option::<Object<T>>::deserialize(d)?.map(|Object(value)| value))
 }
 
-/// As [`object`], of a `Vec`.
+/// As [`object`], for a `Vec`.
 ///
 /// # Errors
 /// As [`object`].

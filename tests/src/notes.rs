@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 use stina_protocol::Json;
-use stina_protocol::event::Subscription;
+use stina_protocol::event::SubscribeMethod;
 use stina_protocol::method::Method;
 use stina_protocol::types::NoParams;
 use stinad::modules::{everything::Everything, kv};
@@ -91,7 +91,7 @@ stina_protocol::subscriptions! {
 
 const _: fn() = || {
     fn is_method<M: Method>() {}
-    fn is_subscription<M: Subscription>() {}
+    fn is_subscription<M: SubscribeMethod>() {}
     is_method::<Add>();
     is_subscription::<Subscribe>();
 };

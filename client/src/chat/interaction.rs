@@ -1,31 +1,32 @@
-//! A scope: a question, and all that follows from it.
+//! [`InteractionScope`]: adds messages to one interaction.
 
 use super::methods::Chat;
 use super::stream::MessageStream;
 use crate::Result;
 use crate::entities::id;
 use serde::Serialize;
-use stina_protocol::chat::{AppendParams, BeginParams, Interaction as Told, Message, MessageFields, Role};
+use stina_protocol::chat::{AppendParams, BeginParams, Interaction, Message, MessageFields, Role};
 use stina_protocol::text::Line;
 use stina_protocol::{EntityId, Error, Json, Reply};
 use uuid::Uuid;
 
 impl Chat {
-    /// A new interaction in a conversation; in the current one, made if there is none, when none is named. It comes
-    /// to be with the first message that is put into it.
+    /// A scope for a new interaction in a conversation, else in the current one. The first message creates the
+    /// interaction.
     ///
     /// # Errors
-    /// `invalid` when that is no id.
-    pub fn interaction(&self, conversation: Option<&str>) -> Result<Interaction> {
+    /// `invalid` when `conversation` is not an id.
+    pub fn interaction(&self, conversation: Option<&str>) -> Result<InteractionScope> {
         let conversation = conversation.map(|text| id("conversationId", text)).transpose()?;
-        Interaction::new(self.clone(), conversation)
+        InteractionScope::new(self.clone(), conversation)
     }
 }
 
-/// Everything that is said through it belongs to one interaction.
+/// Adds messages to one interaction.
 ///
-/// The interaction comes to be with its first message. Where no conversation was named, that is in the
-/// conversation which is current then; what follows joins it there, whichever is current meanwhile.
+/// The first message creates the interaction. If the scope names no conversation, that is in the current one, which is
+/// created if there is none. Later messages join the interaction there, even if another conversation is current by
+/// then.
 ///
 /// ```no_run
 /// # async fn example(client: stina_client::Client) -> Result<(), stina_client::Error> {
@@ -42,35 +43,35 @@ impl Chat {
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Interaction {
+pub struct InteractionScope {
     chat: Chat,
     id: EntityId,
     conversation: Option<EntityId>,
     provider: Option<Line>,
 }
 
-impl Interaction {
+impl InteractionScope {
     pub(super) fn new(chat: Chat, conversation: Option<EntityId>) -> Result<Self> {
         let id = id("interactionId", format!("ia_{}", Uuid::now_v7()))?;
         Ok(Self { chat, id, conversation, provider: None })
     }
 
-    /// The same, with who answers in it, such as `openai`.
+    /// Sets the provider of its messages, such as `openai`.
     ///
     /// # Errors
-    /// `invalid` when that is too long.
+    /// `invalid` when the name is too long.
     pub fn answered_by(mut self, provider: impl Into<String>) -> Result<Self> {
         let provider = Line::new(provider).map_err(|reason| Error::invalid("provider", reason))?;
         self.provider = Some(provider);
         Ok(self)
     }
 
-    /// Its id.
+    /// The id of the interaction.
     pub fn id(&self) -> &str {
         self.id.as_str()
     }
 
-    /// Adds a message. The ids of interaction and conversation in it are replaced by those of this scope.
+    /// Adds a message. The scope replaces the ids of interaction and conversation in it.
     ///
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
@@ -79,7 +80,7 @@ impl Interaction {
         self.chat.append(AppendParams { head, fields: self.scoped(fields) }).await
     }
 
-    /// The fields of a message that belongs here.
+    /// The fields of a message, with the ids of this scope.
     fn scoped(&self, fields: MessageFields) -> MessageFields {
         MessageFields {
             interaction_id: Some(self.id.clone()),
@@ -89,43 +90,43 @@ impl Interaction {
         }
     }
 
-    async fn say(&self, role: Role, text: impl Into<String>) -> Result<Reply<Message>> {
+    async fn add(&self, role: Role, text: impl Into<String>) -> Result<Reply<Message>> {
         self.append(AppendParams::new(role, text)).await
     }
 
-    /// The person says something.
+    /// Adds a message of the user.
     ///
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
     pub async fn user(&self, text: impl Into<String>) -> Result<Reply<Message>> {
-        self.say(Role::User, text).await
+        self.add(Role::User, text).await
     }
 
-    /// The model says something, all at once.
+    /// Adds a complete message of the model.
     ///
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
     pub async fn assistant(&self, text: impl Into<String>) -> Result<Reply<Message>> {
-        self.say(Role::Assistant, text).await
+        self.add(Role::Assistant, text).await
     }
 
-    /// A note of the program.
+    /// Adds a note of the program.
     ///
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
     pub async fn info(&self, text: impl Into<String>) -> Result<Reply<Message>> {
-        self.say(Role::Info, text).await
+        self.add(Role::Info, text).await
     }
 
-    /// What the model is told beforehand.
+    /// Adds instructions to the model.
     ///
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
     pub async fn instruction(&self, text: impl Into<String>) -> Result<Reply<Message>> {
-        self.say(Role::Instructions, text).await
+        self.add(Role::Instructions, text).await
     }
 
-    /// The use of a tool; `metadata` is what it was given or what it gave.
+    /// Adds a tool call; `metadata` is the tool's input or output.
     ///
     /// # Errors
     /// As [`Client::call`](crate::Client::call); `invalid` when the metadata can't be written as JSON.
@@ -135,15 +136,15 @@ impl Interaction {
         self.append(message).await
     }
 
-    /// Something went wrong. The interaction is not aborted by that.
+    /// Adds an error message. It does not abort the interaction.
     ///
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
     pub async fn error(&self, text: impl Into<String>) -> Result<Reply<Message>> {
-        self.say(Role::Error, text).await
+        self.add(Role::Error, text).await
     }
 
-    /// A note of an automation: an `info` message whose metadata is `{"automation": name}`.
+    /// Adds a note of an automation: an `info` message with the metadata `{"automation": name}`.
     ///
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
@@ -154,7 +155,7 @@ impl Interaction {
         self.append(message).await
     }
 
-    /// Begins a message whose words follow.
+    /// Begins a streaming message.
     ///
     /// # Errors
     /// As [`Client::call`](crate::Client::call).
@@ -163,11 +164,11 @@ impl Interaction {
         self.chat.stream(BeginParams { head, fields: self.scoped(fields) }).await
     }
 
-    /// Marks it and its messages as aborted; messages still being written are asked to end.
+    /// Aborts the interaction and its messages; the owners of streaming ones are asked to end them.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call); `not_found` as long as nothing was said in it.
-    pub async fn abort(&self) -> Result<Reply<Told>> {
+    /// As [`Client::call`](crate::Client::call); `not_found` before the first message.
+    pub async fn abort(&self) -> Result<Reply<Interaction>> {
         self.chat.abort_interaction(self.id()).await
     }
 }

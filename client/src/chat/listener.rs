@@ -1,4 +1,4 @@
-//! Hears when messages that are being written are to end: one subscription for all that a client writes.
+//! Receives the stop signals of streaming messages: one subscription for all messages of a client.
 
 use crate::{Result, Subscription};
 use std::collections::BTreeMap;
@@ -9,43 +9,42 @@ use stina_protocol::event::{Change, Event, Op};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Why a message should not be written any further.
+/// The reason to stop writing a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// Somebody asks its writer to end it. If that does not happen within two seconds, the daemon aborts it.
+    /// A cancel was requested. The daemon aborts the message unless it ends within two seconds.
     Cancelled,
-    /// It has ended, and not by this writer: somebody aborted or deleted it, or the daemon did because the connection
-    /// to this writer broke.
+    /// The message has ended: it was aborted or deleted, or the daemon aborted it because the connection broke.
     Ended,
 }
 
-/// The listener of a client, as long as one of its messages is being written.
+/// The listener of a client. It exists while one of the client's messages is streaming.
 #[derive(Debug, Default)]
 pub(crate) struct SharedListener(tokio::sync::Mutex<Weak<Listener>>);
 
 #[derive(Debug)]
 struct Listener {
-    messages: Arc<Messages>,
+    messages: Arc<StopSenders>,
     task: JoinHandle<()>,
 }
 
-/// What was heard of a message last, and at which revision; a cancel, which has none, is newer than all of them.
-type Heard = Option<(u64, Stopped)>;
+/// The last stop signal of a message, with its revision. A cancel has none, and counts as newer than all revisions.
+type StopSignal = Option<(u64, Stopped)>;
 
-/// Who is to be told, by the ids of their messages.
+/// Senders of stop signals, by message id.
 #[derive(Debug, Default)]
-struct Messages(Mutex<BTreeMap<String, watch::Sender<Heard>>>);
+struct StopSenders(Mutex<BTreeMap<String, watch::Sender<StopSignal>>>);
 
 impl SharedListener {
-    /// Listens for the end of a message from now on; so it must not have begun. `subscribe` opens the subscription that
-    /// all messages share, where there is none.
+    /// Listens for the stop signals of a message, which must not have begun yet. `subscribe` opens the subscription
+    /// that all messages share, if there is none.
     pub(super) async fn listen(
         &self,
         message: &str,
         subscribe: impl AsyncFnOnce() -> Result<Subscription>,
-    ) -> Result<Hearing> {
+    ) -> Result<StopReceiver> {
         let mut shared = self.0.lock().await;
-        // One whose subscription has ended hears nothing more.
+        // A listener whose subscription has ended receives nothing more.
         let listener = match shared.upgrade().filter(|listener| !listener.task.is_finished()) {
             Some(listener) => listener,
             None => {
@@ -59,14 +58,14 @@ impl SharedListener {
         let is_first = !messages.contains_key(message);
         let stopped = messages.entry(message.to_owned()).or_default().subscribe();
         drop(messages);
-        Ok(Hearing { message: message.to_owned(), stopped, is_first, listener })
+        Ok(StopReceiver { message: message.to_owned(), stopped, is_first, listener })
     }
 }
 
 impl Listener {
     fn start(events: Subscription) -> Self {
-        let messages = Arc::<Messages>::default();
-        let task = tokio::spawn(hear(events, Arc::clone(&messages)));
+        let messages = Arc::<StopSenders>::default();
+        let task = tokio::spawn(receive(events, Arc::clone(&messages)));
         Self { messages, task }
     }
 }
@@ -77,13 +76,13 @@ impl Drop for Listener {
     }
 }
 
-async fn hear(mut events: Subscription, messages: Arc<Messages>) {
+async fn receive(mut events: Subscription, messages: Arc<StopSenders>) {
     while let Some(Ok(event)) = events.next().await {
         match event {
-            Event::Cancel { message_id } => messages.tell(&message_id, u64::MAX, Stopped::Cancelled),
+            Event::Cancel { message_id } => messages.send(&message_id, u64::MAX, Stopped::Cancelled),
             Event::Change(changes) => {
                 let ended = changes.changes.iter().filter(|change| messages.has(&change.id) && ends(change));
-                ended.for_each(|change| messages.tell(&change.id, changes.rev, Stopped::Ended));
+                ended.for_each(|change| messages.send(&change.id, changes.rev, Stopped::Ended));
             }
             _ => {}
         }
@@ -98,9 +97,9 @@ fn ends(change: &Change) -> bool {
     change.op == Op::Delete || now.is_some_and(|now| now.state == MessageState::Complete)
 }
 
-impl Messages {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, watch::Sender<Heard>>> {
-        // Every update leaves it whole, so a panic elsewhere while it was held does no harm.
+impl StopSenders {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, watch::Sender<StopSignal>>> {
+        // Every update is atomic, so a poisoned lock is safe to use.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -108,41 +107,41 @@ impl Messages {
         self.lock().contains_key(message)
     }
 
-    fn tell(&self, message: &str, rev: u64, why: Stopped) {
-        if let Some(writer) = self.lock().get(message) {
-            writer.send_replace(Some((rev, why)));
+    fn send(&self, message: &str, rev: u64, reason: Stopped) {
+        if let Some(sender) = self.lock().get(message) {
+            sender.send_replace(Some((rev, reason)));
         }
     }
 }
 
-/// Listens for the end of one message until it is dropped.
+/// Receives the stop signals of one message.
 #[derive(Debug)]
-pub(super) struct Hearing {
+pub(super) struct StopReceiver {
     message: String,
-    stopped: watch::Receiver<Heard>,
-    /// Whether nobody else listened for it: an id that somebody chose may be tried twice.
+    stopped: watch::Receiver<StopSignal>,
+    /// Whether this is the first receiver for the message: a chosen id may be used twice.
     is_first: bool,
     listener: Arc<Listener>,
 }
 
-impl Hearing {
-    /// Waits until the message, which began at revision `begun`, should not be written any further; says why.
+impl StopReceiver {
+    /// Waits for the stop signal of the message that began at revision `begun`.
     pub(super) fn stopped(&self, begun: u64) -> impl Future<Output = Stopped> + Send + use<> {
         let mut stopped = self.stopped.clone();
         async move {
-            // What came before is of another message, which had the same id and was deleted.
-            let is_of_it = |heard: &Heard| heard.is_some_and(|(rev, _)| rev > begun);
-            let heard = stopped.wait_for(is_of_it).await.ok().and_then(|heard| *heard);
-            match heard {
-                Some((_, why)) => why,
-                // Nobody listens any more: the next call says what is wrong.
+            // Earlier signals belong to a deleted message with the same id.
+            let is_newer = |signal: &StopSignal| signal.is_some_and(|(rev, _)| rev > begun);
+            let signal = stopped.wait_for(is_newer).await.ok().and_then(|signal| *signal);
+            match signal {
+                Some((_, reason)) => reason,
+                // The listener has ended: the next call answers the error.
                 None => pending().await,
             }
         }
     }
 }
 
-impl Drop for Hearing {
+impl Drop for StopReceiver {
     fn drop(&mut self) {
         if self.is_first {
             self.listener.messages.lock().remove(&self.message);

@@ -5,16 +5,16 @@ use crate::{Client, Mirror, Result, Subscription, mirror};
 use stina_protocol::chat::{
     AbortInteraction, AbortMessage, AbortMessageParams, AppendMessage, AppendParams, CURRENT_KEY,
     CancelMessage, CancelParams, ClearHistory, Cleared, Conversation, CountMessages, CountParams,
-    DeleteConversation, DeleteInteraction, EnsureCurrent, GetConversation, GetInteraction, Hit,
-    Interaction as Told, ListConversations, ListInteractions, ListMessages, Message, Search, SearchParams,
-    SetCurrent, SetCurrentParams, StartConversation, StartParams, Subscribe, SubscribeParams,
-    UpdateConversation, UpdateParams, WindowParams,
+    DeleteConversation, DeleteInteraction, EnsureCurrent, GetConversation, GetInteraction, Hit, Interaction,
+    ListConversations, ListInteractions, ListMessages, Message, Search, SearchParams, SetCurrent,
+    SetCurrentParams, StartConversation, StartParams, Subscribe, SubscribeParams, UpdateConversation,
+    UpdateParams, WindowParams,
 };
 use stina_protocol::types::{ById, NoParams, Paging, Target};
 use stina_protocol::{Error, Page, Reply};
 
 impl Client {
-    /// `chat.*`: conversations and what is said in them.
+    /// `chat.*`: conversations, interactions and messages.
     pub fn chat(&self) -> Chat {
         Chat::new(self.clone())
     }
@@ -22,8 +22,7 @@ impl Client {
 
 /// The methods `chat.*`. Their errors are those of [`Client::call`].
 ///
-/// Conversations, interactions and messages are named by their ids; one that has not the form of an id is
-/// `invalid` without being sent, one that there is not is `not_found`.
+/// A malformed id is `invalid`, and is not sent. An id that does not exist is `not_found`.
 #[derive(Debug, Clone)]
 pub struct Chat {
     pub(super) client: Client,
@@ -34,7 +33,7 @@ impl Chat {
         Self { client }
     }
 
-    /// All conversations, kept up to date in memory, newest first.
+    /// Mirrors all conversations, newest first.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -42,7 +41,7 @@ impl Chat {
         self.client.mirror(mirror::Conversations).await
     }
 
-    /// The messages that `which` names, kept up to date in memory, oldest first, words as they come.
+    /// Mirrors the messages that `which` selects, oldest first, with the text of streaming ones.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -58,7 +57,7 @@ impl Chat {
         self.client.call::<StartConversation>(params).await
     }
 
-    /// The current conversation; starts one when there is none.
+    /// Returns the current conversation; starts one if there is none.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -66,14 +65,14 @@ impl Chat {
         self.client.call::<EnsureCurrent>(NoParams {}).await
     }
 
-    /// The current conversation, if there is one.
+    /// Reads the current conversation, if there is one.
     ///
     /// # Errors
     /// As [`Client::call`].
     pub async fn current(&self) -> Result<Option<Conversation>> {
         let entry = self.client.kv().get(CURRENT_KEY).await?.value;
         let Some(current) = entry.and_then(|entry| entry.value.to::<String>().ok()) else { return Ok(None) };
-        // The entry can be anything, and the conversation be gone since.
+        // The entry may hold anything, and the conversation may be deleted.
         match self.get_conversation(current).await {
             Ok(reply) => Ok(Some(reply.value)),
             Err(error) if matches!(error.kind(), Some(Error::NotFound { .. } | Error::Invalid { .. })) => {
@@ -83,7 +82,7 @@ impl Chat {
         }
     }
 
-    /// A conversation.
+    /// Reads a conversation.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -91,7 +90,7 @@ impl Chat {
         self.client.call::<GetConversation>(ById { id: id("id", conversation)? }).await
     }
 
-    /// One page of conversations, newest first.
+    /// Lists one page of conversations, newest first.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -116,7 +115,8 @@ impl Chat {
         self.client.call::<UpdateConversation>(params).await
     }
 
-    /// Deletes a conversation with all that is in it; answers it. If it was current, the newest other becomes so.
+    /// Deletes a conversation and everything in it; returns it. If it was current, the newest remaining one becomes
+    /// current.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -137,7 +137,7 @@ impl Chat {
         self.client.call::<DeleteConversation>(target).await
     }
 
-    /// Deletes every conversation but the current one.
+    /// Deletes every conversation except the current one.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -145,7 +145,7 @@ impl Chat {
         self.client.call::<ClearHistory>(NoParams {}).await
     }
 
-    /// Adds a message, and the conversation and interaction for it where they are missing.
+    /// Adds a message; creates its conversation and interaction if they are missing.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -153,7 +153,7 @@ impl Chat {
         self.client.call::<AppendMessage>(message).await
     }
 
-    /// Messages of a conversation, oldest first: the newest, or those next to a cursor.
+    /// Lists messages of a conversation, oldest first: the newest ones, or those next to a cursor.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -161,7 +161,7 @@ impl Chat {
         self.client.call::<ListMessages>(params).await
     }
 
-    /// How many messages a conversation has; the current one when none is named.
+    /// Counts the messages of a conversation, by default of the current one.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -170,7 +170,7 @@ impl Chat {
         self.client.call::<CountMessages>(CountParams { conversation_id }).await
     }
 
-    /// Full-text search in messages, best first, with a snippet.
+    /// Searches messages, best match first, with a snippet of each.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -178,40 +178,41 @@ impl Chat {
         self.client.call::<Search>(params).await
     }
 
-    /// Interactions of a conversation with their messages, oldest first: the newest, or those next to a cursor.
+    /// Lists interactions of a conversation with their messages, oldest first: the newest ones, or those next to a
+    /// cursor.
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn list_interactions(&self, params: WindowParams) -> Result<Reply<Page<Told>>> {
+    pub async fn list_interactions(&self, params: WindowParams) -> Result<Reply<Page<Interaction>>> {
         self.client.call::<ListInteractions>(params).await
     }
 
-    /// An interaction with its messages.
+    /// Reads an interaction with its messages.
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn get_interaction(&self, interaction: impl Into<String>) -> Result<Reply<Told>> {
+    pub async fn get_interaction(&self, interaction: impl Into<String>) -> Result<Reply<Interaction>> {
         self.client.call::<GetInteraction>(ById { id: id("id", interaction)? }).await
     }
 
-    /// Marks an interaction and its messages as aborted; messages still being written are asked to end.
+    /// Marks an interaction and its messages as aborted; the owners of streaming ones are asked to end them.
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn abort_interaction(&self, interaction: impl Into<String>) -> Result<Reply<Told>> {
+    pub async fn abort_interaction(&self, interaction: impl Into<String>) -> Result<Reply<Interaction>> {
         self.client.call::<AbortInteraction>(Target::any(id("id", interaction)?)).await
     }
 
-    /// Deletes an interaction with its messages; answers it.
+    /// Deletes an interaction and its messages; returns it.
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn delete_interaction(&self, interaction: impl Into<String>) -> Result<Reply<Told>> {
+    pub async fn delete_interaction(&self, interaction: impl Into<String>) -> Result<Reply<Interaction>> {
         self.client.call::<DeleteInteraction>(Target::any(id("id", interaction)?)).await
     }
 
-    /// Asks whoever writes a message to end it; the daemon aborts it after two seconds if that does not happen.
-    /// Answers whether it was still being written.
+    /// Asks the owner of a streaming message to end it; the daemon aborts it after two seconds. Returns whether it was
+    /// streaming.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -220,7 +221,7 @@ impl Chat {
         Ok(self.client.call::<CancelMessage>(params).await?.cancelled)
     }
 
-    /// Ends a message that is being written, whoever writes it, with the text so far, as aborted.
+    /// Aborts a streaming message of any owner, and keeps the text so far.
     ///
     /// # Errors
     /// As [`Client::call`]; `invalid` when it is complete.
@@ -229,9 +230,9 @@ impl Chat {
         self.client.call::<AbortMessage>(params).await
     }
 
-    /// Changes of the chat, and words as they come.
+    /// Subscribes to the chat, deltas included.
     ///
-    /// After a break the words so far of every open message come once more, as one delta at offset 0.
+    /// After a reconnect, the text so far of every streaming message is sent again, as one delta at offset 0.
     ///
     /// # Errors
     /// As [`Client::call`].

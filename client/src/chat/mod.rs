@@ -1,14 +1,14 @@
 //! `client.chat()`: conversations, interactions, messages, and streaming messages.
 //!
-//! [`Chat`] has the methods of the protocol, [`Interaction`] is a scope for what belongs together,
-//! [`MessageStream`] is a message that is being streamed.
+//! [`Chat`] has the methods of the protocol, [`InteractionScope`] adds messages to one interaction, [`MessageStream`]
+//! writes a streaming message.
 
 mod interaction;
 mod listener;
 mod methods;
 mod stream;
 
-pub use interaction::Interaction;
+pub use interaction::InteractionScope;
 pub(crate) use listener::SharedListener;
 pub use listener::Stopped;
 pub use methods::Chat;

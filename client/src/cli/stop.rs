@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::{Context, TIMEOUT};
-use crate::{Client, State};
+use crate::{Client, ConnectionState};
 use rustix::process::{Pid, test_kill_process};
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(10);
 impl Stop {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let Context { client, out, timeout } = context;
-        let State::Connected { pid, .. } = client.state() else {
+        let ConnectionState::Connected { pid, .. } = client.state() else {
             return Err(client.link().not_reachable().into());
         };
         let rev = client.store().stop().await?;
@@ -47,5 +47,6 @@ async fn ended(client: &Client, pid: u32) {
 
 async fn is_another(client: &Client, pid: u32) -> bool {
     let another = Client::connect(client.options().clone()).await;
-    another.is_ok_and(|client| matches!(client.state(), State::Connected { pid: p, .. } if p != pid))
+    another
+        .is_ok_and(|client| matches!(client.state(), ConnectionState::Connected { pid: p, .. } if p != pid))
 }

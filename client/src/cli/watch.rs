@@ -4,7 +4,7 @@ use super::Context;
 use super::failure::Failure;
 use super::output::{Look, Output};
 use super::text::{clean, shorten, time, width};
-use crate::{Client, State};
+use crate::{Client, ConnectionState};
 use futures_util::StreamExt;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -70,10 +70,10 @@ pub(super) async fn report_breaks(client: &Client) {
     let mut is_broken = false;
     while let Some(state) = states.next().await {
         let text = match (state, is_broken) {
-            (State::Reconnecting { reason, .. }, false) => {
+            (ConnectionState::Reconnecting { reason, .. }, false) => {
                 format!("connection lost ({reason}), reconnecting")
             }
-            (State::Connected { pid, .. }, true) => format!("reconnected to pid {pid}"),
+            (ConnectionState::Connected { pid, .. }, true) => format!("reconnected to pid {pid}"),
             _ => continue,
         };
         is_broken = !is_broken;

@@ -1,6 +1,6 @@
 //! The collections that frontends show: `client.todos().mirror(…)` and the like.
 
-use super::Collection;
+use super::collection::Collection;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use std::cmp::Reverse;
@@ -10,26 +10,26 @@ use stina_protocol::memory::{self, Memory};
 use stina_protocol::todo::{self, Status, Todo};
 use stina_protocol::{EntityId, Resource};
 
-/// Todos, those and in the order that `todo.list` lists: no due date last, then due date, then age.
+/// Todos in the order of `todo.list`: by due time, those without one last; then by age.
 #[derive(Debug, Clone, Default)]
 pub struct Todos {
-    /// Only those with one of these statuses; all when empty.
+    /// Only todos with one of these statuses; empty for all.
     pub statuses: Vec<Status>,
-    /// Also archived ones. Without them, what was closed goes with the day in which it was last updated.
+    /// Whether to include archived todos. Otherwise a closed todo leaves at the end of the day of its last update.
     pub include_archived: bool,
 }
 
 impl Todos {
-    /// What is still to be done: not started, or in progress.
+    /// Open todos: not started or in progress.
     pub fn open() -> Self {
         Self { statuses: vec![Status::NotStarted, Status::InProgress], include_archived: false }
     }
 }
 
-/// When a todo that was closed is archived: at the beginning of the day after the one in which it was last updated.
+/// The time at which a closed todo is archived: the start of the day after its last update.
 fn archived_at(updated_at: i64, zone: TimeZone) -> Option<i64> {
     let updated = Timestamp::from_millisecond(updated_at).ok()?.to_zoned(zone);
-    // Beyond the calendar there are no days.
+    // Times beyond the calendar have no day.
     let day_after = updated.tomorrow().and_then(|day| Zoned::start_of_day(&day)).ok()?;
     Some(day_after.timestamp().as_millisecond())
 }
@@ -58,9 +58,9 @@ impl Collection for Todos {
 /// Memories, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct Memories {
-    /// Only those with this tag.
+    /// Only memories with this tag.
     pub tag: Option<String>,
-    /// Also those whose `validUntil` has passed, as long as the daemon keeps them.
+    /// Whether to include expired memories, as long as the daemon keeps them.
     pub include_expired: bool,
 }
 
@@ -79,7 +79,7 @@ impl Collection for Memories {
     }
 
     fn until(&self, memory: &Memory) -> Option<i64> {
-        // `validUntil` itself is part of its time.
+        // A memory is still valid at `validUntil` itself.
         memory.valid_until.filter(|_| !self.include_expired).map(|last| last.saturating_add(1))
     }
 }
@@ -104,18 +104,18 @@ impl Collection for Conversations {
     }
 }
 
-/// The messages of a conversation, oldest first: its last ones when the mirror begins, and all that follow; again
-/// its last ones after a reset. The text of a streaming one grows.
+/// Messages of a conversation, oldest first: the last ones, and all that follow. After a reset the mirror has only the
+/// last ones again. The text of streaming messages grows.
 #[derive(Debug, Clone)]
 pub struct Messages {
     /// The conversation.
     pub conversation: EntityId,
-    /// How many there are to begin with.
+    /// Number of messages in the first snapshot.
     pub last: InitialMessages,
 }
 
 impl Messages {
-    /// The messages of a conversation, the last 50 to begin with.
+    /// The messages of a conversation; the first snapshot has the last 50.
     pub fn of(conversation: EntityId) -> Self {
         Self { conversation, last: InitialMessages::default() }
     }
@@ -145,9 +145,9 @@ impl Collection for Messages {
 
     fn extended(&self, message: &Message, delta: &Delta) -> Option<Message> {
         let offset = usize::try_from(delta.offset).ok()?;
-        // The text up to there is held already; a delta at 0 is the whole text so far.
-        let held = message.content.get(..offset)?;
-        Some(Message { content: format!("{held}{}", delta.text), ..message.clone() })
+        // A delta at offset 0 replaces the whole text.
+        let kept = message.content.get(..offset)?;
+        Some(Message { content: format!("{kept}{}", delta.text), ..message.clone() })
     }
 }
 
@@ -156,8 +156,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_closed_is_archived_when_the_next_day_begins() {
-        // Stockholm, whose days have 23 and 25 hours now and then; and Asunción as it was, where one began at 1:00.
+    fn a_closed_todo_is_archived_when_the_next_day_begins() {
+        // Stockholm has days of 23 and 25 hours; in Asunción a day used to begin at 1:00.
         let stockholm = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
         let asuncion = TimeZone::posix("<-04>4<-03>,M10.1.0/0,M3.4.0/0").unwrap();
         for (zone, updated, archived) in [

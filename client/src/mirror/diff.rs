@@ -1,40 +1,40 @@
-//! What changed in a list.
+//! [`Patch`] and [`Diff`]: the changes of a list.
 
 use std::sync::Arc;
 
-/// One step from a list to the next. Indices are those of the moment: steps are applied one after another.
+/// One change of a list. Its indices are valid after all earlier changes were applied.
 #[derive(Debug)]
 pub enum Diff<T> {
-    /// An entity came.
+    /// An entity was added.
     Inserted {
         /// Its index.
         at: usize,
         /// The entity.
         item: Arc<T>,
     },
-    /// An entity changed and kept its place.
+    /// An entity changed, and kept its index.
     Updated {
         /// Its index.
         at: usize,
-        /// The entity as it is now.
+        /// The changed entity.
         item: Arc<T>,
     },
-    /// An entity changed and its place too.
+    /// An entity changed, and so did its index.
     Moved {
-        /// Its index before.
+        /// Its old index.
         from: usize,
-        /// Its index after it was taken out.
+        /// Its new index, after its removal from the old one.
         to: usize,
-        /// The entity as it is now.
+        /// The changed entity.
         item: Arc<T>,
     },
-    /// An entity went.
+    /// An entity was removed.
     Removed {
         /// Its index.
         at: usize,
     },
-    /// All went: said to who has not taken patches for so long that the steps are no longer known. The present
-    /// entities follow in the same patch.
+    /// All entities were removed. A watcher that is too far behind gets this; the current entities follow in the same
+    /// patch.
     Cleared,
 }
 
@@ -50,13 +50,13 @@ impl<T> Clone for Diff<T> {
     }
 }
 
-/// All that one transaction, one reset, or a moment that came changed; or words that came, those that were not taken
-/// yet together.
+/// The changes of one transaction, one reset, or one expiry; or all new text of streaming messages since the last
+/// patch.
 #[derive(Debug)]
 pub struct Patch<T> {
-    /// The revision up to which the list is complete with it.
+    /// The revision of the list after this patch.
     pub rev: u64,
-    /// The steps, in order; at least one.
+    /// The changes, in order; at least one.
     pub diffs: Vec<Diff<T>>,
 }
 
@@ -67,10 +67,10 @@ impl<T> Clone for Patch<T> {
 }
 
 impl<T> Patch<T> {
-    /// Makes a list that was right before this patch right after it.
+    /// Applies the changes to a list, which must be in the state before this patch.
     ///
     /// # Panics
-    /// When the list was another.
+    /// When the list is in another state.
     pub fn apply(&self, list: &mut Vec<Arc<T>>) {
         for diff in &self.diffs {
             match diff {

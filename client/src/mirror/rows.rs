@@ -1,36 +1,37 @@
-//! The rows of a mirror: sorted, and found by id.
+//! The rows of a mirror: sorted, with an index by id.
 
-use super::Diff;
+use super::diff::Diff;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// An entity in its place.
+/// An entity with its sort key.
 #[derive(Debug)]
-pub(super) struct Row<O, T> {
-    pub(super) order: Arc<O>,
+pub(super) struct Row<K, T> {
+    pub(super) sort_key: Arc<K>,
     pub(super) id: Arc<str>,
     pub(super) item: Arc<T>,
 }
 
-impl<O: Ord, T> Row<O, T> {
-    pub(super) fn new(order: O, id: String, item: T) -> Self {
-        Self { order: Arc::new(order), id: id.into(), item: Arc::new(item) }
+impl<K: Ord, T> Row<K, T> {
+    pub(super) fn new(sort_key: K, id: String, item: T) -> Self {
+        Self { sort_key: Arc::new(sort_key), id: id.into(), item: Arc::new(item) }
     }
 
-    fn place(&self) -> (&O, &str) {
-        (&self.order, &self.id)
+    /// The sort key, made unique by the id.
+    fn full_key(&self) -> (&K, &str) {
+        (&self.sort_key, &self.id)
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Rows<O, T> {
-    sorted: Vec<Row<O, T>>,
-    orders: HashMap<Arc<str>, Arc<O>>,
+pub(super) struct Rows<K, T> {
+    sorted: Vec<Row<K, T>>,
+    sort_keys: HashMap<Arc<str>, Arc<K>>,
 }
 
-impl<O: Ord, T: PartialEq> Rows<O, T> {
+impl<K: Ord, T: PartialEq> Rows<K, T> {
     pub(super) fn new() -> Self {
-        Self { sorted: Vec::new(), orders: HashMap::new() }
+        Self { sorted: Vec::new(), sort_keys: HashMap::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -41,30 +42,30 @@ impl<O: Ord, T: PartialEq> Rows<O, T> {
         self.sorted.iter().map(|row| &row.item)
     }
 
-    /// The ids of those whose time is over at `now`, and when that of the next comes, as `until` says.
-    pub(super) fn over(&self, now: i64, until: impl Fn(&T) -> Option<i64>) -> (Vec<String>, Option<i64>) {
+    /// The ids of rows whose `until` has passed at `now`, and the next time at which one passes.
+    pub(super) fn expired(&self, now: i64, until: impl Fn(&T) -> Option<i64>) -> (Vec<String>, Option<i64>) {
         let ends = self.sorted.iter().filter_map(|row| Some((until(&row.item)?, &row.id)));
-        let (over, to_come): (Vec<_>, Vec<_>) = ends.partition(|(end, _)| *end <= now);
-        let over = over.into_iter().map(|(_, id)| id.to_string());
-        (over.collect(), to_come.into_iter().map(|(end, _)| end).min())
+        let (expired, later): (Vec<_>, Vec<_>) = ends.partition(|(end, _)| *end <= now);
+        let expired = expired.into_iter().map(|(_, id)| id.to_string());
+        (expired.collect(), later.into_iter().map(|(end, _)| end).min())
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Arc<T>> {
-        let order = self.orders.get(id)?;
-        let at = self.find(order, id).ok()?;
+        let sort_key = self.sort_keys.get(id)?;
+        let at = self.find(sort_key, id).ok()?;
         Some(&self.sorted[at].item)
     }
 
-    /// Index of the row with that place, or where it would be.
-    fn find(&self, order: &O, id: &str) -> Result<usize, usize> {
-        self.sorted.binary_search_by(|row| row.place().cmp(&(order, id)))
+    /// Index of a row, or the index to insert it at.
+    fn find(&self, sort_key: &K, id: &str) -> Result<usize, usize> {
+        self.sorted.binary_search_by(|row| row.full_key().cmp(&(sort_key, id)))
     }
 
-    /// Puts an entity in its place; none when it is there already and the same.
-    pub(super) fn put(&mut self, row: Row<O, T>) -> Option<Diff<T>> {
+    /// Inserts or updates a row; `None` if nothing changed.
+    pub(super) fn put(&mut self, row: Row<K, T>) -> Option<Diff<T>> {
         let item = Arc::clone(&row.item);
-        let before = self.orders.get(&row.id).and_then(|order| self.find(order, &row.id).ok());
-        if let Some(at) = before.filter(|at| self.sorted[*at].order == row.order) {
+        let before = self.sort_keys.get(&row.id).and_then(|sort_key| self.find(sort_key, &row.id).ok());
+        if let Some(at) = before.filter(|at| self.sorted[*at].sort_key == row.sort_key) {
             let is_same = self.sorted[at].item == row.item;
             self.sorted[at].item = row.item;
             return (!is_same).then_some(Diff::Updated { at, item });
@@ -72,9 +73,9 @@ impl<O: Ord, T: PartialEq> Rows<O, T> {
         if let Some(from) = before {
             self.sorted.remove(from);
         }
-        // No row has this id now, so none is found.
-        let (Ok(to) | Err(to)) = self.find(&row.order, &row.id);
-        self.orders.insert(Arc::clone(&row.id), Arc::clone(&row.order));
+        // No row has this id now, so the result is always `Err`.
+        let (Ok(to) | Err(to)) = self.find(&row.sort_key, &row.id);
+        self.sort_keys.insert(Arc::clone(&row.id), Arc::clone(&row.sort_key));
         self.sorted.insert(to, row);
         Some(match before {
             Some(from) => Diff::Moved { from, to, item },
@@ -82,29 +83,29 @@ impl<O: Ord, T: PartialEq> Rows<O, T> {
         })
     }
 
-    /// Takes an entity out, if it is there.
+    /// Removes a row, if it exists.
     pub(super) fn remove(&mut self, id: &str) -> Option<Diff<T>> {
-        let order = self.orders.remove(id)?;
-        let at = self.find(&order, id).ok()?;
+        let sort_key = self.sort_keys.remove(id)?;
+        let at = self.find(&sort_key, id).ok()?;
         self.sorted.remove(at);
         Some(Diff::Removed { at })
     }
 
-    /// Makes these the rows; answers the steps from the old ones. Linear in both.
-    pub(super) fn replace(&mut self, rows: impl IntoIterator<Item = Row<O, T>>) -> Vec<Diff<T>> {
-        let mut by_id: HashMap<Arc<str>, Row<O, T>> = HashMap::new();
+    /// Replaces all rows; returns the changes. Linear in the number of old and new rows.
+    pub(super) fn replace(&mut self, rows: impl IntoIterator<Item = Row<K, T>>) -> Vec<Diff<T>> {
+        let mut by_id: HashMap<Arc<str>, Row<K, T>> = HashMap::new();
         for row in rows {
             by_id.insert(Arc::clone(&row.id), row);
         }
         let mut diffs = Vec::new();
-        // What goes, and what has another place now, from the end so that the indices before stay right.
-        let stays = |row: &Row<O, T>| by_id.get(&row.id).is_some_and(|new| new.order == row.order);
-        let goes = self.sorted.iter().enumerate().rev().filter(|(_, row)| !stays(row));
-        diffs.extend(goes.map(|(at, _)| Diff::Removed { at }));
+        // Rows that were removed or have another sort key, from the end, so that earlier indices stay valid.
+        let stays = |row: &Row<K, T>| by_id.get(&row.id).is_some_and(|new| new.sort_key == row.sort_key);
+        let removed = self.sorted.iter().enumerate().rev().filter(|(_, row)| !stays(row));
+        diffs.extend(removed.map(|(at, _)| Diff::Removed { at }));
         self.sorted.retain(stays);
 
-        let mut rows: Vec<Row<O, T>> = by_id.into_values().collect();
-        rows.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+        let mut rows: Vec<Row<K, T>> = by_id.into_values().collect();
+        rows.sort_unstable_by(|a, b| a.full_key().cmp(&b.full_key()));
         let mut old = self.sorted.iter().peekable();
         for (at, row) in rows.iter().enumerate() {
             let item = || Arc::clone(&row.item);
@@ -114,7 +115,7 @@ impl<O: Ord, T: PartialEq> Rows<O, T> {
                 None => diffs.push(Diff::Inserted { at, item: item() }),
             }
         }
-        self.orders = rows.iter().map(|row| (Arc::clone(&row.id), Arc::clone(&row.order))).collect();
+        self.sort_keys = rows.iter().map(|row| (Arc::clone(&row.id), Arc::clone(&row.sort_key))).collect();
         self.sorted = rows;
         diffs
     }
@@ -122,61 +123,61 @@ impl<O: Ord, T: PartialEq> Rows<O, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Patch;
+    use super::super::diff::Patch;
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
     type Item = (u8, String);
 
-    fn row(id: u8, order: u8, version: u8) -> Row<u8, Item> {
-        Row::new(order, id.to_string(), (version, id.to_string()))
+    fn row(id: u8, sort_key: u8, version: u8) -> Row<u8, Item> {
+        Row::new(sort_key, id.to_string(), (version, id.to_string()))
     }
 
     #[derive(Debug, Clone)]
-    enum Step {
+    enum RowOp {
         Put(u8, u8, u8),
         Remove(u8),
         Replace(Vec<(u8, u8, u8)>),
     }
 
-    fn step() -> impl Strategy<Value = Step> {
+    fn row_op() -> impl Strategy<Value = RowOp> {
         let put = (0..12_u8, 0..4_u8, 0..3_u8);
         prop_oneof![
-            6 => put.clone().prop_map(|(id, order, version)| Step::Put(id, order, version)),
-            3 => (0..12_u8).prop_map(Step::Remove),
-            1 => proptest::collection::vec(put, 0..12).prop_map(Step::Replace),
+            6 => put.clone().prop_map(|(id, sort_key, version)| RowOp::Put(id, sort_key, version)),
+            3 => (0..12_u8).prop_map(RowOp::Remove),
+            1 => proptest::collection::vec(put, 0..12).prop_map(RowOp::Replace),
         ]
     }
 
     proptest! {
         #[test]
-        fn diffs_lead_from_each_list_to_the_next(steps in proptest::collection::vec(step(), 1..60)) {
+        fn diffs_lead_from_each_list_to_the_next(ops in proptest::collection::vec(row_op(), 1..60)) {
             let mut rows = Rows::new();
             let mut expected: BTreeMap<String, (u8, u8)> = BTreeMap::new();
             let mut shown: Vec<Arc<Item>> = Vec::new();
-            for step in steps {
-                let diffs = match step {
-                    Step::Put(id, order, version) => {
-                        let same = expected.insert(id.to_string(), (order, version)) == Some((order, version));
-                        let diff = rows.put(row(id, order, version));
+            for op in ops {
+                let diffs = match op {
+                    RowOp::Put(id, sort_key, version) => {
+                        let same = expected.insert(id.to_string(), (sort_key, version)) == Some((sort_key, version));
+                        let diff = rows.put(row(id, sort_key, version));
                         prop_assert_eq!(diff.is_none(), same);
                         diff.into_iter().collect()
                     }
-                    Step::Remove(id) => {
+                    RowOp::Remove(id) => {
                         let was_there = expected.remove(&id.to_string()).is_some();
                         let diff = rows.remove(&id.to_string());
                         prop_assert_eq!(diff.is_some(), was_there);
                         diff.into_iter().collect()
                     }
-                    Step::Replace(with) => {
+                    RowOp::Replace(with) => {
                         expected = with.iter().map(|(id, o, v)| (id.to_string(), (*o, *v))).collect();
-                        rows.replace(with.into_iter().map(|(id, order, version)| row(id, order, version)))
+                        rows.replace(with.into_iter().map(|(id, sort_key, version)| row(id, sort_key, version)))
                     }
                 };
                 Patch { rev: 0, diffs }.apply(&mut shown);
                 let mut list: Vec<(u8, &str, u8)> =
-                    expected.iter().map(|(id, (order, version))| (*order, id.as_str(), *version)).collect();
+                    expected.iter().map(|(id, (sort_key, version))| (*sort_key, id.as_str(), *version)).collect();
                 list.sort_unstable();
                 let list: Vec<Item> = list.into_iter().map(|(_, id, version)| (version, id.to_owned())).collect();
                 prop_assert_eq!(rows.items().map(|item| (**item).clone()).collect::<Vec<_>>(), list.clone());
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn replacing_by_the_same_changes_nothing() {
+    fn replacing_rows_by_equal_ones_changes_nothing() {
         let mut rows = Rows::new();
         let set = || (0..100).map(|id| row(id, id % 7, 0));
         assert_eq!(rows.replace(set()).len(), 100);

@@ -1,9 +1,9 @@
-//! A subscription to everything that a module has.
+//! [`Everything`]: the feed of a module whose subscriptions have no filter.
 
 use crate::rpc::{Feed, Initial, Module};
 use crate::store::{LiveChange, ReadTx, Result};
 
-/// Every change of a module.
+/// All changes of a module.
 #[derive(Debug)]
 pub struct Everything(pub &'static Module);
 

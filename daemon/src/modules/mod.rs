@@ -1,6 +1,6 @@
-//! The modules. *Blind core*: [`ALL`] is the only place that names them.
+//! The modules. *Blind core*: only [`ALL`] names them.
 //!
-//! What several of them need is here too, and knows none of them: [`everything`], [`page`], [`text_search`].
+//! [`everything`], [`page`] and [`text_search`] are shared, and depend on no module.
 
 pub mod everything;
 pub mod page;
@@ -13,5 +13,5 @@ pub mod todo;
 
 use crate::rpc::Module;
 
-/// Every module of the daemon, in the order in which their migrations run.
+/// Every module of the daemon, in the order of their migrations.
 pub const ALL: &[Module] = &[kv::MODULE, todo::MODULE, memory::MODULE, chat::MODULE];

@@ -1,6 +1,6 @@
-//! Pages of a list: bounded in items and in bytes, with a cursor that holds the last item's sort key.
+//! Pages of a list: bounded in items and bytes, with a cursor that holds the last item's sort key.
 //!
-//! The sort key is what the list is ordered by, so a page is right however many rows came or went before it.
+//! The list is sorted by that key, so inserted and deleted rows do not shift the pages.
 
 use crate::store::{Entity, ReadTx, Result, entity};
 use data_encoding::BASE64URL_NOPAD;
@@ -8,13 +8,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stina_protocol::{Error, Page};
 
-/// Bytes of JSON that a page holds, one item over.
+/// Bytes of JSON in a page, exceeded by at most one item.
 pub const PAGE_BYTES: usize = 4 << 20;
 
 /// The sort key after which a page begins; `None` for the first page.
 ///
 /// # Errors
-/// `invalid` when `list` (the method's name) gave no such cursor.
+/// `invalid` when the cursor is not from `list` (the method's name).
 pub fn after<P: DeserializeOwned>(list: &str, cursor: Option<&str>) -> Result<Option<P>> {
     let read = |cursor: &str| {
         let json = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
@@ -22,12 +22,11 @@ pub fn after<P: DeserializeOwned>(list: &str, cursor: Option<&str>) -> Result<Op
         (name == list).then_some(sort_key)
     };
     let Some(cursor) = cursor else { return Ok(None) };
-    let sort_key =
-        read(cursor).ok_or_else(|| Error::invalid("cursor", format!("{list} gave no such cursor")))?;
+    let sort_key = read(cursor).ok_or_else(|| Error::invalid("cursor", format!("not a cursor of {list}")))?;
     Ok(Some(sort_key))
 }
 
-/// Takes the items of one page.
+/// Collects the items of one page.
 #[derive(Debug)]
 pub struct PageBuilder<T> {
     items: Vec<T>,
@@ -37,12 +36,12 @@ pub struct PageBuilder<T> {
 }
 
 impl<T: Serialize> PageBuilder<T> {
-    /// A page of at most `limit` items.
+    /// An empty page of at most `limit` items.
     pub fn new(limit: usize) -> Self {
         Self { items: Vec::new(), limit, bytes: 0, more: false }
     }
 
-    /// The page of the entities with these ids, in that order: as many as there is room for.
+    /// A page of the entities with these ids, in that order, as many as fit.
     ///
     /// # Errors
     /// Those of the reads.
@@ -59,7 +58,7 @@ impl<T: Serialize> PageBuilder<T> {
         Ok(page)
     }
 
-    /// Takes the next item; answers `false`, and does not take it, when the page is full.
+    /// Adds an item; returns `false` without adding it if the page is full.
     ///
     /// # Errors
     /// When the item can't be written as JSON.
@@ -73,12 +72,12 @@ impl<T: Serialize> PageBuilder<T> {
         Ok(true)
     }
 
-    /// Whether the next item would be refused.
+    /// Whether the page has no room for another item.
     pub fn is_full(&self) -> bool {
         self.items.len() >= self.limit || self.bytes >= PAGE_BYTES
     }
 
-    /// The page. `sort_key` gives an item's sort key in `list` (the method's name).
+    /// Finishes the page. `sort_key` returns the sort key of an item in `list` (the method's name).
     ///
     /// # Errors
     /// When the sort key can't be written as JSON.
@@ -89,13 +88,13 @@ impl<T: Serialize> PageBuilder<T> {
         next.map(|next| Page { items: self.items, next })
     }
 
-    /// The items alone, for a list that has no more pages.
+    /// The items alone, for a list without further pages.
     pub fn into_items(self) -> Vec<T> {
         self.items
     }
 }
 
-/// Size of a value as JSON.
+/// The size of a value as JSON, in bytes.
 pub fn json_bytes<T: Serialize + ?Sized>(value: &T) -> Result<usize> {
     struct Count(usize);
     impl std::io::Write for Count {
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_ends_at_its_limit_or_once_it_is_large() {
+    fn a_page_ends_at_its_limit_or_when_it_is_large() {
         let big = "x".repeat(PAGE_BYTES / 2);
         assert_eq!(page(&["a", "b"], 2), (2, None));
         assert_eq!(page(&[&big, &big], 9), (2, None));
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_of_another_list_or_of_nobody_is_refused() {
+    fn a_cursor_of_another_list_or_an_invalid_one_is_refused() {
         let (_, cursor) = page(&["a", "b"], 1);
         assert!(after::<(usize, String)>("b.list", cursor.as_deref()).is_err());
         assert!(after::<(usize, u64)>("a.list", cursor.as_deref()).is_err());

@@ -1,16 +1,16 @@
-//! Full-text search for any text that a person types, blind to tables.
+//! Full-text search for any text that a user types. It knows no tables.
 //!
-//! A module keeps an FTS5 table with `tokenize = 'ascii'`, fills it with [`index_text`] of its columns, and asks
-//! it by [`Query::plan`]. Both sides make words the same way, here, so SQLite only ever sees words of letters and
-//! digits with spaces between: nothing typed can be FTS syntax.
+//! A module has an FTS5 table with `tokenize = 'ascii'`, fills it with [`index_text`] of its columns, and queries it by
+//! [`Query::plan`]. Both sides use the same tokenizer, in this file, so SQLite only sees words of letters and digits
+//! with spaces between them, and no query can be an FTS syntax error.
 //!
-//! - Case and the marks on letters do not count: `é` finds `e`, `å` finds `a`, and the other way round; `ø` and
-//!   `æ`, which Unicode does not take apart, find themselves. Full-width forms count as plain ones.
-//! - Every character of a script written without spaces (Chinese, Japanese, Thai, …) and every pictograph is a
-//!   word of its own; such characters in a row are found as that row, wherever in a sentence they stand.
-//! - What is typed between two spaces is found as it stands there (`e-post` as `e` followed by `post`), its last
-//!   word also as the beginning of a longer one. All of it must be found.
-//! - A query without a single word (`--`, `?!`) is found as it stands, without the index.
+//! - Case and diacritics are ignored: `é` finds `e`, `å` finds `a`, and vice versa. `ø` and `æ`, which Unicode does not
+//!   decompose, only find themselves. Full-width forms equal plain ones.
+//! - Every character of a script without spaces (Chinese, Japanese, Thai, …) and every pictograph is a word; a sequence
+//!   of them is a phrase, which is found anywhere in a sentence.
+//! - The query is split at spaces into chunks. A chunk is a phrase (`e-post` is `e` followed by `post`) whose last word
+//!   may be a prefix. All chunks must match.
+//! - A query without any word (`--`, `?!`) matches as a substring, without the index.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -18,18 +18,18 @@ use stina_protocol::text::trim;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// Characters of a word that count; the rest of a longer one is as if it were not there.
+/// Characters of a word that are indexed; the rest is ignored.
 const WORD_CHARS: usize = 64;
-/// Words of a query that count; the rest of a longer one is as if it were not there.
+/// Words of a query that are used; the rest is ignored.
 const QUERY_WORDS: usize = 64;
-/// Longest query that is looked for as it stands, in bytes.
+/// Bytes of a substring query that are used; the rest is ignored.
 const QUERY_BYTES: usize = 1024;
-/// About how many characters a snippet shows.
+/// Approximate number of characters in a snippet.
 const SNIPPET_CHARS: usize = 160;
-/// About how many of them stand before the first match.
+/// Approximate number of them before the first match.
 const SNIPPET_LEAD: usize = 40;
 
-/// What is indexed of a text: its words, as the index knows them, with spaces between.
+/// The text to index: the folded words, separated by spaces.
 pub fn index_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in Words::of(text) {
@@ -41,7 +41,7 @@ pub fn index_text(text: &str) -> String {
     out
 }
 
-/// Text in which case does not count, for comparisons of whole texts.
+/// Folds case, to compare whole texts.
 pub fn fold_case(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut push = |c: char| match c.is_ascii() {
@@ -55,45 +55,45 @@ pub fn fold_case(text: &str) -> String {
     out
 }
 
-/// Text that somebody looks for.
+/// A search query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Query {
-    /// Only white space: nothing is found.
+    /// White space only: nothing matches.
     Nothing,
-    /// Words that follow one another, each such row to be found.
-    Rows(Vec<Vec<String>>),
-    /// Not a single word: to be found as it stands.
+    /// Phrases, all of which must match.
+    Phrases(Vec<Vec<String>>),
+    /// A substring, for a query without words.
     Literal(String),
 }
 
-/// How to look for it.
+/// The way to execute a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plan<'q> {
-    /// Not at all.
+    /// Nothing matches.
     Nothing,
-    /// By the index: the right side of `MATCH`.
+    /// Use the index: the right side of `MATCH`.
     Match(String),
-    /// By `instr(column, …) > 0` over all rows.
+    /// Use `instr(column, …) > 0` on all rows.
     Contains(&'q str),
 }
 
 impl Query {
-    /// Any text.
+    /// Parses a query; any text is valid.
     pub fn new(text: &str) -> Self {
         let text = trim(text);
-        let (mut rows, mut room) = (Vec::new(), QUERY_WORDS);
-        for typed in text.split_whitespace() {
-            let row: Vec<String> = Words::of(typed).take(room).map(|word| word.text).collect();
-            room -= row.len();
-            if !row.is_empty() {
-                rows.push(row);
+        let (mut phrases, mut room) = (Vec::new(), QUERY_WORDS);
+        for chunk in text.split_whitespace() {
+            let phrase: Vec<String> = Words::of(chunk).take(room).map(|word| word.text).collect();
+            room -= phrase.len();
+            if !phrase.is_empty() {
+                phrases.push(phrase);
             }
             if room == 0 {
                 break;
             }
         }
-        if !rows.is_empty() {
-            Self::Rows(rows)
+        if !phrases.is_empty() {
+            Self::Phrases(phrases)
         } else if text.is_empty() {
             Self::Nothing
         } else {
@@ -101,20 +101,20 @@ impl Query {
         }
     }
 
-    /// How to look for it.
+    /// The way to execute the query.
     pub fn plan(&self) -> Plan<'_> {
         match self {
             Self::Nothing => Plan::Nothing,
             Self::Literal(text) => Plan::Contains(text),
-            Self::Rows(rows) => {
-                let quoted = rows.iter().map(|row| format!("\"{}\" *", row.join(" ")));
+            Self::Phrases(phrases) => {
+                let quoted = phrases.iter().map(|phrase| format!("\"{}\" *", phrase.join(" ")));
                 Plan::Match(quoted.collect::<Vec<_>>().join(" AND "))
             }
         }
     }
 
-    /// The part of `text` around its first match, on one line: matches in `[` and `]`, `…` where something is
-    /// left out. `None` when nothing in `text` matches.
+    /// The part of `text` around its first match, on one line: matches in `[` and `]`, `…` for omitted text. `None`
+    /// without a match.
     pub fn snippet(&self, text: &str) -> Option<String> {
         let first = self.find(text)?;
         let part = around(text, &first);
@@ -140,22 +140,22 @@ impl Query {
         Some(out)
     }
 
-    /// Where the first row of words, or the literal, stands in `text`.
+    /// The range of the first match in `text`.
     fn find(&self, text: &str) -> Option<Range<usize>> {
-        let rows = match self {
+        let phrases = match self {
             Self::Nothing => return None,
             Self::Literal(literal) => {
                 return text.find(literal.as_str()).map(|at| at..at + literal.len());
             }
-            Self::Rows(rows) => rows,
+            Self::Phrases(phrases) => phrases,
         };
-        let longest = rows.iter().map(Vec::len).max()?;
+        let longest = phrases.iter().map(Vec::len).max()?;
         let mut words = Words::of(text);
         let mut window: VecDeque<Word> = VecDeque::with_capacity(longest);
         loop {
             window.extend(words.by_ref().take(longest - window.len()));
             let start = window.front()?.at.start;
-            let matching = rows.iter().filter(|row| begins_with(&window, row)).map(Vec::len).max();
+            let matching = phrases.iter().filter(|phrase| begins_with(&window, phrase)).map(Vec::len).max();
             if let Some(last) = matching.and_then(|len| window.get(len - 1)) {
                 return Some(start..last.at.end);
             }
@@ -164,15 +164,15 @@ impl Query {
     }
 }
 
-/// Whether `row` stands at the beginning of `words`, its last word perhaps as the beginning of a longer one.
-fn begins_with(words: &VecDeque<Word>, row: &[String]) -> bool {
-    row.len() <= words.len()
-        && row.iter().zip(words).enumerate().all(|(i, (wanted, word))| {
-            if i + 1 == row.len() { word.text.starts_with(wanted) } else { word.text == *wanted }
+/// Whether `words` begin with `phrase`, whose last word may be a prefix.
+fn begins_with(words: &VecDeque<Word>, phrase: &[String]) -> bool {
+    phrase.len() <= words.len()
+        && phrase.iter().zip(words).enumerate().all(|(i, (wanted, word))| {
+            if i + 1 == phrase.len() { word.text.starts_with(wanted) } else { word.text == *wanted }
         })
 }
 
-/// The part of `text` that a snippet shows of the match at `found`, cut between words where there are any.
+/// The range of `text` in the snippet for the match `found`, cut between words if possible.
 fn around(text: &str, found: &Range<usize>) -> Range<usize> {
     let (before, after) = text.split_at(found.start);
     let start = match before.char_indices().rev().nth(SNIPPET_LEAD) {
@@ -190,7 +190,7 @@ fn around(text: &str, found: &Range<usize>) -> Range<usize> {
     start..end
 }
 
-/// Adds text with every run of white space and control characters as one space.
+/// Appends text, with each run of white space and control characters replaced by one space.
 fn push_line(out: &mut String, text: &str) {
     for c in text.chars() {
         if !c.is_whitespace() && !c.is_control() {
@@ -203,20 +203,20 @@ fn push_line(out: &mut String, text: &str) {
 
 /// A word of a text.
 struct Word {
-    /// As the index knows it.
+    /// The folded word, as in the index.
     text: String,
-    /// Where it stands, in bytes.
+    /// Its range in the text, in bytes.
     at: Range<usize>,
 }
 
-/// What a character is to words.
+/// The class of a character.
 #[derive(PartialEq)]
 enum Class {
     /// Part of a word.
     Part,
     /// A word of its own.
     Single,
-    /// Belongs to the character before it.
+    /// A mark on the character before it.
     Mark,
     /// Between words.
     Gap,
@@ -235,7 +235,7 @@ fn class(c: char) -> Class {
     }
 }
 
-/// Scripts that are written without spaces, and pictographs. Source: Unicode's `Blocks.txt`.
+/// Whether a character is of a script without spaces, or a pictograph. Source: Unicode's `Blocks.txt`.
 fn is_single(c: char) -> bool {
     let unspaced = matches!(c, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
         | '\u{2e80}'..='\u{2fdf}' | '\u{3005}'..='\u{3007}' | '\u{3021}'..='\u{3029}' | '\u{3041}'..='\u{312f}'
@@ -246,15 +246,15 @@ fn is_single(c: char) -> bool {
     pictograph || (unspaced && c.is_alphanumeric())
 }
 
-/// Marks that are often left out, on letters that are the same without them: of Latin, Greek and Cyrillic letters,
-/// vowels of Hebrew and Arabic, and the selectors of a pictograph's looks.
+/// Whether a mark is often omitted: diacritics of Latin, Greek and Cyrillic letters, vowels of Hebrew and Arabic,
+/// variation selectors of pictographs.
 fn is_optional(mark: char) -> bool {
     matches!(mark, '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5c7}' | '\u{64b}'..='\u{65f}' | '\u{670}'
         | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe00}'..='\u{fe2f}'
         | '\u{ad}' | '\u{200c}' | '\u{200d}' | '\u{2060}')
 }
 
-/// The words of a text, one after the other.
+/// Iterates over the words of a text.
 struct Words<'t> {
     text: &'t str,
     rest: std::iter::Peekable<std::str::CharIndices<'t>>,
@@ -309,7 +309,7 @@ impl Fold {
             return self.text.push(c.to_ascii_lowercase());
         }
         decompose_compatible(c, |part| {
-            // What SQLite would take for the end of a word can't be in one.
+            // A word must not contain characters at which SQLite would split it.
             if !is_optional(part) && (!part.is_ascii() || part.is_ascii_alphanumeric()) {
                 self.text.extend(part.to_uppercase().flat_map(char::to_lowercase));
             }

@@ -10,7 +10,7 @@ use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema};
 use std::sync::Arc;
 use stina_protocol::Error;
-use stina_protocol::event::Subscription;
+use stina_protocol::event::SubscribeMethod;
 use stina_protocol::method::{Bare, Method, MethodKind, Read, Wire, Write};
 use stina_protocol::params::Members;
 use tokio_util::sync::CancellationToken;
@@ -150,7 +150,7 @@ impl Registry {
     }
 
     /// A subscription, and the method that ends it.
-    pub fn feed<M: Subscription, F: Feed>(
+    pub fn feed<M: SubscribeMethod, F: Feed>(
         &mut self,
         f: impl Fn(M::Filter) -> Result<F, Error> + Send + Sync + 'static,
     ) {

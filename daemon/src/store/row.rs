@@ -1,8 +1,8 @@
-//! An entity's row: a column for each member of its JSON, by the same name in snake case.
+//! Rows of entities: one column for each member of the JSON, with its name in snake case.
 //!
-//! Both ways go through serde, so that an entity's type says once what it has. A string, a number, a flag or an enum is a
-//! plain column; a list or an object is a column of JSON text. Text that is not UTF-8 (databases of old programs have
-//! some) is read with U+FFFD in place of what is wrong.
+//! Reading and writing use serde, so the entity's type is the only definition. Strings, numbers, flags and enums are
+//! plain columns; lists and objects are columns of JSON text. Invalid UTF-8, which old programs wrote, is read as
+//! U+FFFD.
 
 use rusqlite::types::{Null, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Row, Statement, ToSql};
@@ -27,14 +27,14 @@ pub(super) fn column(member: &str) -> String {
     name
 }
 
-/// Why a row is no entity, or an entity no row.
+/// The error of reading or writing a row.
 #[derive(Debug)]
 pub(crate) enum RowError {
-    /// SQLite said no.
+    /// SQLite failed.
     Sqlite(rusqlite::Error),
-    /// A column holds what its member can't be.
+    /// The value of a column does not fit its member.
     Value(String),
-    /// A list or an object: no plain column.
+    /// A list or an object, which is not a plain column.
     Compound,
 }
 
@@ -68,7 +68,7 @@ impl From<rusqlite::Error> for RowError {
     }
 }
 
-/// Reads the entity whose `members` are the first columns of a row, in that order.
+/// Reads an entity from the first columns of a row, which are its `members` in that order.
 pub(super) fn read<T: DeserializeOwned>(row: &Row<'_>, members: &[&'static str]) -> Result<T, RowError> {
     T::deserialize(MapAccessDeserializer::new(Columns { row, members, next: 0 }))
 }
@@ -151,19 +151,19 @@ impl<'r> Cell<'r> {
     fn text(&self) -> Result<Cow<'r, str>, RowError> {
         match self.0 {
             ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Ok(String::from_utf8_lossy(bytes)),
-            other => Err(RowError::Value(format!("{} where text belongs", other.data_type()))),
+            other => Err(RowError::Value(format!("{} instead of text", other.data_type()))),
         }
     }
 }
 
-/// A list or an object, from its JSON text.
+/// Methods that read a list or an object from its JSON text.
 macro_rules! from_json {
     ($($method:ident ($($arg:ident: $ty:ty),*);)+) => {$(
         fn $method<V: Visitor<'de>>(self, $($arg: $ty,)* visitor: V) -> Result<V::Value, RowError> {
             let text = self.text()?;
             let mut json = serde_json::Deserializer::from_reader(text.as_bytes());
             let value = (&mut json).$method($($arg,)* visitor).and_then(|value| json.end().map(|()| value));
-            value.map_err(|error| RowError::Value(format!("not its JSON: {error}")))
+            value.map_err(|error| RowError::Value(format!("invalid JSON: {error}")))
         }
     )+};
 }
@@ -292,7 +292,7 @@ impl<P: Parameters> SerializeStruct for Binder<'_, P> {
         name: &'static str,
         value: &T,
     ) -> Result<(), RowError> {
-        // A member without a column is found elsewhere.
+        // Skip members without a column.
         let Some(at) = self.members.iter().position(|member| *member == name) else { return Ok(()) };
         let parameter = Some(at + 1);
         match value.serialize(Binder { members: self.members, parameters: self.parameters, parameter }) {
@@ -309,9 +309,9 @@ impl<P: Parameters> SerializeStruct for Binder<'_, P> {
     }
 }
 
-type No = Impossible<(), RowError>;
+type NotPlain = Impossible<(), RowError>;
 
-/// Values that are no plain column.
+/// Methods for values that are not plain columns.
 macro_rules! compound {
     ($($method:ident ($($arg:ty),*) -> $ok:ty;)+) => {$(
         fn $method(self, $(_: $arg),*) -> Result<$ok, RowError> {
@@ -320,7 +320,7 @@ macro_rules! compound {
     )+};
 }
 
-/// Values that SQLite has a type for.
+/// Methods for values that SQLite has a type for.
 macro_rules! plain {
     ($($method:ident ($ty:ty);)+) => {$(
         fn $method(self, value: $ty) -> Result<(), RowError> {
@@ -332,13 +332,13 @@ macro_rules! plain {
 impl<'b, P: Parameters> Serializer for Binder<'b, P> {
     type Ok = ();
     type Error = RowError;
-    type SerializeSeq = No;
-    type SerializeTuple = No;
-    type SerializeTupleStruct = No;
-    type SerializeTupleVariant = No;
-    type SerializeMap = No;
+    type SerializeSeq = NotPlain;
+    type SerializeTuple = NotPlain;
+    type SerializeTupleStruct = NotPlain;
+    type SerializeTupleVariant = NotPlain;
+    type SerializeMap = NotPlain;
     type SerializeStruct = Binder<'b, P>;
-    type SerializeStructVariant = No;
+    type SerializeStructVariant = NotPlain;
 
     fn is_human_readable(&self) -> bool {
         false
@@ -407,11 +407,11 @@ impl<'b, P: Parameters> Serializer for Binder<'b, P> {
     }
 
     compound! {
-        serialize_seq(Option<usize>) -> No;
-        serialize_tuple(usize) -> No;
-        serialize_tuple_struct(&'static str, usize) -> No;
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> No;
-        serialize_map(Option<usize>) -> No;
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> No;
+        serialize_seq(Option<usize>) -> NotPlain;
+        serialize_tuple(usize) -> NotPlain;
+        serialize_tuple_struct(&'static str, usize) -> NotPlain;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> NotPlain;
+        serialize_map(Option<usize>) -> NotPlain;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> NotPlain;
     }
 }

@@ -19,7 +19,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use stina_protocol::Error;
-use stina_protocol::envelope::{self, BadCall, Message};
+use stina_protocol::envelope::{self, BadCall, Request, RpcCall};
 use stina_protocol::frame::Line;
 use tokio_util::sync::CancellationToken;
 
@@ -165,16 +165,16 @@ impl<O: Sink> Session<O> {
         };
         match envelope::read(frame, self.limits.batch_calls) {
             Err(fault) => self.outbox.refuse("null", &fault),
-            Ok(Message::Single(Err(BadCall { id, fault }))) => self.outbox.refuse(id, &fault),
-            Ok(Message::Single(Ok(call))) => {
+            Ok(Request::Single(Err(BadCall { id, fault }))) => self.outbox.refuse(id, &fault),
+            Ok(Request::Single(Ok(call))) => {
                 let slot = call.id.map_or(Slot::Silent, |id| Slot::Single(id.to_owned()));
                 self.begin(&call.method, call.params, slot);
             }
-            Ok(Message::Batch(calls)) => self.receive_batch(calls),
+            Ok(Request::Batch(calls)) => self.receive_batch(calls),
         }
     }
 
-    fn receive_batch(&mut self, calls: Vec<Result<envelope::Call<'_>, BadCall<'_>>>) {
+    fn receive_batch(&mut self, calls: Vec<Result<RpcCall<'_>, BadCall<'_>>>) {
         let number = self.outbox.begin_batch(calls.len());
         for (position, call) in calls.into_iter().enumerate() {
             match call {

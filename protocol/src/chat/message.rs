@@ -1,4 +1,4 @@
-//! Messages, and the interactions that hold them together.
+//! Messages, and the interactions that group them.
 
 use crate::text::Line;
 use crate::types::{Millis, null_is_default};
@@ -6,28 +6,28 @@ use crate::{EntityId, Json, With};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Who speaks in a message.
+/// The author of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// The person.
+    /// The user.
     User,
     /// The model.
     Assistant,
-    /// What the model is told beforehand, or by an automation.
+    /// Instructions to the model, from the program or an automation.
     Instructions,
-    /// A note of the program.
+    /// A note from the program.
     Info,
-    /// The use of a tool.
+    /// A tool call.
     Tool,
     /// A note for developers.
     Debug,
-    /// Something went wrong.
+    /// An error.
     Error,
 }
 
 impl Role {
-    /// All of them.
+    /// All roles.
     pub const ALL: [Self; 7] =
         [Self::User, Self::Assistant, Self::Instructions, Self::Info, Self::Tool, Self::Debug, Self::Error];
 
@@ -50,17 +50,17 @@ impl std::str::FromStr for Role {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let role = Self::ALL.into_iter().find(|role| role.as_str() == name);
-        role.ok_or_else(|| format!("`{name}` is no role"))
+        role.ok_or_else(|| format!("unknown role `{name}`"))
     }
 }
 
-/// Whether a message is still being written.
+/// Whether a message is complete or still streaming.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageState {
-    /// Its text is whole.
+    /// Its text is final.
     Complete,
-    /// More is to come, in deltas; `content` is what was saved of it.
+    /// Deltas follow; `content` is the text saved so far.
     Streaming,
 }
 
@@ -68,100 +68,99 @@ pub enum MessageState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
-    /// Its id, `m_…` unless its maker chose another.
+    /// Its id, `m_…` unless its creator chose another.
     pub id: String,
     /// Its conversation.
     pub conversation_id: String,
     /// Its interaction.
     pub interaction_id: String,
-    /// Its place among messages of the same `createdAt`; never used twice.
+    /// Orders messages with the same `createdAt`; never reused.
     pub seq: u64,
-    /// Who speaks.
+    /// Its author.
     pub role: Role,
     /// The text: any Unicode.
     pub content: String,
-    /// Who answered, such as `openai`.
+    /// The provider that answered, such as `openai`.
     pub provider: Option<String>,
-    /// Whether it or its interaction was broken off.
+    /// Whether it or its interaction was aborted.
     pub aborted: bool,
     /// Any JSON value.
     pub metadata: Json,
-    /// Whether it is still being written.
+    /// Whether it is complete or still streaming.
     pub state: MessageState,
-    /// When it was said, in milliseconds since the Unix epoch.
+    /// Creation time, in milliseconds since the Unix epoch.
     pub created_at: i64,
     /// Revision that last changed it.
     pub rev: u64,
 }
 
-/// An interaction: a question, and all that follows from it.
+/// An interaction: a user's message and everything that follows from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Interaction {
-    /// Its id, `ia_…` unless its maker chose another.
+    /// Its id, `ia_…` unless its creator chose another.
     pub id: String,
     /// Its conversation.
     pub conversation_id: String,
-    /// Its place among interactions of the same `createdAt`; never used twice.
+    /// Orders interactions with the same `createdAt`; never reused.
     pub seq: u64,
-    /// Who answers: of the message that opened it, else of the conversation at that time.
+    /// The provider that answers: the first message's, else the conversation's at that time.
     pub provider: Option<String>,
-    /// Which model answers: of the conversation when it was opened.
+    /// The model that answers: the conversation's at the time of the first message.
     pub ai_model: Option<String>,
-    /// Whether it was broken off. Then so are its messages.
+    /// Whether it was aborted. Its messages are then aborted too.
     pub aborted: bool,
-    /// When it was opened, in milliseconds since the Unix epoch: `createdAt` of its first message.
+    /// Creation time, in milliseconds since the Unix epoch: `createdAt` of its first message.
     pub created_at: i64,
     /// Revision that last changed it.
     pub rev: u64,
-    /// Its messages in order; absent where interactions are told as changes, and in lists where they are more than
-    /// the limit `frameBytes`.
+    /// Its messages in order. Absent in events, and in lists when the messages exceed the limit `frameBytes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<Vec<Message>>,
 }
 
-/// What is said of a message besides its text.
+/// The fields of a message besides its text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fields {
-    /// Who speaks.
+    /// Its author.
     pub role: Role,
-    /// Its conversation; when not said that of the interaction, else the current one, made if there is none.
+    /// Its conversation. Defaults to the interaction's, else to the current one, which is created if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<EntityId>,
-    /// Its interaction, made if there is none with that id; a new one when not said.
+    /// Its interaction, created if the id is free; a new one when omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interaction_id: Option<EntityId>,
-    /// Its id; a new one when not said.
+    /// Its id; generated when omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<EntityId>,
-    /// Who answers.
+    /// The provider that answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<Line>,
     /// Any JSON value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Json>,
-    /// When it was said; now when not said.
+    /// Creation time; the current time when omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Millis>,
 }
 
-/// A message that is whole.
+/// A complete message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct New {
     /// The text: any Unicode, up to the limit `messageBytes`.
     pub content: String,
-    /// Whether it was broken off; if so, its interaction is too.
+    /// Whether it was aborted; if so, its interaction is aborted too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aborted: Option<bool>,
 }
 
-/// A message whose text follows.
+/// The start of a streaming message.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Beginning {
-    /// The beginning of the text; the first delta's `offset` is its length in bytes.
+    /// The first part of the text; its length in bytes is the first delta's `offset`.
     #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
     pub content: String,
 }
@@ -172,7 +171,7 @@ pub type AppendParams = With<New, Fields>;
 pub type BeginParams = With<Beginning, Fields>;
 
 impl Fields {
-    /// Nothing but who speaks.
+    /// Fields with a role and nothing else.
     pub fn new(role: Role) -> Self {
         let (conversation_id, interaction_id, id) = (None, None, None);
         Self { role, conversation_id, interaction_id, id, provider: None, metadata: None, created_at: None }
@@ -180,14 +179,14 @@ impl Fields {
 }
 
 impl AppendParams {
-    /// A message with that text, and nothing else said of it.
+    /// A message with a role and a text.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
         Self { head: New { content: content.into(), aborted: None }, fields: Fields::new(role) }
     }
 }
 
 impl BeginParams {
-    /// A message without text yet, and nothing else said of it.
+    /// A streaming message with a role and no text yet.
     pub fn new(role: Role) -> Self {
         Self { head: Beginning::default(), fields: Fields::new(role) }
     }

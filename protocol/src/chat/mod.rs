@@ -1,7 +1,7 @@
-//! `chat.*`: conversations, their interactions, the messages in them, and messages as they are being written.
+//! `chat.*`: conversations, interactions, messages, and streaming messages.
 //!
-//! A conversation has interactions (a question and all that follows from it), an interaction has messages.
-//! Messages have one strict order: by `createdAt`, and by `seq` where times are equal. Interactions likewise.
+//! A conversation has interactions (a user's message and everything that follows from it); an interaction has messages.
+//! Messages are sorted by `createdAt`, then by `seq`, and so are interactions.
 
 mod conversation;
 mod message;
@@ -24,57 +24,59 @@ pub use subscribe::{Filter, InitialMessages, SubscribeParams};
 use crate::Page;
 use crate::types::{ById, NoParams, Paging, Target};
 
-/// The kv key under which the id of the current conversation is, a JSON string.
+/// The kv key that holds the id of the current conversation, as a JSON string.
 pub const CURRENT_KEY: &str = "chat.currentConversation";
 
 crate::methods! {
     /// Starts a conversation; it becomes the current one.
     StartConversation = "chat.startConversation": Write(StartParams) -> Conversation;
-    /// The current conversation; starts one when there is none.
+    /// Answers the current conversation; starts one if there is none.
     EnsureCurrent = "chat.ensureCurrent": Write(NoParams) -> Conversation;
-    /// A conversation.
+    /// Reads a conversation.
     GetConversation = "chat.getConversation": Read(ById) -> Conversation;
-    /// Conversations, newest first by `createdAt`.
+    /// Lists conversations, newest first.
     ListConversations = "chat.listConversations": Read(Paging) -> Page<Conversation>;
     /// Makes a conversation the current one.
     SetCurrent = "chat.setCurrent": Write(SetCurrentParams) -> Conversation;
     /// Changes a conversation's title, provider or model.
     UpdateConversation = "chat.updateConversation": Write(UpdateParams) -> Conversation;
-    /// Deletes a conversation with all that is in it; answers it. If it was current, the newest other becomes so.
+    /// Deletes a conversation and everything in it; answers it. If it was current, the newest remaining one becomes
+    /// current.
     DeleteConversation = "chat.deleteConversation": Write(Target) -> Conversation;
-    /// Deletes every conversation but the current one.
+    /// Deletes every conversation except the current one.
     ClearHistory = "chat.clearHistory": Write(NoParams) -> Cleared;
 
-    /// Adds a message, and the conversation and interaction for it where they are missing.
+    /// Adds a message; creates its conversation and interaction if they are missing.
     AppendMessage = "chat.appendMessage": Write(AppendParams) -> Message;
-    /// Messages of a conversation, oldest first: the newest, or those next to a cursor.
+    /// Lists messages of a conversation, oldest first: the newest ones, or those next to a cursor.
     ListMessages = "chat.listMessages": Read(WindowParams) -> Page<Message>;
-    /// Interactions of a conversation with their messages, oldest first: the newest, or those next to a cursor.
+    /// Lists interactions of a conversation with their messages, oldest first: the newest ones, or those next to a
+    /// cursor.
     ListInteractions = "chat.listInteractions": Read(WindowParams) -> Page<Interaction>;
-    /// An interaction with its messages; `too_large` when those are more than the limit `frameBytes`.
+    /// Reads an interaction with its messages; `too_large` when they exceed the limit `frameBytes`.
     GetInteraction = "chat.getInteraction": Read(ById) -> Interaction;
-    /// Marks an interaction and its messages as aborted; messages still being written are asked to end.
+    /// Marks an interaction and its messages as aborted; the owners of streaming ones are asked to end them.
     AbortInteraction = "chat.abortInteraction": Write(Target) -> Interaction;
-    /// Deletes an interaction with its messages; answers it.
+    /// Deletes an interaction and its messages; answers it.
     DeleteInteraction = "chat.deleteInteraction": Write(Target) -> Interaction;
-    /// How many messages a conversation has.
+    /// Counts the messages of a conversation.
     CountMessages = "chat.countMessages": Read(CountParams) -> u64;
-    /// Full-text search in messages, best first, with a snippet.
+    /// Searches messages, best match first, with a snippet of each.
     Search = "chat.search": Read(SearchParams) -> Page<Hit>;
 
-    /// Begins a message whose text follows in deltas; this connection owns it. Not over HTTP.
+    /// Begins a streaming message; this connection owns it. Not available over HTTP.
     BeginMessage = "chat.beginMessage": Write(BeginParams) -> Message;
-    /// Adds words to a message that is being written. Repeating what was sent before does nothing.
+    /// Appends text to a streaming message. Text that was sent before changes nothing.
     AppendDelta = "chat.appendDelta": Bare(DeltaParams) -> Appended;
-    /// Ends a message that is being written: it is complete.
+    /// Completes a streaming message.
     FinishMessage = "chat.finishMessage": Write(FinishParams) -> Message;
-    /// Ends a message that is being written, with the text so far, as aborted. An aborted one stays as it is.
+    /// Aborts a streaming message and keeps the text so far. An aborted message stays unchanged.
     AbortMessage = "chat.abortMessage": Write(AbortMessageParams) -> Message;
-    /// Asks the owner of a message that is being written to end it; the daemon aborts it when it does not.
+    /// Asks the owner of a streaming message to end it; the daemon aborts it if the owner does not.
     CancelMessage = "chat.cancelMessage": Bare(CancelParams) -> Cancelled;
 }
 
 crate::subscriptions! {
-    /// Changes of conversations, interactions, messages and the current conversation, and words as they come.
+    /// Subscribes to conversations, interactions, messages, the current conversation, and deltas.
     Subscribe = "chat" (Filter);
 }

@@ -1,4 +1,4 @@
-//! Reading and searching what was said.
+//! Reading and searching messages.
 
 use super::Role;
 use crate::EntityId;
@@ -8,24 +8,24 @@ use serde::{Deserialize, Serialize};
 
 /// Params of [`ListMessages`](super::ListMessages) and [`ListInteractions`](super::ListInteractions).
 ///
-/// Without `before` and `after`: the newest. Either is a `next` of an earlier page, which goes on in its own
-/// conversation whichever is current by then, or an id.
-/// `next` goes on towards older ones, with `after` towards newer ones. A page also ends once it has 4 MiB.
+/// Without `before` and `after`, the page holds the newest items. Either takes an id, or the `next` of an earlier page,
+/// which continues in its own conversation even if another is current by then. `next` leads to older items, with
+/// `after` to newer ones. A page ends early once it has 4 MiB.
 ///
-/// An interaction is never split; one whose messages are more than the limit `frameBytes` comes without them.
+/// An interaction is never split; one whose messages exceed the limit `frameBytes` comes without them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WindowParams {
-    /// The conversation; the current one when not said.
+    /// The conversation; the current one when omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<EntityId>,
-    /// Only what is older than this.
+    /// Only items older than this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// Only what is newer than this.
+    /// Only items newer than this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// Most items of one page.
+    /// Maximum number of items in the page.
     #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
 }
@@ -34,7 +34,7 @@ pub struct WindowParams {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CountParams {
-    /// The conversation; the current one when not said.
+    /// The conversation; the current one when omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<EntityId>,
 }
@@ -43,12 +43,12 @@ pub struct CountParams {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SearchParams {
-    /// What to look for: any text.
+    /// The query: any text.
     pub query: String,
     /// Only in this conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<EntityId>,
-    /// Most hits.
+    /// Maximum number of hits.
     #[serde(default, deserialize_with = "null_is_default")]
     pub limit: Limit,
 }
@@ -64,10 +64,10 @@ pub struct Hit {
     pub conversation_id: String,
     /// Its interaction.
     pub interaction_id: String,
-    /// Who speaks.
+    /// Its author.
     pub role: Role,
-    /// When it was said, in milliseconds since the Unix epoch.
+    /// Creation time, in milliseconds since the Unix epoch.
     pub created_at: i64,
-    /// A few words of it around what was found.
+    /// The part of its text around the match.
     pub snippet: String,
 }

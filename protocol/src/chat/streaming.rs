@@ -1,4 +1,4 @@
-//! Messages as they are being written.
+//! Streaming messages.
 
 use crate::{EntityId, Json};
 use schemars::JsonSchema;
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeltaParams {
-    /// The message; begun on this connection, and its beginning answered.
+    /// The message. This connection must have begun it, and received the answer.
     pub message_id: EntityId,
-    /// Where `text` begins, in bytes of UTF-8. At most the length of the text so far; what lies before that length
-    /// must be what was sent before. A gap is `invalid`, with the length in `expected`.
+    /// Offset of `text` in the message, in bytes of UTF-8. Text before the end of the message must equal what was sent
+    /// before. An offset beyond the end is `invalid`, with the end in `expected`.
     pub offset: u64,
-    /// The words.
+    /// The text to append.
     pub text: String,
 }
 
@@ -28,31 +28,31 @@ pub struct Appended {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FinishParams {
-    /// The message; begun on this connection.
+    /// The message. This connection must have begun it.
     pub message_id: EntityId,
-    /// The whole text, instead of the text so far.
+    /// The final text; the text so far when omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// Any JSON value, instead of the one given at the beginning.
+    /// Any JSON value; the one given at the beginning when omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Json>,
-    /// Only if the message's `rev` is this.
+    /// Fails with `conflict` unless the message's `rev` equals this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_rev: Option<u64>,
 }
 
-/// Params of [`AbortMessage`](super::AbortMessage), for every connection.
+/// Params of [`AbortMessage`](super::AbortMessage): any connection may call it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AbortMessageParams {
     /// The message.
     pub message_id: EntityId,
-    /// Only if the message's `rev` is this.
+    /// Fails with `conflict` unless the message's `rev` equals this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_rev: Option<u64>,
 }
 
-/// Params of [`CancelMessage`](super::CancelMessage), for every connection.
+/// Params of [`CancelMessage`](super::CancelMessage): any connection may call it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CancelParams {
@@ -63,6 +63,6 @@ pub struct CancelParams {
 /// Answer of [`CancelMessage`](super::CancelMessage).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cancelled {
-    /// Whether the owner was asked; false when the message has already ended.
+    /// Whether the owner was asked; false if the message has already ended.
     pub cancelled: bool,
 }

@@ -6,16 +6,16 @@ use crate::{EntityId, With};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// How many messages `initial` sends: 0 to 1000, 50 when not said.
+/// Number of messages that `initial` sends: 0 to 1000, 50 when omitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct InitialMessages(#[schemars(range(min = 0, max = 1000))] u16);
 
 impl InitialMessages {
-    /// Most messages that `initial` sends.
+    /// Maximum number of messages that `initial` sends.
     pub const MAX: u16 = 1000;
 
-    /// A number of messages, if it is not over [`Self::MAX`].
+    /// Accepts a number up to [`Self::MAX`].
     pub fn new(messages: u64) -> Option<Self> {
         u16::try_from(messages).ok().filter(|n| *n <= Self::MAX).map(Self)
     }
@@ -43,22 +43,22 @@ fn yes() -> bool {
     true
 }
 
-fn yes_unless_said<'de, D: Deserializer<'de>>(d: D) -> Result<bool, D::Error> {
+fn null_is_yes<'de, D: Deserializer<'de>>(d: D) -> Result<bool, D::Error> {
     Ok(Option::deserialize(d)?.unwrap_or_else(yes))
 }
 
-/// What of the chat.
+/// Selects the events of a chat subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Filter {
-    /// Only this conversation and what is in it. Which one is current comes all the same, as an entity `kv`.
+    /// Only this conversation and what is in it. The id of the current conversation is sent too, as an entity `kv`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<EntityId>,
-    /// Whether deltas of streaming messages come too.
-    #[serde(default = "yes", deserialize_with = "yes_unless_said")]
+    /// Whether to send the deltas of streaming messages.
+    #[serde(default = "yes", deserialize_with = "null_is_yes")]
     pub deltas: bool,
-    /// How many messages `initial` sends: the last ones of the conversation asked for, else of the current one, with
-    /// their interactions.
+    /// Number of messages that `initial` sends: the last ones of the selected conversation, else of the current one,
+    /// with their interactions.
     #[serde(default, deserialize_with = "null_is_default")]
     pub initial_messages: InitialMessages,
 }

@@ -99,7 +99,7 @@ fn words_sent_after_the_end_are_refused_or_part_of_it() {
             } else {
                 // Not that another connection owns it, which would be untrue.
                 let reason = reply["error"]["data"]["reason"].as_str().unwrap();
-                assert!(["it is being ended", "it has ended"].contains(&reason), "{reply}");
+                assert!(["the message is ending", "the message has ended"].contains(&reason), "{reply}");
             }
         }
         let End::Finished(text) = &world.sent[round].end else { panic!("not finished") };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use stina_client::protocol::chat::{BeginParams, MessageState, Role, StartParams, SubscribeParams};
 use stina_client::protocol::event::Event;
 use stina_client::protocol::{EntityId, Json};
-use stina_client::{Error, State, Stopped, Subscription};
+use stina_client::{ConnectionState, Error, Stopped, Subscription};
 use stina_tests::{Peer, eventually};
 
 /// A message as the store has it.
@@ -250,7 +250,7 @@ async fn a_broken_connection_ends_the_message_and_not_the_scope() {
     state(
         &client,
         "connected again",
-        |state| matches!(state, State::Connected { pid, .. } if *pid == daemon.pid()),
+        |state| matches!(state, ConnectionState::Connected { pid, .. } if *pid == daemon.pid()),
     )
     .await;
     assert_eq!(soon("the end", stream.stopped()).await, Stopped::Ended);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stina_client::protocol::kv::{Increment, IncrementParams, Key, Set, SetParams};
 use stina_client::protocol::{Error as Kind, Json, RequestId};
-use stina_client::{CallOptions, Client, Error, State};
+use stina_client::{CallOptions, Client, ConnectionState, Error};
 use stina_tests::{DEADLINE, Daemon, Peer, Proxy, Scripted, Way};
 
 /// What a call did: the client's answer, in short.
@@ -34,7 +34,7 @@ async fn cut_everywhere<F: Future<Output = Called>>(
             proxy.cut_next(way, after);
         }
         let client = builder(proxy.socket()).start().unwrap();
-        state(&client, "connected", |s| matches!(s, State::Connected { .. })).await;
+        state(&client, "connected", |s| matches!(s, ConnectionState::Connected { .. })).await;
         let greeted = [proxy.carried(Way::Up), proxy.carried(Way::Down)];
         let answer = soon("an answer", call(client.clone())).await;
         check(&mut peer, answer.unwrap_or_else(|e| panic!("cut at {cut:?}: {e}")));

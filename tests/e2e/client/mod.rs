@@ -14,7 +14,7 @@ mod subscriptions;
 use std::path::Path;
 use std::time::Duration;
 use stina_client::protocol::event::{Changes, Event};
-use stina_client::{Client, ClientBuilder, Limits, State, Subscription};
+use stina_client::{Client, ClientBuilder, ConnectionState, Limits, Subscription};
 use stina_tests::DEADLINE;
 use tokio_stream::StreamExt;
 
@@ -41,7 +41,7 @@ async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// Awaits a state of the connection.
-async fn state(client: &Client, what: &str, mut is: impl FnMut(&State) -> bool) -> State {
+async fn state(client: &Client, what: &str, mut is: impl FnMut(&ConnectionState) -> bool) -> ConnectionState {
     let mut states = std::pin::pin!(client.states());
     soon(what, async {
         loop {

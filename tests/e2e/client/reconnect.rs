@@ -5,7 +5,7 @@ use crate::daemon;
 use rustix::process::Signal;
 use serde_json::json;
 use std::time::Duration;
-use stina_client::State;
+use stina_client::ConnectionState;
 use stina_client::protocol::event::Event;
 use stina_client::protocol::kv::{Subscribe, SubscribeParams};
 use stina_tests::Scripted;
@@ -14,16 +14,16 @@ use stina_tests::Scripted;
 async fn states_follow_the_daemon() {
     let mut daemon = daemon();
     let client = connect(&daemon.socket()).await;
-    let State::Connected { epoch, pid } = client.state() else { panic!("it is connected") };
+    let ConnectionState::Connected { epoch, pid } = client.state() else { panic!("it is connected") };
     assert_eq!(pid, daemon.pid());
     daemon.stop();
-    state(&client, "it tries", |s| matches!(s, State::Reconnecting { attempt: 2.., .. })).await;
+    state(&client, "it tries", |s| matches!(s, ConnectionState::Reconnecting { attempt: 2.., .. })).await;
     daemon.restart();
     let pid = daemon.pid();
-    let again = state(&client, "it is back", |s| matches!(s, State::Connected { .. })).await;
-    assert_eq!(again, State::Connected { epoch, pid });
+    let again = state(&client, "it is back", |s| matches!(s, ConnectionState::Connected { .. })).await;
+    assert_eq!(again, ConnectionState::Connected { epoch, pid });
     client.close().await;
-    assert_eq!(client.state(), State::Closed);
+    assert_eq!(client.state(), ConnectionState::Closed);
 }
 
 /// Limits of somebody who wants a sign of life soon.
@@ -42,9 +42,9 @@ async fn a_stopped_daemon_is_noticed_while_a_subscription_waits() {
     let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
     assert_eq!(event(&mut events).await, Event::Synced { rev: 0 });
     daemon.signal(Signal::STOP);
-    state(&client, "the silence is noticed", |s| matches!(s, State::Reconnecting { .. })).await;
+    state(&client, "the silence is noticed", |s| matches!(s, ConnectionState::Reconnecting { .. })).await;
     daemon.signal(Signal::CONT);
-    state(&client, "it is back", |s| matches!(s, State::Connected { .. })).await;
+    state(&client, "it is back", |s| matches!(s, ConnectionState::Connected { .. })).await;
     client.kv().set("a", 1).await.unwrap();
     let told = soon("the change", async {
         loop {
@@ -63,7 +63,7 @@ async fn a_daemon_that_is_quiet_but_alive_is_kept() {
     let events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
     let changed = tokio::time::timeout(
         Duration::from_secs(1),
-        state(&client, "unused", |s| matches!(s, State::Reconnecting { .. })),
+        state(&client, "unused", |s| matches!(s, ConnectionState::Reconnecting { .. })),
     );
     assert!(changed.await.is_err(), "ten silences long, it answered when it was asked");
     assert_eq!(client.store().clients().await.unwrap().clients[0].id, 1);

@@ -6,7 +6,7 @@ use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::watch::{closed_output, report_breaks};
-use crate::{Client, State, Subscription};
+use crate::{Client, ConnectionState, Subscription};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use stina_protocol::Error;
@@ -92,7 +92,7 @@ impl<'a> Live<'a> {
         count: u64,
     ) -> Result<(), Failure> {
         let epoch = match client.state() {
-            State::Connected { epoch, .. } => Some(epoch),
+            ConnectionState::Connected { epoch, .. } => Some(epoch),
             _ => None,
         };
         let (rev, messages) = find::newest(client, &conversation.id, count.max(RECENT)).await?;

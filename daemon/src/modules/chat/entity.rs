@@ -1,4 +1,4 @@
-//! What conversations, interactions and messages are to the store, and the index of words in messages.
+//! The entities of chat: conversations, interactions, messages and their search index.
 
 use super::repository::pieces;
 use crate::modules::text_search::index_text;
@@ -114,7 +114,7 @@ impl Entity for Message {
         self.seq = row;
     }
 
-    /// A streaming message: with what was saved of it, and with what its interaction says.
+    /// Adds the saved text to a streaming message, and the `aborted` of its interaction.
     fn complete(mut self, tx: &ReadTx<'_>) -> Result<Self> {
         if self.state == MessageState::Streaming {
             self.content.push_str(&pieces::text(tx, self.seq)?);
@@ -124,7 +124,7 @@ impl Entity for Message {
         Ok(self)
     }
 
-    /// The words of a message are in the index once it is complete.
+    /// The index has complete messages only.
     fn index(tx: &WriteTx<'_>, before: Option<&Self>, after: Option<&Self>) -> Result<()> {
         let complete = |message: &&Self| message.state == MessageState::Complete;
         let (before, after) = (before.filter(complete), after.filter(complete));

@@ -1,4 +1,4 @@
-//! What subscribers to the chat are told.
+//! The feed of chat subscriptions.
 
 use super::NAME;
 use super::repository::{Direction, conversations, current, messages};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use stina_protocol::chat::{CURRENT_KEY, Conversation, Filter, Interaction};
 use stina_protocol::kv::Entry;
 
-/// Subscribers to a conversation, or to all.
+/// The events of one conversation, or of all.
 pub(super) struct ChatFeed {
     conversation: Option<String>,
     deltas: bool,
@@ -21,10 +21,10 @@ pub(super) struct ChatFeed {
     streams: Arc<Streams>,
 }
 
-/// The part of an interaction or a message that says where it belongs.
+/// The member of an interaction or a message that names its conversation.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Belongs<'a> {
+struct InConversation<'a> {
     #[serde(borrow)]
     conversation_id: Cow<'a, str>,
 }
@@ -49,8 +49,9 @@ impl Feed for ChatFeed {
         if change.module != NAME || change.entity == Conversation::KIND.name {
             return change.module == NAME && change.id == *wanted;
         }
-        let belongs = change.entity_json().and_then(|json| serde_json::from_str::<Belongs<'_>>(json).ok());
-        belongs.is_some_and(|belongs| belongs.conversation_id == *wanted)
+        let entity =
+            change.entity_json().and_then(|json| serde_json::from_str::<InConversation<'_>>(json).ok());
+        entity.is_some_and(|entity| entity.conversation_id == *wanted)
     }
 
     fn initial(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
@@ -89,7 +90,7 @@ fn all_conversations(tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {
     })
 }
 
-/// The last messages of a conversation, each interaction before its first.
+/// Sends the last messages of a conversation; each interaction precedes its first message.
 fn last_messages(tx: &ReadTx<'_>, id: &str, count: u16, out: &mut Initial<'_>) -> Result<()> {
     if count == 0 {
         return Ok(());

@@ -1,7 +1,7 @@
-//! `chat`: conversations, their interactions and messages, and messages as they are being written.
+//! `chat`: conversations, interactions, messages, and streaming messages.
 //!
-//! Rows change in `repository`; what a method does is in `methods`. What must not wait for the disk, the words of
-//! messages that are being written, is in `streams`, and `saving` brings it to the disk.
+//! `repository` changes rows, `methods` implements the methods. The text of streaming messages must not wait for the
+//! disk: `streams` holds it in memory, `saving` writes it to the disk.
 
 mod entity;
 mod feed;
@@ -16,7 +16,7 @@ use stina_protocol::chat::{Conversation, Interaction, Message};
 
 const NAME: &str = "chat";
 
-/// The module. It writes entries of kv, whose tables must come first.
+/// The module. It writes entries of kv, so the migrations of kv must run first.
 pub const MODULE: Module = Module {
     name: NAME,
     migrations: &[Migration {

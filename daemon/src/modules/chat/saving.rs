@@ -1,4 +1,4 @@
-//! Brings the words of messages that are being written to the disk, and ends those that nobody else ends.
+//! Saves the text of streaming messages, and aborts those whose owners do not end them.
 
 use super::methods::streaming;
 use super::repository::pieces;
@@ -8,20 +8,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// How long after a failed write the next one is tried.
+/// Wait after a failed write.
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Streams {
-    /// Works until `stop`; then ends what is open, whose owners are gone.
-    pub(super) async fn keep(self: Arc<Self>, store: Store, stop: CancellationToken) {
-        _ = stop.run_until_cancelled(self.keep_for_ever(&store)).await;
+    /// Runs until `stop`; then aborts all streaming messages, because their owners are disconnected.
+    pub(super) async fn run(self: Arc<Self>, store: Store, stop: CancellationToken) {
+        _ = stop.run_until_cancelled(self.run_forever(&store)).await;
         self.open().by_message.values_mut().for_each(|stream| stream.abort_at = Some(Instant::now()));
         self.write(&store).await;
     }
 
-    async fn keep_for_ever(self: &Arc<Self>, store: &Store) {
+    async fn run_forever(self: &Arc<Self>, store: &Store) {
         loop {
-            self.tell_cancels(store);
+            self.send_cancels(store);
             match self.due() {
                 None => self.wake.notified().await,
                 Some(due) if due > Instant::now() => {
@@ -37,7 +37,7 @@ impl Streams {
         }
     }
 
-    fn tell_cancels(&self, store: &Store) {
+    fn send_cancels(&self, store: &Store) {
         let open = self.open();
         let wanted = open.by_message.iter().filter(|(_, stream)| stream.cancel_wanted);
         let wanted: Vec<String> = wanted.map(|(message, _)| message.clone()).collect();
@@ -47,7 +47,7 @@ impl Streams {
         }
     }
 
-    /// When there is something to write next.
+    /// The time of the next write.
     fn due(&self) -> Option<Instant> {
         let open = self.open();
         let streams = open.by_message.values().filter(|stream| !stream.ending);
@@ -56,13 +56,14 @@ impl Streams {
                 bytes if bytes >= self.limits.save_bytes => since,
                 _ => since + self.limits.save_after,
             });
-            // Still wanted: what began it is not told yet. It is when a write that comes after it is answered.
+            // A cancel that is still wanted waits for the notification of the write that began the message, which is
+            // sent when a later write is answered.
             save.into_iter().chain(stream.abort_at).chain(stream.cancel_wanted.then(Instant::now))
         });
         dues.min()
     }
 
-    /// One write for all streams; answers whether it was committed.
+    /// Makes one write for all streams; returns whether it was committed.
     async fn write(self: &Arc<Self>, store: &Store) -> bool {
         let streams = Arc::clone(self);
         let write = store.write(move |tx| {
@@ -72,7 +73,7 @@ impl Streams {
         match write.await {
             Ok(()) => true,
             Err(fault) => {
-                tracing::error!(%fault, "could not save messages that are being written");
+                tracing::error!(%fault, "could not save streaming messages");
                 false
             }
         }
@@ -96,7 +97,7 @@ impl Streams {
         Ok(())
     }
 
-    /// Saves what is new of every stream. It changes nothing that is told, so it makes no revision.
+    /// Saves the new text of every stream. No event depends on it, so it makes no revision.
     fn save(self: &Arc<Self>, tx: &mut WriteTx<'_>) -> Result<()> {
         let mut taken = Vec::new();
         for (message, stream) in &mut self.open().by_message {

@@ -1,7 +1,7 @@
-//! Messages that are being written: the text so far, who owns it, and who is told of it.
+//! Streaming messages in memory: their text and their owners.
 //!
-//! One mutex holds them all. A delta is added and told while it is held, and a subscriber takes the text so far
-//! and its place in the ring while it is held: so it gets exactly the deltas that follow.
+//! One mutex protects all of them. A delta is appended and sent under the lock. A subscriber reads the text so far and
+//! its position in the event buffer under the same lock, so it receives exactly the deltas that follow.
 
 use super::NAME;
 use crate::limits::Limits;
@@ -15,40 +15,40 @@ use stina_protocol::chat::{Appended, DeltaParams, Message};
 use stina_protocol::event::{Delta, Event};
 use tokio::sync::Notify;
 
-/// All messages that are being written.
+/// All streaming messages.
 pub(super) struct Streams {
-    open: Mutex<Open>,
-    /// Rings when there is something to do sooner than before.
+    open: Mutex<StreamMap>,
+    /// Notified when the next write is due earlier than before.
     pub(super) wake: Notify,
     pub(super) limits: Arc<Limits>,
 }
 
 #[derive(Default)]
-pub(super) struct Open {
+pub(super) struct StreamMap {
     pub(super) by_message: BTreeMap<String, Stream>,
-    /// Bytes of all their texts.
+    /// Bytes of all texts.
     bytes: usize,
 }
 
-/// One of them.
+/// A streaming message.
 pub(super) struct Stream {
     conversation: String,
-    /// Number of the connection that may append and finish.
+    /// Id of the connection that may append and finish.
     owner: u64,
-    /// Revision that tells the message. Until that is out, nothing may be told of what follows.
+    /// Revision that began the message. Deltas and cancels must not be sent before it.
     begun: u64,
     pub(super) text: String,
     /// Bytes of `text` that are on disk.
     pub(super) saved: usize,
-    /// When the oldest words came that no save has taken yet.
+    /// Time of the oldest text that is not saved.
     pub(super) unsaved_since: Option<Instant>,
-    /// A write that ends it has run and is not committed yet: nothing may be added that it would miss.
+    /// A write that ends it has run and is not committed: appended text would be lost.
     pub(super) ending: bool,
-    /// The owner was asked to end it.
+    /// Whether the owner was asked to end it.
     cancelled: bool,
-    /// The owner is to be asked to end it.
+    /// Whether to ask the owner to end it.
     pub(super) cancel_wanted: bool,
-    /// When the daemon ends it.
+    /// Time at which the daemon aborts it.
     pub(super) abort_at: Option<Instant>,
 }
 
@@ -57,11 +57,11 @@ impl Stream {
         self.text.len() - self.saved
     }
 
-    /// Where `text` goes on when it is put at `offset`: what of it is new.
+    /// The part of `text` at `offset` that is new.
     fn new_part<'t>(&self, offset: u64, text: &'t str) -> Result<&'t str> {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         let Some(known) = self.text.as_bytes().get(offset..) else {
-            let (field, reason) = ("offset".to_owned(), "leaves a gap after the text so far".to_owned());
+            let (field, reason) = ("offset".to_owned(), "is beyond the end of the text".to_owned());
             return Err(Error::Invalid { field, reason, expected: Some(self.text.len().into()) }.into());
         };
         let old = known.len().min(text.len());
@@ -77,25 +77,25 @@ impl Streams {
         Arc::new(Self { open: Mutex::default(), wake: Notify::new(), limits })
     }
 
-    pub(super) fn open(&self) -> MutexGuard<'_, Open> {
-        // Whoever holds it leaves it whole at every step.
+    pub(super) fn open(&self) -> MutexGuard<'_, StreamMap> {
+        // Every update is atomic, so a poisoned lock is safe to use.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a stream for a message that this write adds, owned by the connection that asked for it.
+    /// Opens a stream for a message that this write adds; the calling connection owns it.
     pub(super) fn begin(self: &Arc<Self>, tx: &mut WriteTx<'_>, message: &Message) -> Result<()> {
         let caller = tx.author().peer.clone();
         let mut open = self.open();
-        // Looked at while the lock is held: if it goes now, `forsake` comes after this and finds the stream.
+        // Checked under the lock: if the connection closes now, `abort_owned_by` runs later and finds the stream.
         let Some(owner) = caller.filter(Caller::is_open) else {
-            let what = "streaming without a connection that lasts, such as HTTP";
+            let what = "streaming over HTTP, which has no lasting connection";
             return Err(Error::Unsupported { what: what.to_owned() }.into());
         };
         if open.by_message.contains_key(&message.id) {
-            // Its row is gone in this very batch.
+            // An earlier write of this batch deleted the row of the old message.
             return Err(Error::already_exists(Message::KIND.name, &message.id).into());
         }
-        // One that this batch ends makes room.
+        // A stream that this batch ends does not count.
         if open.by_message.values().filter(|stream| !stream.ending).count() >= self.limits.open_streams {
             return Err(Error::TooLarge { limit: self.limits.open_streams as u64 }.into());
         }
@@ -126,19 +126,23 @@ impl Streams {
         Ok(())
     }
 
-    /// Adds words and tells them. `None` when this connection has no such stream.
+    /// Appends text and sends it to subscribers. `None` when this connection has no such stream.
     pub(super) fn append(&self, store: &Store, peer: u64, delta: &DeltaParams) -> Option<Result<Appended>> {
         let mut open = self.open();
-        let Open { by_message, bytes } = &mut *open;
+        let StreamMap { by_message, bytes } = &mut *open;
         let stream = by_message.get_mut(delta.message_id.as_str())?;
         if stream.owner != peer {
             return None;
         }
         if stream.ending {
-            return Some(Err(Error::invalid("messageId", "it is being ended").into()));
+            return Some(Err(Error::invalid("messageId", "the message is ending").into()));
         }
         if store.head() < stream.begun {
-            return Some(Err(Error::invalid("messageId", "await the answer to its beginning first").into()));
+            return Some(Err(Error::invalid(
+                "messageId",
+                "wait for the answer of `chat.beginMessage` first",
+            )
+            .into()));
         }
         let offset = stream.text.len();
         let new = match stream.new_part(delta.offset, &delta.text) {
@@ -164,13 +168,13 @@ impl Streams {
         Some(Ok(Appended { offset: stream.text.len() as u64 }))
     }
 
-    /// Whether the connection that asked for this write owns the stream.
+    /// Whether the calling connection owns the stream.
     pub(super) fn is_owner(&self, tx: &WriteTx<'_>, message: &str) -> bool {
         let owner = self.open().by_message.get(message).map(|stream| stream.owner);
         owner.is_some() && owner == tx.author().peer.as_ref().map(|caller| caller.id)
     }
 
-    /// Ends a stream with this write; answers its text. `None` when there is none.
+    /// Ends a stream when this write is committed; returns its text. `None` when there is no such stream.
     pub(super) fn end(self: &Arc<Self>, tx: &mut WriteTx<'_>, message: &str) -> Option<String> {
         let mut open = self.open();
         let stream = open.by_message.get_mut(message)?;
@@ -197,7 +201,7 @@ impl Streams {
         }
     }
 
-    /// Asks the owner of a stream to end it, and sees to it that it ends. Answers whether there is such a stream.
+    /// Asks the owner of a stream to end it, and schedules its abort. Returns whether there is such a stream.
     pub(super) fn cancel(&self, store: &Store, message: &str) -> bool {
         let mut open = self.open();
         let Some(stream) = open.by_message.get_mut(message).filter(|s| store.head() >= s.begun) else {
@@ -211,7 +215,7 @@ impl Streams {
         true
     }
 
-    /// Has a stream cancelled as soon as what began it was told. Answers whether there is such a stream.
+    /// Cancels a stream after the notification of the write that began it. Returns whether there is such a stream.
     pub(super) fn cancel_soon(&self, message: &str) -> bool {
         let mut open = self.open();
         let Some(stream) = open.by_message.get_mut(message) else { return false };
@@ -221,7 +225,7 @@ impl Streams {
         true
     }
 
-    /// Cancels these messages once this write is committed.
+    /// Cancels messages when this write is committed.
     pub(super) fn cancel_with(self: &Arc<Self>, tx: &mut WriteTx<'_>, messages: Vec<String>) {
         let streams = Arc::clone(self);
         tx.on_end(move |committed| {
@@ -231,8 +235,8 @@ impl Streams {
         });
     }
 
-    /// A connection is gone: the daemon ends its streams.
-    pub(super) fn forsake(&self, peer: u64) {
+    /// Aborts the streams of a closed connection.
+    pub(super) fn abort_owned_by(&self, peer: u64) {
         let mut open = self.open();
         let mut orphans = open.by_message.values_mut().filter(|stream| stream.owner == peer).peekable();
         if orphans.peek().is_some() {
@@ -241,7 +245,7 @@ impl Streams {
         }
     }
 
-    /// What a subscriber needs to know of the open streams of a conversation, or of all.
+    /// The open streams of a conversation, or of all, for a new subscriber.
     pub(super) fn open_streams(
         &self,
         conversation: Option<&str>,
@@ -260,7 +264,7 @@ impl Streams {
                 (deltas.then(|| stream.delta(message, 0)), stream.cancelled.then(|| cancel(message)))
             })
             .collect();
-        // Writing them as JSON is work, and every delta waits for the lock.
+        // Serialize without the lock, because every delta waits for it.
         drop(open);
         let events = wanted.into_iter().flat_map(|(delta, cancel)| delta.into_iter().chain(cancel));
         OpenStreams { from, events: events.map(|event| json(&event)).collect() }
@@ -268,14 +272,14 @@ impl Streams {
 }
 
 impl Stream {
-    /// The text from `offset` on.
+    /// A delta with the text from `offset` on.
     fn delta(&self, message: &str, offset: usize) -> Event {
         let text = self.text.get(offset..).unwrap_or_default().to_owned();
         let (message_id, conversation_id) = (message.to_owned(), self.conversation.clone());
         Event::Delta(Delta { message_id, conversation_id, offset: offset as u64, text })
     }
 
-    /// What is told to the subscribers of its conversation; if it is optional, only to those who asked for words.
+    /// An event for the subscribers of its conversation; an optional one only for those with deltas.
     fn transient(&self, event: &Event, optional: bool) -> Transient {
         Transient { module: NAME, scope: self.conversation.clone(), optional, json: json(event) }
     }

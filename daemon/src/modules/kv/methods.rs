@@ -38,13 +38,13 @@ fn increment(tx: &mut WriteTx<'_>, params: IncrementParams) -> Result<Entry> {
     let key = params.key.as_str();
     let by = params.by.unwrap_or(1);
     let entry = repository::get(tx, key)?;
-    // Before the sum, which may be impossible: a conflict says that there is another value by now.
+    // Before the sum, which may fail: a conflict means that the value has changed.
     check_rev(entry.as_ref(), params.if_rev)?;
     let sum = add(entry.as_ref().map(|entry| &entry.value), by)?;
     repository::set(tx, key, sum, params.if_rev)
 }
 
-/// Largest integer that every client's number type holds (RFC 8259, section 6).
+/// Largest integer that every client represents exactly (RFC 8259, section 6).
 const MAX_SAFE: i64 = (1 << 53) - 1;
 
 fn add(value: Option<&Json>, by: i64) -> Result<Json> {
@@ -56,12 +56,12 @@ fn add(value: Option<&Json>, by: i64) -> Result<Json> {
         return Ok(Json::of(&sum.ok_or_else(|| Error::invalid("by", "the sum is beyond ±(2^53 - 1)"))?)?);
     }
     let number = value.and_then(|v| v.to::<f64>().ok());
-    let number = number.ok_or_else(|| Error::invalid("key", "its value is no number"))?;
-    #[expect(clippy::cast_precision_loss, reason = "the other summand is a double already")]
+    let number = number.ok_or_else(|| Error::invalid("key", "the value is not a number"))?;
+    #[expect(clippy::cast_precision_loss, reason = "the sum is a double")]
     Ok(Json::of(&(number + by as f64))?)
 }
 
-/// Subscribers to the entries whose keys begin with a prefix.
+/// The feed of entries whose keys begin with a prefix.
 struct Entries {
     prefix: String,
 }

@@ -1,4 +1,4 @@
-//! `kv`: small state under a key.
+//! `kv`: small values by key.
 
 mod methods;
 pub mod repository;

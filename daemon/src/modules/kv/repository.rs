@@ -1,4 +1,4 @@
-//! Entries: read, put, removed. Other modules compose through these functions, inside their own transaction.
+//! Rows of entries. Other modules call these functions in their own transactions.
 
 use crate::store::entity::{self, check_rev};
 use crate::store::{Entity, EntityKind, ReadTx, Result, Table, WriteTx};
@@ -37,10 +37,10 @@ pub fn get(tx: &ReadTx<'_>, key: &str) -> Result<Option<Entry>> {
     entity::find(tx, key)
 }
 
-/// Puts `value` under `key`.
+/// Sets the value under `key`.
 ///
 /// # Errors
-/// `conflict` when `if_rev` is not the entry's, and SQLite's.
+/// `conflict` when `if_rev` is not the entry's `rev`, and SQLite's.
 pub fn set(tx: &mut WriteTx<'_>, key: &str, value: Json, if_rev: Option<u64>) -> Result<Entry> {
     let before: Option<Entry> = entity::find(tx, key)?;
     check_rev(before.as_ref(), if_rev)?;
@@ -48,10 +48,10 @@ pub fn set(tx: &mut WriteTx<'_>, key: &str, value: Json, if_rev: Option<u64>) ->
     entity::save(tx, before.as_ref(), entry)
 }
 
-/// Removes the entry under `key`; answers it, or `None` when there is none.
+/// Deletes the entry under `key`; returns it, or `None` if there is none.
 ///
 /// # Errors
-/// `conflict` when `if_rev` is not the entry's, and SQLite's.
+/// `conflict` when `if_rev` is not the entry's `rev`, and SQLite's.
 pub fn delete(tx: &mut WriteTx<'_>, key: &str, if_rev: Option<u64>) -> Result<Option<Entry>> {
     let entry: Option<Entry> = entity::find(tx, key)?;
     check_rev(entry.as_ref(), if_rev)?;
@@ -61,8 +61,8 @@ pub fn delete(tx: &mut WriteTx<'_>, key: &str, if_rev: Option<u64>) -> Result<Op
     Ok(entry)
 }
 
-/// Calls `each` with the entries whose keys begin with `prefix`, from the first key after `after` on, in byte
-/// order, until it answers `false`.
+/// Calls `each` with the entries whose keys begin with `prefix` and follow `after`, in byte order, until it returns
+/// `false`.
 ///
 /// # Errors
 /// SQLite's, and those of `each`.

@@ -1,4 +1,4 @@
-//! What memories are to the store, and what is made of them: the search index and `memory_tags`.
+//! The entity of a memory, with its search index and `memory_tags`.
 
 use crate::modules::text_search::index_text;
 use crate::store::{Entity, EntityKind, Result, Table, WriteTx};

@@ -47,7 +47,7 @@ fn get_many(tx: &ReadTx<'_>, params: GetManyParams) -> Result<Page<Memory>> {
         None => 0,
         Some(last) => {
             let at = ids.iter().position(|id| id.as_str() == last);
-            at.ok_or_else(|| Error::invalid("cursor", "it belongs to other ids"))? + 1
+            at.ok_or_else(|| Error::invalid("cursor", "the cursor belongs to other ids"))? + 1
         }
     };
     let mut page = PageBuilder::<Memory>::new(Ids::MAX);

@@ -1,4 +1,4 @@
-//! `memory`: what the assistant remembers, found by its words, gone some days after it no longer holds.
+//! `memory`: the assistant's memories, with full-text search; expired ones are deleted after 7 days.
 
 mod entity;
 mod methods;

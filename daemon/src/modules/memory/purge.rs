@@ -1,7 +1,7 @@
-//! Deletes memories some days after they expired: the daemon's own writes, told like any delete.
+//! Deletes memories 7 days after their expiry, by ordinary writes of the daemon.
 //!
-//! Scheduled, not polled: it sleeps until the next memory is due, and is woken by writes of memories that expire. What
-//! only the next look finds out, such as another process's write or a clock that was put forward, waits a day at most.
+//! The task sleeps until the next memory is due, and writes of expiring memories wake it. A write of another process or
+//! a changed clock does not wake it, so it sleeps at most a day.
 
 use crate::modules::page::{PAGE_BYTES, json_bytes};
 use crate::store::{Failure, ReadTx, Result, Store, WriteTx, entity};
@@ -15,15 +15,14 @@ use tokio_util::sync::CancellationToken;
 
 /// How long an expired memory is kept, in milliseconds.
 const KEPT: i64 = 7 * 24 * 3600 * 1000;
-/// Most memories that are deleted as one revision.
+/// Maximum number of memories that one revision deletes.
 const AT_ONCE: usize = 100;
-/// How long to wait after a failure.
+/// Wait after a failure.
 const RETRY: Duration = Duration::from_secs(60);
-/// Longest sleep: the clock of a sleep stands still while the machine is suspended, and nobody wakes us for what a
-/// foreign writer wrote.
+/// Maximum sleep: a suspended machine stops the clock of a sleep, and writes of another process do not end it.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// Tells the purge, once `tx` is committed, that `memory` may be due earlier than all others.
+/// Wakes the purge when `tx` is committed, because `memory` may be due first.
 pub(super) fn wake(tx: &mut WriteTx<'_>, memory: &Memory, waker: &Arc<Notify>) {
     if memory.valid_until.is_some() {
         let waker = Arc::clone(waker);
@@ -49,12 +48,12 @@ async fn forever(store: Store, waker: Arc<Notify>) {
                 RETRY
             }
         };
-        // Woken or slept out: look again either way.
+        // Check again in either case.
         let _ = tokio::time::timeout(sleep, waker.notified()).await;
     }
 }
 
-/// Deletes what is due; answers how long it is until the next is, if there is one.
+/// Deletes the memories that are due; returns the time until the next one is due, if any.
 async fn purge(store: &Store) -> std::result::Result<Option<Duration>, Fault> {
     loop {
         let now = store.clock().now();
@@ -72,7 +71,7 @@ fn first_to_expire(tx: &ReadTx<'_>) -> Result<Option<i64>> {
     Ok(tx.first(sql, [], |row| row.get(0))?.flatten())
 }
 
-/// Deletes memories that are due at `now`: not all, so that a revision does not grow without bound.
+/// Deletes some of the memories that are due at `now`, so that the size of a revision stays bounded.
 fn delete_due(tx: &mut WriteTx<'_>, now: i64) -> Result<()> {
     let ids: Vec<String> = tx.all(
         "SELECT id FROM memories WHERE valid_until <= ? ORDER BY valid_until LIMIT ?",

@@ -1,4 +1,4 @@
-//! Memories: made, changed, removed, found. Other modules compose through these functions, inside their own transaction.
+//! Rows of memories. Other modules call these functions in their own transactions.
 
 use crate::modules::text_search::fold_case;
 use crate::store::entity::{self, id_or_new};
@@ -9,19 +9,19 @@ use stina_protocol::memory::{CreateParams, Memory, UpdateParams};
 use stina_protocol::text::trim;
 use stina_protocol::types::Target;
 
-/// Which memories count: those that hold at a time or longer.
+/// Selects memories that are valid at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Valid {
     at: i64,
 }
 
 impl Valid {
-    /// Those that have not expired, or all of them.
+    /// Memories that are valid now, or all.
     pub fn now_or(tx: &ReadTx<'_>, include_expired: bool) -> Self {
         Self { at: if include_expired { i64::MIN } else { tx.now() } }
     }
 
-    /// The value that `valid_until` must not be below.
+    /// The minimum of `valid_until`.
     pub(super) fn at(self) -> i64 {
         self.at
     }
@@ -33,26 +33,26 @@ impl Valid {
 /// SQLite's.
 pub fn find_by_content(tx: &ReadTx<'_>, content: &str, valid: Valid) -> Result<Option<Memory>> {
     let wanted = fold_case(content);
-    // White space is part of nearly every content: only one that is just that can be meant.
+    // Nearly every content contains white space, so a query of white space only matches equal contents.
     let by_part = !trim(content).is_empty();
     let sql = "SELECT id, content FROM memories WHERE ifnull(valid_until >= ?, true) ORDER BY created_at DESC, id DESC";
     let mut statement = tx.statement(sql)?;
     let mut rows = statement.query([valid.at])?;
-    let mut holds_it: Option<String> = None;
+    let mut matching: Option<String> = None;
     while let Some(row) = rows.next()? {
         let found = entity::text(row, 1)?;
         if found == content {
-            holds_it = Some(row.get(0)?);
+            matching = Some(row.get(0)?);
             break;
         }
-        if by_part && holds_it.is_none() && fold_case(&found).contains(&wanted) {
-            holds_it = Some(row.get(0)?);
+        if by_part && matching.is_none() && fold_case(&found).contains(&wanted) {
+            matching = Some(row.get(0)?);
         }
     }
-    holds_it.map(|id| entity::get(tx, &id)).transpose()
+    matching.map(|id| entity::get(tx, &id)).transpose()
 }
 
-/// Makes a memory.
+/// Creates a memory.
 ///
 /// # Errors
 /// `already_exists` when the id is taken, and SQLite's.
@@ -69,7 +69,7 @@ pub fn create(tx: &mut WriteTx<'_>, params: CreateParams) -> Result<Memory> {
     entity::create(tx, entity::with(&memory, &fields)?)
 }
 
-/// Changes what `params` names.
+/// Updates the memory that `params` names.
 ///
 /// # Errors
 /// `not_found`, `conflict`, and SQLite's.
@@ -78,7 +78,7 @@ pub fn update(tx: &mut WriteTx<'_>, params: UpdateParams) -> Result<Memory> {
     entity::update(tx, before, &params.fields, |memory, now| memory.updated_at = now)
 }
 
-/// Removes a memory; answers it.
+/// Deletes a memory; returns it.
 ///
 /// # Errors
 /// `not_found`, `conflict`, and SQLite's.
@@ -86,10 +86,10 @@ pub fn delete(tx: &mut WriteTx<'_>, target: &Target) -> Result<Memory> {
     entity::remove_if(tx, target)
 }
 
-/// What memories are ordered by: `createdAt` and id.
+/// The sort key of memories: `createdAt` and id.
 pub type SortKey = (i64, String);
 
-/// Calls `each` with the memories after `after`, newest first, until it answers `false`.
+/// Calls `each` with the memories after `after`, newest first, until it returns `false`.
 ///
 /// # Errors
 /// SQLite's, and those of `each`.
@@ -104,9 +104,9 @@ pub fn walk(
     entity::walk_from(tx, newest_first(tag.is_some()), params![created_at, id, valid.at, tag], each)
 }
 
-/// Memories after the sort key (?1, ?2) that are valid at ?3, newest first; those with the tag ?4 when `tagged`.
+/// SQL for the memories after the sort key (?1, ?2) that are valid at ?3, newest first; with the tag ?4 if `tagged`.
 ///
-/// The table that has the order comes first: no sorting, no row more than are asked for.
+/// The table with the index comes first, so that SQLite does not sort, and reads no more rows than the page needs.
 fn newest_first(tagged: bool) -> &'static str {
     match tagged {
         true => {
@@ -128,7 +128,7 @@ mod tests {
     use rusqlite::Connection;
 
     #[test]
-    fn a_page_is_read_off_an_index_from_its_first_row_on() {
+    fn a_page_reads_only_its_own_rows_from_an_index() {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(super::super::MODULE.migrations[0].sql).unwrap();
         for (tagged, in_order) in [

@@ -1,4 +1,4 @@
-//! Search: `memory_search` has one row for each memory, kept with it (`entity.rs`).
+//! Search in memories; `entity.rs` maintains the index `memory_search`.
 
 use super::repository::Valid;
 use crate::modules::page::PageBuilder;
@@ -8,7 +8,7 @@ use rusqlite::params;
 use stina_protocol::Page;
 use stina_protocol::memory::{Hit, Memory, SearchParams};
 
-/// How many of the memories that are found are ranked: the newest. A word that is in more of them tells little.
+/// Maximum number of matches that are ranked, the newest. A word with more matches is too common to rank by.
 const RANKED: usize = 10_000;
 
 pub(super) fn search(tx: &ReadTx<'_>, params: SearchParams) -> Result<Page<Hit>> {
@@ -29,7 +29,7 @@ pub(super) fn search(tx: &ReadTx<'_>, params: SearchParams) -> Result<Page<Hit>>
     Ok(Page { items: page.into_items(), next: None })
 }
 
-/// Numbers of the memories that are found, best first; of equally good ones the newest.
+/// Row numbers of the matches, best match first, then newest first.
 fn found(tx: &ReadTx<'_>, query: &Query, valid: Valid, limit: usize) -> Result<Vec<i64>> {
     match query.plan() {
         Plan::Nothing => Ok(Vec::new()),

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 use rusqlite::Connection;
 
-/// Which of `texts` the index finds.
+/// The `texts` that the index finds.
 fn found<'t>(query: &str, texts: &[&'t str]) -> Vec<&'t str> {
     let conn = Connection::open_in_memory().unwrap();
     conn.execute_batch(
@@ -25,7 +25,7 @@ fn found<'t>(query: &str, texts: &[&'t str]) -> Vec<&'t str> {
 }
 
 #[test]
-fn words_are_found_whatever_their_case_marks_and_script() {
+fn words_are_found_regardless_of_case_marks_and_script() {
     let swedish = "Räksmörgås på Åsögatan";
     let chinese = "我明天去北京开会。";
     let other = "Crème brûlée, e-post till anna@example.org (C3PO) 🙂🍕";
@@ -66,7 +66,7 @@ fn words_are_found_whatever_their_case_marks_and_script() {
 }
 
 #[test]
-fn nothing_typed_is_a_syntax_error() {
+fn no_query_is_a_syntax_error() {
     let texts = ["foo bar AND baz", "NEAR(x) title:y ^z \0 col - * \" ' ( )"];
     for query in [
         "\"",
@@ -106,10 +106,10 @@ fn nothing_typed_is_a_syntax_error() {
 fn a_huge_query_or_word_is_cut() {
     let word = "x".repeat(100_000);
     assert_eq!(found(&word, &["x", &word]), [word.as_str()]);
-    let Query::Rows(rows) = Query::new(&"a b ".repeat(25_000)) else { panic!("words") };
-    assert_eq!(rows.len(), QUERY_WORDS);
-    let Query::Rows(rows) = Query::new(&"字".repeat(33_000)) else { panic!("words") };
-    assert_eq!((rows.len(), rows[0].len()), (1, QUERY_WORDS));
+    let Query::Phrases(phrases) = Query::new(&"a b ".repeat(25_000)) else { panic!("words") };
+    assert_eq!(phrases.len(), QUERY_WORDS);
+    let Query::Phrases(phrases) = Query::new(&"字".repeat(33_000)) else { panic!("words") };
+    assert_eq!((phrases.len(), phrases[0].len()), (1, QUERY_WORDS));
     let Query::Literal(literal) = Query::new(&"—".repeat(33_000)) else { panic!("no words") };
     assert!(literal.len() <= QUERY_BYTES);
 }
@@ -137,7 +137,7 @@ fn a_snippet_shows_the_first_match_marked_on_one_line() {
 }
 
 #[test]
-fn case_does_not_count_and_composition_neither() {
+fn case_and_composition_are_ignored() {
     for (a, b) in [("ÅSA", "a\u{30a}sa"), ("Straße", "STRASSE"), ("ΟΔΟΣ", "οδος"), ("İ", "i\u{307}")]
     {
         assert_eq!(fold_case(a), fold_case(b));
@@ -153,7 +153,9 @@ proptest! {
     ) {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let scan = |text: &str| match Query::new(&query) {
-            Query::Rows(rows) => rows.into_iter().all(|row| Query::Rows(vec![row]).find(text).is_some()),
+            Query::Phrases(phrases) => {
+                phrases.into_iter().all(|phrase| Query::Phrases(vec![phrase]).find(text).is_some())
+            }
             literal => literal.find(text).is_some(),
         };
         let expected: Vec<&str> = texts.iter().copied().filter(|text| scan(text)).collect();

@@ -1,15 +1,14 @@
-//! When a todo counts as archived: it was closed, and a new day has begun since it was last updated.
+//! Archived todos: closed ones that were last updated before today.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// The beginning of the day in which `now` is, in milliseconds since the Unix epoch. What was closed before it is
-/// archived.
+/// The start of the day of `now`, in milliseconds since the Unix epoch. Todos that were closed before it are archived.
 ///
-/// A day begins at midnight, or later where the clocks were put forward over midnight.
+/// A day starts at midnight, or later if the clocks skip midnight.
 pub(super) fn day_start(now: i64, zone: &TimeZone) -> i64 {
     let start = Timestamp::from_millisecond(now).and_then(|now| now.to_zoned(zone.clone()).start_of_day());
-    // Beyond the calendar (a clock of a test) there are no days: nothing is archived.
+    // Times beyond the calendar (of a test's clock) have no day: nothing is archived.
     start.map_or(i64::MIN, |start| start.timestamp().as_millisecond())
 }
 
@@ -18,8 +17,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_begins_at_local_midnight_also_when_clocks_change() {
-        // Stockholm; and Asunción as it was, where clocks went from 0:00 to 1:00.
+    fn a_day_starts_at_local_midnight_even_when_clocks_change() {
+        // Stockholm; and Asunción, where the clocks used to skip from 0:00 to 1:00.
         let stockholm = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
         let asuncion = TimeZone::posix("<-04>4<-03>,M10.1.0/0,M3.4.0/0").unwrap();
         for (zone, now, start) in [

@@ -1,4 +1,4 @@
-//! Comments. Every change of them counts on the todo too, in the same revision.
+//! Comments. A change to a comment also changes its todo, in the same revision.
 
 use crate::modules::page::{self, PageBuilder};
 use crate::store::entity::{self, id_or_new};
@@ -8,7 +8,7 @@ use stina_protocol::todo::{Comment, ListComments, ListCommentsParams, NewComment
 use stina_protocol::types::Target;
 use stina_protocol::{Method, Page};
 
-/// Puts a comment on a todo.
+/// Adds a comment to a todo.
 pub(super) fn add(tx: &mut WriteTx<'_>, new: NewComment) -> Result<Comment> {
     let todo: Todo = entity::get(tx, new.todo_id.as_str())?;
     let comment = Comment {
@@ -19,21 +19,21 @@ pub(super) fn add(tx: &mut WriteTx<'_>, new: NewComment) -> Result<Comment> {
         rev: tx.rev(),
     };
     let comment = entity::create(tx, comment)?;
-    counted(tx, &todo)?;
+    save_count(tx, &todo)?;
     Ok(comment)
 }
 
-/// Removes a comment; answers it.
+/// Deletes a comment; returns it.
 pub(super) fn delete(tx: &mut WriteTx<'_>, target: &Target) -> Result<Comment> {
     let comment: Comment = entity::get_if(tx, target)?;
     let todo: Todo = entity::get(tx, &comment.todo_id)?;
     entity::remove(tx, &comment)?;
-    counted(tx, &todo)?;
+    save_count(tx, &todo)?;
     Ok(comment)
 }
 
-/// Logs that a todo has another number of comments than `before`.
-fn counted(tx: &mut WriteTx<'_>, before: &Todo) -> Result<()> {
+/// Saves a todo whose number of comments has changed since `before`.
+fn save_count(tx: &mut WriteTx<'_>, before: &Todo) -> Result<()> {
     let after = entity::get(tx, &before.id)?;
     entity::save(tx, Some(before), after)?;
     Ok(())
@@ -45,7 +45,7 @@ pub(super) fn list(tx: &ReadTx<'_>, params: ListCommentsParams) -> Result<Page<C
     let (created_at, id) =
         page::after(ListComments::NAME, paging.cursor.as_deref())?.unwrap_or((i64::MIN, String::new()));
     let limit = paging.limit.get();
-    // The ids first, so that sorting holds no contents.
+    // Sort the ids alone, so that SQLite does not sort the contents.
     let ids: Vec<String> = tx.all(
         "SELECT id FROM todo_comments
          WHERE todo_id IN (SELECT value FROM json_each(?1)) AND (created_at, id) > (?2, ?3)

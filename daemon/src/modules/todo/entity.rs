@@ -1,4 +1,4 @@
-//! What todos and comments are to the store.
+//! The entities of todo: todos and comments.
 
 use crate::modules::text_search::fold_case;
 use crate::store::{Entity, EntityKind, Result, Table, WriteTx, entity};

@@ -1,4 +1,4 @@
-//! `todo.list`: the order of todos, filtered and paged, each page at about the cost of a page.
+//! `todo.list`: todos sorted, filtered and paged. The cost of a page does not depend on the number of todos.
 
 use super::archive;
 use super::entity::NO_DUE_DATE;
@@ -9,7 +9,7 @@ use rusqlite::params;
 use stina_protocol::todo::{List, ListParams, Status, Todo};
 use stina_protocol::{Method, Page};
 
-/// What todos are ordered by: `due_order`, `createdAt`, id.
+/// The sort key of todos: `due_order`, `createdAt`, id.
 type SortKey = (i64, i64, String);
 
 fn sort_key(todo: &Todo) -> SortKey {
@@ -22,7 +22,7 @@ pub(super) fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Todo>> {
     let first = (filter.due_after.map_or(i64::MIN, |after| after.get() + 1), i64::MIN, String::new());
     let last = match (filter.due_before, filter.due_after) {
         (Some(before), _) => before.get() - 1,
-        // A filter by due date leaves out todos without one.
+        // A filter by due time excludes todos without one.
         (None, Some(_)) => NO_DUE_DATE - 1,
         (None, None) => NO_DUE_DATE,
     };
@@ -36,18 +36,19 @@ pub(super) fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Todo>> {
     PageBuilder::of(tx, ids, limit)?.finish(List::NAME, sort_key)
 }
 
-/// Which of the closed todos are wanted, and how they are found.
+/// The closed todos to list, and how to find them.
 #[derive(Debug, Clone, Copy)]
 enum Closed {
-    /// All of them, in order.
+    /// All of them, by the sort key.
     All,
-    /// The recent ones, which are few: by their update, then sorted.
+    /// The recent ones, if they are few: by `updatedAt`, then sorted.
     Few,
-    /// The recent ones, which are many: in order, passing over the archived ones between them.
+    /// The recent ones, if they are many: by the sort key, skipping archived ones.
     Many,
 }
 
-/// Sorting as many takes a few milliseconds; so does passing over the archived ones that lie between more than these.
+/// Maximum number of recent todos to sort, which takes a few milliseconds; so does skipping the archived ones among
+/// more.
 const FEW: usize = 5000;
 
 fn closed_since(tx: &ReadTx<'_>, day_start: i64) -> Result<Closed> {
@@ -57,11 +58,11 @@ fn closed_since(tx: &ReadTx<'_>, day_start: i64) -> Result<Closed> {
     Ok(if many == Some(true) { Closed::Many } else { Closed::Few })
 }
 
-/// The ids of todos with one of `statuses` after the sort key (?1, ?2, ?3), with a `due_order` up to ?4, in order, at
-/// most ?6; closed ones only when they were updated from ?5 on, unless all are wanted.
+/// SQL for the ids of todos with one of `statuses` after the sort key (?1, ?2, ?3), with a `due_order` up to ?4, at
+/// most ?6, sorted. Closed ones must be updated at ?5 or later, unless `closed` is `All`.
 ///
-/// A branch for each status, so that each walks an index in order and stops, and the many that were closed long ago
-/// cost nothing where the recent ones are few.
+/// Each status has a branch that reads an index in order and stops early, so that archived todos cost nothing if the
+/// recent ones are few.
 fn ordered_ids(statuses: &[Status], closed: Closed) -> String {
     let branch = |status: &Status| {
         let (index, recent) = match (status.is_closed(), closed) {
@@ -89,7 +90,7 @@ mod tests {
     use rusqlite::Connection;
 
     #[test]
-    fn a_page_is_read_off_indexes_from_its_first_row_on() {
+    fn a_page_reads_only_its_own_rows_from_indexes() {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(super::super::MODULE.migrations[0].sql).unwrap();
         for (closed, expected) in [(Closed::Few, (2, 2)), (Closed::Many, (4, 2)), (Closed::All, (4, 4))] {

@@ -1,4 +1,4 @@
-//! `todo`: things to do, and comments on them.
+//! `todo`: todos and their comments.
 
 mod archive;
 mod comments;

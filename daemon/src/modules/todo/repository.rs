@@ -1,4 +1,4 @@
-//! Todos: made, changed, removed. Other modules compose through these functions, inside their own transaction.
+//! Rows of todos. Other modules call these functions in their own transactions.
 
 use crate::modules::text_search::fold_case;
 use crate::store::entity::{self, id_or_new};
@@ -7,7 +7,7 @@ use stina_protocol::With;
 use stina_protocol::todo::{CreateParams, Todo, UpdateParams};
 use stina_protocol::types::Target;
 
-/// The newest todo with the title `title`, in any case.
+/// The newest todo with that title, in any case.
 ///
 /// # Errors
 /// SQLite's.
@@ -15,7 +15,7 @@ pub fn find_by_title(tx: &ReadTx<'_>, title: &str) -> Result<Option<Todo>> {
     entity::first(tx, "WHERE title_key = ? ORDER BY created_at DESC, id DESC LIMIT 1", [fold_case(title)])
 }
 
-/// Makes a todo.
+/// Creates a todo.
 ///
 /// # Errors
 /// `already_exists` when the id is taken, and SQLite's.
@@ -32,7 +32,7 @@ pub fn create(tx: &mut WriteTx<'_>, params: CreateParams) -> Result<Todo> {
     entity::create(tx, entity::with(&todo, &fields)?)
 }
 
-/// Changes what `params` names.
+/// Updates the todo that `params` names.
 ///
 /// # Errors
 /// `not_found`, `conflict`, and SQLite's.
@@ -41,7 +41,7 @@ pub fn update(tx: &mut WriteTx<'_>, params: UpdateParams) -> Result<Todo> {
     entity::update(tx, before, &params.fields, |todo, now| todo.updated_at = now)
 }
 
-/// Removes a todo with its comments; answers it.
+/// Deletes a todo and its comments; returns it.
 ///
 /// # Errors
 /// `not_found`, `conflict`, and SQLite's.

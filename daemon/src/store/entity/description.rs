@@ -1,4 +1,4 @@
-//! The description of an entity: what a module says of each, and the statements that follow from it.
+//! [`Entity`]: the description that a module gives of each entity, and the SQL statements derived from it.
 
 use crate::store::row;
 use crate::store::{JsonText, ReadTx, Result, WriteTx};
@@ -9,41 +9,41 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stina_protocol::params::fields;
 
-/// An entity: its members are those that the API shows, and the columns of its table.
+/// An entity: its members are those in the API, and the columns of its table.
 pub trait Entity: Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq + Send + 'static {
-    /// Whose it is, what it is called, where its rows are.
+    /// Its module, its name and its table.
     const KIND: EntityKind;
-    /// The member that is its key, and the primary or a unique key of its table.
+    /// The member that is its key; its column must be unique.
     const KEY: &'static str = "id";
-    /// Members that have no column, or whose column only the database itself writes.
+    /// Members whose columns only the database writes.
     const READ_ONLY: &'static [&'static str] = &[];
-    /// Members that have no column at all: [`Self::complete`] finds them.
+    /// Members without a column: [`Self::complete`] reads them.
     const ELSEWHERE: &'static [&'static str] = &[];
-    /// The member that is the number of its row: the database chooses it where it is 0, and it never changes.
+    /// The member that is its row number: the database assigns it if it is 0, and it never changes.
     const ROW: Option<&'static str> = None;
-    /// Columns that are made of the entity, for an index say: each with the function that makes it.
+    /// Columns computed from the entity, such as for an index, each with its function.
     const DERIVED: &'static [Derived<Self>] = &[];
 
-    /// Its table: a static that holds [`Table::of`] this type.
+    /// Its statements: a static with [`Table::of`] this type.
     fn table() -> &'static Table;
     /// Its key.
     fn key(&self) -> &str;
     /// The revision that last changed it.
     fn rev(&self) -> u64;
-    /// Says that this revision changes it.
+    /// Sets the revision that changes it.
     fn set_rev(&mut self, rev: u64);
 
-    /// Its member [`Self::ROW`].
+    /// Its row number: the member [`Self::ROW`].
     fn row(&self) -> u64 {
         0
     }
 
-    /// Takes the number that the database has chosen.
+    /// Sets the row number that the database assigned.
     fn set_row(&mut self, row: u64) {
         let _ = row;
     }
 
-    /// The entity with what is not in its row.
+    /// Reads the members that are not in its row.
     ///
     /// # Errors
     /// Those of the reads.
@@ -52,8 +52,8 @@ pub trait Entity: Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq 
         Ok(self)
     }
 
-    /// Brings what is made of the entity, such as a search index, up to date. Its row is written already, or is about to
-    /// be deleted.
+    /// Updates data derived from the entity, such as a search index. It runs after the row was written, or before it is
+    /// deleted.
     ///
     /// # Errors
     /// Those of the writes.
@@ -62,7 +62,7 @@ pub trait Entity: Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq 
         Ok(())
     }
 
-    /// Removes what can't be without the entity, each logged, before the entity itself is removed.
+    /// Removes the parts of the entity, each with a change, before the entity itself is removed.
     ///
     /// # Errors
     /// Those of the writes.
@@ -72,29 +72,29 @@ pub trait Entity: Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq 
     }
 }
 
-/// A column that is made of an entity: its name, and its value.
+/// A computed column: its name, and the function of its value.
 pub type Derived<T> = (&'static str, fn(&T) -> Value);
 
-/// A sort of entity, for those who know no module: its names, and what can be done with each such entity.
+/// A kind of entity, for code that knows no module: its names, and functions for entities of that kind.
 #[derive(Debug, Clone, Copy)]
 pub struct EntityKind {
     /// Name of the module that owns it.
     pub module: &'static str,
     /// Name on the wire.
     pub name: &'static str,
-    /// The table that holds one row for each.
+    /// Its table.
     pub table: &'static str,
-    /// Calls a function with the key and the JSON of every entity, in the order of their rows.
+    /// Calls a function with the key and the JSON of every entity, in the order of rows.
     pub walk: fn(&ReadTx<'_>, &mut Each<'_>) -> Result<()>,
-    /// Puts an entity as its JSON says.
+    /// Saves an entity from its JSON.
     pub put: fn(&mut WriteTx<'_>, &str) -> Result<()>,
-    /// Removes the entity with that key, and what can't be without it, if there is one.
+    /// Removes the entity with that key and its parts, if it exists.
     pub remove: fn(&mut WriteTx<'_>, &str) -> Result<()>,
     /// Its JSON schema.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }
 
-/// Takes the key and the JSON of an entity.
+/// A function of the key and the JSON of an entity.
 pub type Each<'f> = dyn FnMut(&str, JsonText) -> Result<()> + 'f;
 
 impl PartialEq for EntityKind {
@@ -103,14 +103,14 @@ impl PartialEq for EntityKind {
     }
 }
 
-/// The statements for an entity's table.
+/// The SQL statements of an entity's table.
 #[derive(Debug)]
 pub struct Table {
     /// Members that are read, in the order of `columns`.
     pub(super) read: Vec<&'static str>,
     /// Members that are written.
     pub(super) written: Vec<&'static str>,
-    /// Columns that are read: what stands after `SELECT`.
+    /// Columns that are read, as a list for `SELECT`.
     pub(super) columns: String,
     pub(super) by_key: String,
     pub(super) insert: String,
@@ -119,7 +119,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// The statements for `T`.
+    /// The statements of `T`.
     #[must_use]
     pub fn of<T: Entity>() -> Self {
         let has_column = |member: &&str| !T::ELSEWHERE.contains(member);

@@ -1,4 +1,4 @@
-//! From a type to the sort of entity that it is: the functions that those who know no module call.
+//! Builds the [`EntityKind`] of a type.
 
 use super::description::{Entity, EntityKind};
 use super::ops::{find, put_json, remove, walk};

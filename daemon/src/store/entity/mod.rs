@@ -1,7 +1,7 @@
-//! What all entities have in common, done once: found, walked, saved, deleted, logged, and put back from their JSON.
+//! Operations on entities: find, walk, save, remove, log, and restore from JSON.
 //!
-//! A module describes each of its entities by an [`Entity`]; which columns it has follows from the type itself
-//! (`row.rs`). What one entity does beyond that, such as its search index, it says in the trait's hooks.
+//! A module implements [`Entity`] for each of its entities. The columns follow from the type (`row.rs`); the trait's
+//! hooks add what is special, such as a search index.
 
 mod description;
 mod kind;

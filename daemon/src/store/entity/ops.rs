@@ -1,4 +1,4 @@
-//! What is done with entities, the same for all sorts.
+//! Operations on entities of every kind.
 
 use super::description::{Entity, EntityKind};
 use crate::store::row::{self, RowError};
@@ -39,23 +39,23 @@ pub fn read_row<T: DeserializeOwned>(row: &Row<'_>) -> Result<T> {
     row::read(row, fields::<T>()).map_err(|error| Failure::Corrupt(error.to_string()))
 }
 
-/// The entity of a row whose columns are the entity's.
+/// Reads an entity from a row with the entity's columns.
 fn from_row<T: Entity>(tx: &ReadTx<'_>, row: &Row<'_>) -> Result<T> {
     let entity: T = row::read(row, &T::table().read).map_err(|error| failure(T::KIND, error))?;
     entity.complete(tx)
 }
 
-/// The entity `key`, if there is one.
+/// Reads the entity with a key, if it exists.
 ///
 /// # Errors
-/// SQLite's; `corrupt` when its row holds what can't be.
+/// SQLite's; `corrupt` when its row is invalid.
 pub fn find<T: Entity>(tx: &ReadTx<'_>, key: &str) -> Result<Option<T>> {
     let mut statement = tx.statement(&T::table().by_key)?;
     let mut rows = statement.query([key])?;
     rows.next()?.map(|row| from_row(tx, row)).transpose()
 }
 
-/// The entity `key`.
+/// Reads the entity with a key.
 ///
 /// # Errors
 /// `not_found`, and those of [`find`].
@@ -63,7 +63,7 @@ pub fn get<T: Entity>(tx: &ReadTx<'_>, key: &str) -> Result<T> {
     Ok(find(tx, key)?.ok_or_else(|| Error::not_found(T::KIND.name, key))?)
 }
 
-/// The first entity that the `rest` of a query finds: what stands after the name of the table.
+/// Reads the first entity of a query. `rest` is the SQL after the name of the table.
 ///
 /// # Errors
 /// Those of [`find`].
@@ -76,8 +76,7 @@ pub fn first<T: Entity>(tx: &ReadTx<'_>, rest: &str, params: impl Params) -> Res
     Ok(found)
 }
 
-/// Calls `each` with the entities that the `rest` of a query finds (what stands after the name of the table), until it
-/// answers `false`.
+/// Calls `each` with the entities of a query, until it returns `false`. `rest` is the SQL after the name of the table.
 ///
 /// # Errors
 /// Those of [`find`], and those of `each`.
@@ -90,7 +89,7 @@ pub fn walk<T: Entity>(
     walk_from(tx, &format!("{} {rest}", T::KIND.table), params, each)
 }
 
-/// As [`walk`], where the order comes from another table: `from` is what stands after `FROM`, the entity's table in it.
+/// As [`walk`], with other tables in the query. `from` is the SQL after `FROM`; it includes the entity's table.
 ///
 /// # Errors
 /// As [`walk`].
@@ -110,7 +109,7 @@ pub fn walk_from<T: Entity>(
     Ok(())
 }
 
-/// The columns of `T`, as they stand after `SELECT`.
+/// The columns of `T`, as a list for `SELECT`.
 pub fn columns<T: Entity>() -> &'static str {
     &T::table().columns
 }
@@ -120,15 +119,15 @@ pub fn select<T: Entity>(from: &str) -> String {
     format!("SELECT {} FROM {from}", T::table().columns)
 }
 
-/// The id that a caller chose, or a new one: `prefix` and a UUIDv7.
+/// The chosen id, or a new one: `prefix` and a UUIDv7.
 pub fn id_or_new(chosen: Option<EntityId>, prefix: &str) -> String {
     chosen.map_or_else(|| format!("{prefix}{}", Uuid::now_v7()), String::from)
 }
 
-/// Checks `ifRev` against an entity; no entity counts as revision 0.
+/// Checks `ifRev` against an entity; a missing entity counts as revision 0.
 ///
 /// # Errors
-/// `conflict` with the entity as it is.
+/// `conflict` with the current entity.
 pub fn check_rev<T: Entity>(current: Option<&T>, if_rev: Option<u64>) -> Result<()> {
     if if_rev.is_none_or(|rev| rev == current.map_or(0, T::rev)) {
         return Ok(());
@@ -137,7 +136,7 @@ pub fn check_rev<T: Entity>(current: Option<&T>, if_rev: Option<u64>) -> Result<
     Err(Error::Conflict { current }.into())
 }
 
-/// The entity that `target` names, if it is as that says.
+/// Reads the entity that `target` names, and checks its `ifRev`.
 ///
 /// # Errors
 /// `not_found`, `conflict`, and those of [`find`].
@@ -147,7 +146,7 @@ pub fn get_if<T: Entity>(tx: &ReadTx<'_>, target: &Target) -> Result<T> {
     Ok(entity)
 }
 
-/// Adds an entity whose key must be free.
+/// Creates an entity; its key must be free.
 ///
 /// # Errors
 /// `already_exists`, and SQLite's.
@@ -158,8 +157,8 @@ pub fn create<T: Entity>(tx: &mut WriteTx<'_>, entity: T) -> Result<T> {
     save(tx, None, entity)
 }
 
-/// `before` with the members that `changes` has, changed now; where they change nothing, `before` as it is, and no revision.
-/// `touch` notes the time of the change.
+/// Applies changes to an entity and saves it; `touch` sets the time of the change. Changes that change nothing make no
+/// revision.
 ///
 /// # Errors
 /// Those of [`with`] and [`save`].
@@ -177,7 +176,7 @@ pub fn update<T: Entity>(
     save(tx, Some(&before), after)
 }
 
-/// Writes an entity, new or changed, with what is made of it, and logs it.
+/// Saves an entity, new or changed, with its derived data, and records the change.
 ///
 /// # Errors
 /// SQLite's.
@@ -213,7 +212,7 @@ pub fn save<T: Entity>(tx: &mut WriteTx<'_>, before: Option<&T>, mut after: T) -
     Ok(after)
 }
 
-/// Removes an entity with what can't be without it and what is made of it, and logs it.
+/// Removes an entity with its parts and its derived data, and records the change.
 ///
 /// # Errors
 /// SQLite's.
@@ -236,7 +235,7 @@ fn record<T: Entity>(
     tx.record(Recorded { module, entity, id: id.to_owned(), op, before, after });
 }
 
-/// Removes the entity that `target` names, as [`remove`] does; answers it.
+/// Removes the entity that `target` names, as [`remove`]; returns it.
 ///
 /// # Errors
 /// `not_found`, `conflict`, and SQLite's.
@@ -246,12 +245,12 @@ pub fn remove_if<T: Entity>(tx: &mut WriteTx<'_>, target: &Target) -> Result<T> 
     Ok(entity)
 }
 
-/// Removes, one after the other, the entities that the `rest` of a query finds; answers how many.
+/// Removes the entities of a query, as [`remove`]; returns their number.
 ///
 /// # Errors
 /// SQLite's.
 pub fn remove_all<T: Entity>(tx: &mut WriteTx<'_>, rest: &str, params: impl Params) -> Result<u64> {
-    // The keys first: not all entities are held at once, and no row is removed under a running query.
+    // Read the keys first, so that memory stays small and no row is removed during the query.
     let (key, table) = (row::column(T::KEY), T::KIND.table);
     let keys: Vec<String> = tx.all(&format!("SELECT {key} FROM {table} {rest}"), params, |row| row.get(0))?;
     for key in &keys {
@@ -263,18 +262,18 @@ pub fn remove_all<T: Entity>(tx: &mut WriteTx<'_>, rest: &str, params: impl Para
     Ok(keys.len() as u64)
 }
 
-/// `entity`, as its row has it, with the members that `changes` has, such as the params of an update: what is absent stays,
-/// null clears.
+/// Applies changes, such as the params of an update, to an entity as its row has it: null clears a member, omitted members
+/// stay unchanged.
 ///
 /// # Errors
-/// `corrupt` when a member of the entity can't be that; the types of params see to it that it can.
+/// `corrupt` when a member has the wrong type, which the types of params prevent.
 pub fn with<T: Entity>(entity: &T, changes: &impl Serialize) -> Result<T> {
     let changes = serde_json::to_string(changes)?;
     let changes: BTreeMap<String, &RawValue> = serde_json::from_str(&changes)?;
     row::with(entity, &T::table().read, &changes).map_err(|error| failure(T::KIND, error))
 }
 
-/// Puts an entity as its JSON, out of the change log say, has it: it is as it was, and this write has changed it.
+/// Saves an entity from its JSON, such as from the change log, with the `rev` of this write.
 pub(super) fn put_json<T: Entity>(tx: &mut WriteTx<'_>, json: &str) -> Result<()> {
     let entity: T = serde_json::from_str(json)
         .map_err(|error| Failure::Corrupt(format!("{} in the change log: {error}", T::KIND.name)))?;

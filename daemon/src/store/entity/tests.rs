@@ -17,7 +17,7 @@ enum Colour {
     Mixed(u8, u8),
 }
 
-/// Every sort of member that there is.
+/// An entity with every kind of member.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Thing {
@@ -105,13 +105,13 @@ fn write<T>(conn: &Connection, rev: u64, f: impl FnOnce(&mut WriteTx<'_>) -> Res
 }
 
 #[test]
-fn a_row_gives_back_what_was_saved_whatever_its_members() {
+fn every_kind_of_member_is_saved_and_read() {
     let conn = database();
-    let made = write(&conn, 3, |tx| create(tx, thing("a")));
-    assert_eq!((made.seq, made.rev), (1, 3));
+    let created = write(&conn, 3, |tx| create(tx, thing("a")));
+    assert_eq!((created.seq, created.rev), (1, 3));
     let read: Thing = write(&conn, 4, |tx| get(tx, "a"));
-    assert_eq!(read, made);
-    // Digits, order and white space of JSON are kept as they were.
+    assert_eq!(read, created);
+    // Digits and order of JSON are unchanged.
     assert_eq!(read.any.get(), r#"{"b":12345678901234567890123,"a":[1.50,null]}"#);
     let stored: (String, String, String) = conn
         .query_row("SELECT colour, tags, name_key FROM things", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
@@ -127,12 +127,12 @@ fn an_enum_with_data_is_read_back() {
 }
 
 #[test]
-fn members_that_the_database_writes_are_read_and_left_alone() {
+fn members_that_the_database_writes_are_read_and_not_written() {
     let conn = database();
-    let made = write(&conn, 1, |tx| create(tx, thing("a")));
+    let created = write(&conn, 1, |tx| create(tx, thing("a")));
     conn.execute("UPDATE things SET counted = 9", []).unwrap();
-    let after = Thing { colour: Colour::Red, counted: 1, seq: 77, ..made.clone() };
-    write(&conn, 2, |tx| save(tx, Some(&made), after));
+    let after = Thing { colour: Colour::Red, counted: 1, seq: 77, ..created.clone() };
+    write(&conn, 2, |tx| save(tx, Some(&created), after));
     let read: Thing = write(&conn, 3, |tx| get(tx, "a"));
     assert_eq!((read.colour, read.counted, read.seq, read.rev), (Colour::Red, 9, 1, 2));
 }
@@ -154,7 +154,7 @@ fn text_that_is_not_utf_8_is_read_with_replacement_characters() {
 }
 
 #[test]
-fn a_row_that_is_no_entity_is_corrupt() {
+fn an_invalid_row_is_corrupt() {
     for wrong in
         ["colour = 'done'", "tags = '[1'", "tags = '[] more'", "any = '{'", "any = '1 2'", "metadata = '3'"]
     {
@@ -168,23 +168,23 @@ fn a_row_that_is_no_entity_is_corrupt() {
 }
 
 #[test]
-fn an_entity_is_put_back_from_its_json() {
+fn an_entity_is_restored_from_its_json() {
     let conn = database();
-    let made = write(&conn, 1, |tx| create(tx, thing("a")));
+    let created = write(&conn, 1, |tx| create(tx, thing("a")));
     let changed = Thing {
         tags: Vec::new(),
         metadata: Some(JsonObject::new(Json::parse("{}").unwrap()).unwrap()),
-        ..made.clone()
+        ..created.clone()
     };
-    write(&conn, 2, |tx| save(tx, Some(&made), changed));
-    // Over what there is, and where there is nothing; under the number that it had.
-    let json = serde_json::to_string(&made).unwrap();
+    write(&conn, 2, |tx| save(tx, Some(&created), changed));
+    // Over an existing row and into a free one, with its old row number.
+    let json = serde_json::to_string(&created).unwrap();
     write(&conn, 3, |tx| (Thing::KIND.put)(tx, &json));
-    assert_eq!(write(&conn, 4, |tx| get::<Thing>(tx, "a")), Thing { rev: 3, ..made.clone() });
+    assert_eq!(write(&conn, 4, |tx| get::<Thing>(tx, "a")), Thing { rev: 3, ..created.clone() });
     write(&conn, 4, |tx| (Thing::KIND.remove)(tx, "a"));
     write(&conn, 5, |tx| create(tx, thing("b")));
     write(&conn, 6, |tx| (Thing::KIND.put)(tx, &json));
-    assert_eq!(write(&conn, 7, |tx| get::<Thing>(tx, "a")), Thing { rev: 6, ..made });
+    assert_eq!(write(&conn, 7, |tx| get::<Thing>(tx, "a")), Thing { rev: 6, ..created });
     let mut kept = Vec::new();
     write(&conn, 7, |tx| {
         walk::<Thing>(tx, "ORDER BY seq", [], |thing| {
@@ -196,7 +196,7 @@ fn an_entity_is_put_back_from_its_json() {
 }
 
 #[test]
-fn what_is_stored_and_no_caller_could_write_stays_when_something_else_changes() {
+fn stored_values_that_no_caller_could_write_survive_an_update_of_other_members() {
     let conn = database();
     write(&conn, 1, |tx| create(tx, thing("a")));
     let deep = format!("{}1{}", "[".repeat(125), "]".repeat(125));
@@ -218,7 +218,7 @@ fn what_is_stored_and_no_caller_could_write_stays_when_something_else_changes() 
 }
 
 #[test]
-fn what_the_database_writes_itself_is_logged_as_it_is() {
+fn members_that_the_database_writes_are_logged_as_stored() {
     let conn = database();
     let made = write(&conn, 1, |tx| create(tx, thing("a")));
     conn.execute("UPDATE things SET counted = 9", []).unwrap();
@@ -232,12 +232,13 @@ fn what_the_database_writes_itself_is_logged_as_it_is() {
 }
 
 #[test]
-fn every_change_is_logged_with_what_was_before_and_after() {
+fn every_change_is_recorded_with_before_and_after() {
     let conn = database();
     let author = Author::daemon();
     let mut tx = WriteTx::new(&conn, 5, 0, &author);
-    let made = create(&mut tx, thing("a")).unwrap();
-    let changed = save(&mut tx, Some(&made), with(&made, &json!({ "longName": null })).unwrap()).unwrap();
+    let created = create(&mut tx, thing("a")).unwrap();
+    let changed =
+        save(&mut tx, Some(&created), with(&created, &json!({ "longName": null })).unwrap()).unwrap();
     assert_eq!(changed.long_name, None);
     remove(&mut tx, &changed).unwrap();
     let json = |thing: &Thing| serde_json::to_string(thing).unwrap();
@@ -248,7 +249,11 @@ fn every_change_is_logged_with_what_was_before_and_after() {
         .collect();
     assert_eq!(
         logged,
-        [[None, Some(json(&made))], [Some(json(&made)), Some(json(&changed))], [Some(json(&changed)), None]]
+        [
+            [None, Some(json(&created))],
+            [Some(json(&created)), Some(json(&changed))],
+            [Some(json(&changed)), None]
+        ]
     );
-    assert!(with(&made, &json!({ "colour": "green" })).is_err());
+    assert!(with(&created, &json!({ "colour": "green" })).is_err());
 }

@@ -25,7 +25,7 @@ pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
     registry.write::<DeleteInteraction>(move |tx, p| delete(tx, &ended, &p));
 }
 
-/// Adds a message, with the conversation and the interaction that it needs.
+/// Adds a message; creates its conversation and interaction if they are missing.
 pub(super) fn add(
     tx: &mut WriteTx<'_>,
     limits: &Limits,
@@ -38,11 +38,11 @@ pub(super) fn add(
     let provider = params.provider.map(String::from);
     let aborted = aborted.unwrap_or(false);
     let conversation = params.conversation_id.as_ref().map(|id| id.as_str());
-    let known = match &params.interaction_id {
+    let existing = match &params.interaction_id {
         Some(id) => entity::find(tx, id.as_str())?,
         None => None,
     };
-    let interaction = match known {
+    let interaction = match existing {
         Some(interaction) => {
             join(tx, &interaction, conversation)?;
             if aborted { mark_aborted(tx, interaction)? } else { interaction }
@@ -84,16 +84,16 @@ pub(super) fn add(
     entity::create(tx, message)
 }
 
-/// A message joins an interaction that is there; it must be of the conversation that was asked for.
+/// Checks that an existing interaction is in the requested conversation, and marks the conversation as changed.
 fn join(tx: &mut WriteTx<'_>, interaction: &Interaction, conversation: Option<&str>) -> Result<()> {
     if let Some(wanted) = conversation.filter(|id| *id != interaction.conversation_id) {
         entity::get::<Conversation>(tx, wanted)?;
-        return Err(Error::invalid("interactionId", "it belongs to another conversation").into());
+        return Err(Error::invalid("interactionId", "the interaction belongs to another conversation").into());
     }
     conversations::touch(tx, &interaction.conversation_id)
 }
 
-/// Marks an interaction and its messages as aborted, unless it is.
+/// Marks an interaction and its messages as aborted, unless it is aborted already.
 pub(super) fn mark_aborted(tx: &mut WriteTx<'_>, interaction: Interaction) -> Result<Interaction> {
     if interaction.aborted {
         return Ok(interaction);

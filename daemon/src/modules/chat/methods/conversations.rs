@@ -1,4 +1,4 @@
-//! Conversations, and which of them is the current one.
+//! Methods of conversations, and of the current one.
 
 use crate::modules::chat::repository::{Direction, conversations, current, messages};
 use crate::modules::chat::streams::Streams;
@@ -32,10 +32,10 @@ fn list(tx: &ReadTx<'_>, params: Paging) -> Result<Page<Conversation>> {
     let from = page::after(ListConversations::NAME, params.cursor.as_deref())?;
     let mut page = PageBuilder::new(params.limit.get());
     conversations::walk(tx, from, Direction::Older, |conversation| page.push(conversation))?;
-    page.finish(ListConversations::NAME, conversations::position)
+    page.finish(ListConversations::NAME, conversations::sort_key)
 }
 
-/// The current conversation; a new one when there is none.
+/// The current conversation; creates one if there is none.
 pub(super) fn ensure_current(tx: &mut WriteTx<'_>) -> Result<Conversation> {
     match current::get(tx)? {
         Some(conversation) => Ok(conversation),
@@ -89,7 +89,7 @@ fn clear_history(tx: &mut WriteTx<'_>, streams: &Arc<Streams>) -> Result<Cleared
     Ok(cleared)
 }
 
-/// Removes a conversation with all that is in it; answers how many messages that was.
+/// Removes a conversation and everything in it; returns the number of its messages.
 fn remove(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, conversation: &Conversation) -> Result<u64> {
     let scope = messages::Scope::Conversation(&conversation.id);
     for id in messages::streaming(tx, Some(scope))? {

@@ -21,11 +21,11 @@ pub(super) fn register(registry: &mut Registry) {
     changing::register(registry, &streams);
     reading::register(registry);
     streaming::register(registry, &streams);
-    let fed = Arc::clone(&streams);
-    registry.feed::<Subscribe, _>(move |params| Ok(ChatFeed::new(params, &fed)));
+    let feeding = Arc::clone(&streams);
+    registry.feed::<Subscribe, _>(move |params| Ok(ChatFeed::new(params, &feeding)));
     let ended = Arc::clone(&streams);
     registry.at_start(move |tx| {
-        // Of a daemon before this one: nobody goes on with them.
+        // Streaming messages of an earlier daemon have lost their owners.
         for id in messages::streaming(tx, None)? {
             let message = entity::get(tx, &id)?;
             streaming::abort(tx, &ended, message)?;
@@ -33,8 +33,8 @@ pub(super) fn register(registry: &mut Registry) {
         Ok(())
     });
     let orphaned = Arc::clone(&streams);
-    registry.on_disconnect(move |_, peer| orphaned.forsake(peer));
-    registry.task(move |store, stop| streams.keep(store, stop));
+    registry.on_disconnect(move |_, peer| orphaned.abort_owned_by(peer));
+    registry.task(move |store, stop| streams.run(store, stop));
 }
 
 fn check_size(limits: &Limits, content: &str) -> Result<()> {

@@ -1,9 +1,9 @@
-//! Reading messages and interactions, in windows.
+//! Reading methods: pages of messages and interactions, counts, search.
 
 use crate::limits::Limits;
 use crate::modules::chat::repository::messages::Scope;
 use crate::modules::chat::repository::{
-    Direction, Position, conversations, current, interactions, messages, search as index,
+    Direction, SortKey, conversations, current, interactions, messages, search as index,
 };
 use crate::modules::page::{self, PageBuilder};
 use crate::modules::text_search::Query;
@@ -28,20 +28,20 @@ pub(super) fn register(registry: &mut Registry) {
     registry.scan::<Search>(search);
 }
 
-/// A part of the order of what is in a conversation: begun at its newest end or at a cursor, bounded as a page.
+/// A page of the messages or interactions of a conversation, from its newest end or from a cursor.
 struct Window<T> {
-    /// `None` when none was asked for and there is no current one.
+    /// `None` when the params name none and there is no current one.
     conversation: Option<String>,
     direction: Direction,
-    from: Option<Position>,
+    from: Option<SortKey>,
     page: PageBuilder<T>,
 }
 
-/// Where a page of a list ended. It names the conversation: the current one may be another by the next page.
-type Cursor = (String, Position);
+/// The end of a page. It includes the conversation, because another one may be current by the next page.
+type Cursor = (String, SortKey);
 
 impl<T: Serialize> Window<T> {
-    /// The window that params of `list` (the method's name) ask for; `find` tells where an entity is by its id.
+    /// The window for the params of `list` (the method's name); `find` returns the cursor of an entity by its id.
     fn new(
         tx: &ReadTx<'_>,
         list: &str,
@@ -51,23 +51,25 @@ impl<T: Serialize> Window<T> {
         find: impl FnOnce(&str) -> Result<Option<Cursor>>,
     ) -> Result<Self> {
         let (direction, field, cursor) = match (before, after) {
-            (Some(_), Some(_)) => return Err(Error::invalid("after", "`before` is given already").into()),
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid("after", "`before` and `after` exclude each other").into());
+            }
             (before, None) => (Direction::Older, "before", before),
             (None, after) => (Direction::Newer, "after", after),
         };
-        let (place, is_cursor) = match page::after::<Cursor>(list, cursor) {
-            Ok(place) => (place, true),
+        let (start, is_cursor) = match page::after::<Cursor>(list, cursor) {
+            Ok(start) => (start, true),
             Err(_) => (cursor.map_or(Ok(None), find)?, false),
         };
-        let conversation = match (conversation, &place) {
+        let conversation = match (conversation, &start) {
             (None, Some((of, _))) if is_cursor => Some(entity::get::<Conversation>(tx, of)?.id),
             (asked, _) => conversation_or_current(tx, asked)?,
         };
-        let from = match (cursor, place) {
+        let from = match (cursor, start) {
             (None, _) => None,
-            (Some(_), Some((of, position))) if Some(&of) == conversation.as_ref() => Some(position),
+            (Some(_), Some((of, sort_key))) if Some(&of) == conversation.as_ref() => Some(sort_key),
             _ => {
-                let reason = "neither a cursor nor an id of what is in this conversation";
+                let reason = "neither a cursor nor an id in this conversation";
                 return Err(Error::invalid(field, reason).into());
             }
         };
@@ -75,8 +77,8 @@ impl<T: Serialize> Window<T> {
     }
 
     /// The page, oldest first.
-    fn finish(self, list: &str, place: impl FnOnce(&T) -> Cursor) -> Result<Page<T>> {
-        let mut page = self.page.finish(list, place)?;
+    fn finish(self, list: &str, cursor: impl FnOnce(&T) -> Cursor) -> Result<Page<T>> {
+        let mut page = self.page.finish(list, cursor)?;
         if self.direction == Direction::Older {
             page.items.reverse();
         }
@@ -84,7 +86,7 @@ impl<T: Serialize> Window<T> {
     }
 }
 
-/// The conversation that is asked for, or the current one; `None` when there is none.
+/// The id of the requested or the current conversation; `None` if there is none.
 fn conversation_or_current(tx: &ReadTx<'_>, id: Option<&EntityId>) -> Result<Option<String>> {
     let conversation = match id {
         Some(id) => Some(entity::get(tx, id.as_str())?),
@@ -94,11 +96,11 @@ fn conversation_or_current(tx: &ReadTx<'_>, id: Option<&EntityId>) -> Result<Opt
 }
 
 fn cursor_of_message(message: &Message) -> Cursor {
-    (message.conversation_id.clone(), messages::position(message))
+    (message.conversation_id.clone(), messages::sort_key(message))
 }
 
 fn cursor_of_interaction(interaction: &Interaction) -> Cursor {
-    (interaction.conversation_id.clone(), interactions::position(interaction))
+    (interaction.conversation_id.clone(), interactions::sort_key(interaction))
 }
 
 fn list_messages(tx: &ReadTx<'_>, params: WindowParams) -> Result<Page<Message>> {
@@ -125,7 +127,7 @@ fn list_interactions(tx: &ReadTx<'_>, limits: &Limits, params: WindowParams) -> 
     })?;
     if let Some(id) = &window.conversation {
         interactions::walk(tx, id, window.from, window.direction, |interaction| {
-            // One that has no room any more is not looked into.
+            // Do not read messages for an interaction that the page has no room for.
             let messages = match window.page.is_full() {
                 true => None,
                 false => messages_of(tx, limits, &interaction.id)?,
@@ -143,7 +145,7 @@ fn get_interaction(tx: &ReadTx<'_>, limits: &Limits, params: &ById) -> Result<In
     Ok(Interaction { messages: Some(all), ..interaction })
 }
 
-/// The messages of an interaction; `None` when they are more than a frame holds, one message over.
+/// The messages of an interaction; `None` when they exceed the size of a frame by more than one message.
 fn messages_of(tx: &ReadTx<'_>, limits: &Limits, interaction: &str) -> Result<Option<Vec<Message>>> {
     let (mut all, mut bytes, mut is_whole) = (Vec::new(), 0, true);
     messages::walk(tx, Scope::Interaction(interaction), None, Direction::Newer, |message| {

@@ -1,4 +1,4 @@
-//! Messages as they are being written.
+//! Methods of streaming messages.
 
 use super::changing::{add, mark_aborted};
 use super::check_size;
@@ -19,7 +19,7 @@ pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
     registry.write::<BeginMessage>(move |tx, params| begin(tx, &begun, params));
     let grown = Arc::clone(streams);
     registry.call::<AppendDelta, _>(move |call, delta| {
-        // Here, not in the future: the deltas of a connection are taken in the order in which they came.
+        // Outside the future, so that the deltas of a connection are appended in the order of arrival.
         let outcome = grown.append(&call.store, call.peer.id, &delta);
         async move {
             match outcome {
@@ -42,7 +42,7 @@ pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
             }
             let message =
                 call.store.scan(move |tx| entity::get::<Message>(tx, params.message_id.as_str())).await?;
-            // Committed, and not told yet.
+            // The write that began it is committed; its notification is pending.
             let begun = message.state == MessageState::Streaming;
             Ok(Cancelled { cancelled: begun && streams.cancel_soon(&message.id) })
         }
@@ -56,7 +56,7 @@ fn begin(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: BeginParams) -> R
     Ok(message)
 }
 
-/// Why words for this message are refused.
+/// The error for a delta that is refused.
 async fn not_open(store: &Store, id: EntityId) -> Failure {
     let found = store.scan(move |tx| entity::get(tx, id.as_str())).await;
     found.map_or_else(|failure| failure, |message| not_yours(&message).into())
@@ -64,8 +64,8 @@ async fn not_open(store: &Store, id: EntityId) -> Failure {
 
 fn not_yours(message: &Message) -> Error {
     let reason = match message.state {
-        MessageState::Complete => "it has ended",
-        MessageState::Streaming => "this connection does not own it",
+        MessageState::Complete => "the message has ended",
+        MessageState::Streaming => "another connection owns the message",
     };
     Error::invalid("messageId", reason)
 }
@@ -87,13 +87,13 @@ fn abort_asked(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: &AbortMessa
     check_rev(Some(&message), params.if_rev)?;
     match (message.state, message.aborted) {
         (MessageState::Streaming, _) => abort(tx, streams, message),
-        // Somebody was faster.
+        // Another abort came first.
         (MessageState::Complete, true) => Ok(message),
         (MessageState::Complete, false) => Err(not_yours(&message).into()),
     }
 }
 
-/// Ends a message that is being written as aborted, with the text so far.
+/// Aborts a streaming message, and keeps the text so far.
 pub(in crate::modules::chat) fn abort(
     tx: &mut WriteTx<'_>,
     streams: &Arc<Streams>,
@@ -110,14 +110,14 @@ fn end(
     metadata: Option<Json>,
     aborted: bool,
 ) -> Result<Message> {
-    let so_far = streams.end(tx, &before.id);
+    let text = streams.end(tx, &before.id);
     conversations::touch(tx, &before.conversation_id)?;
     let mut interaction: Interaction = entity::get(tx, &before.interaction_id)?;
     if aborted {
         interaction = mark_aborted(tx, interaction)?;
     }
     let after = Message {
-        content: content.or(so_far).unwrap_or_else(|| before.content.clone()),
+        content: content.or(text).unwrap_or_else(|| before.content.clone()),
         metadata: metadata.unwrap_or_else(|| before.metadata.clone()),
         aborted: interaction.aborted,
         state: MessageState::Complete,

@@ -1,12 +1,12 @@
-//! Conversations.
+//! Rows of conversations.
 
-use super::{Direction, Position};
+use super::{Direction, SortKey};
 use crate::store::entity::{self, get};
 use crate::store::{ReadTx, Result, WriteTx};
 use rusqlite::params;
 use stina_protocol::chat::Conversation;
 
-/// Notes that something in a conversation changes now; once a transaction is enough.
+/// Sets `updatedAt` of a conversation, once in a transaction.
 ///
 /// # Errors
 /// `not_found`, and SQLite's.
@@ -35,7 +35,7 @@ pub fn ids(tx: &ReadTx<'_>) -> Result<Vec<String>> {
     tx.all("SELECT id FROM chat_conversations ORDER BY created_at, seq", [], |row| row.get(0))
 }
 
-/// How many messages a conversation has.
+/// Counts the messages of a conversation.
 ///
 /// # Errors
 /// SQLite's.
@@ -45,21 +45,21 @@ pub fn count_messages(tx: &ReadTx<'_>, id: &str) -> Result<u64> {
     Ok(count.unwrap_or(0))
 }
 
-/// Calls `each` with the conversations from `from` on, until it answers `false`.
+/// Calls `each` with the conversations after `from`, until it returns `false`.
 ///
 /// # Errors
 /// SQLite's, and those of `each`.
 pub fn walk(
     tx: &ReadTx<'_>,
-    from: Option<Position>,
+    from: Option<SortKey>,
     direction: Direction,
     each: impl FnMut(Conversation) -> Result<bool>,
 ) -> Result<()> {
-    let from = from.unwrap_or(direction.begin());
+    let from = from.unwrap_or(direction.start());
     entity::walk_from(tx, &direction.from::<Conversation>(""), params![from.0, from.1], each)
 }
 
-/// The position of a conversation in the order.
-pub fn position(conversation: &Conversation) -> Position {
-    Position(conversation.created_at, conversation.seq)
+/// The sort key of a conversation.
+pub fn sort_key(conversation: &Conversation) -> SortKey {
+    SortKey(conversation.created_at, conversation.seq)
 }

@@ -1,11 +1,11 @@
-//! Which conversation is the current one: an entry of kv.
+//! The current conversation, an entry of kv.
 
 use crate::modules::kv;
 use crate::store::{ReadTx, Result, WriteTx, entity};
 use stina_protocol::Json;
 use stina_protocol::chat::{CURRENT_KEY, Conversation};
 
-/// The current conversation. Anybody may write the entry: one that names no conversation counts as none.
+/// The current conversation. Any client may write the entry; if it names no conversation, there is no current one.
 ///
 /// # Errors
 /// SQLite's.
@@ -15,7 +15,7 @@ pub fn get(tx: &ReadTx<'_>) -> Result<Option<Conversation>> {
     id.map_or(Ok(None), |id| entity::find(tx, &id))
 }
 
-/// Makes the conversation `id` the current one; or none.
+/// Makes a conversation the current one; `None` clears it.
 ///
 /// # Errors
 /// SQLite's.

@@ -1,16 +1,16 @@
-//! Messages.
+//! Rows of messages.
 
-use super::{Direction, Position, pieces};
+use super::{Direction, SortKey, pieces};
 use crate::store::{ReadTx, Result, WriteTx, entity};
 use rusqlite::params;
 use stina_protocol::chat::Message;
 
-/// Those of a message's neighbours that a change concerns alike.
+/// Selects messages of one conversation or interaction.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
-    /// All of a conversation.
+    /// The messages of a conversation.
     Conversation(&'a str),
-    /// All of an interaction.
+    /// The messages of an interaction.
     Interaction(&'a str),
 }
 
@@ -29,7 +29,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Ends a streaming message: `after` is the whole of it.
+/// Saves the complete message `after`, and deletes its saved pieces.
 ///
 /// # Errors
 /// SQLite's.
@@ -38,7 +38,7 @@ pub fn end(tx: &mut WriteTx<'_>, before: &Message, after: Message) -> Result<Mes
     entity::save(tx, Some(before), after)
 }
 
-/// Marks the messages of an interaction as aborted. Streaming ones follow when they end.
+/// Marks the complete messages of an interaction as aborted. Streaming ones are marked when they end.
 ///
 /// # Errors
 /// SQLite's.
@@ -57,7 +57,7 @@ pub fn set_aborted(tx: &mut WriteTx<'_>, interaction: &str) -> Result<()> {
     Ok(())
 }
 
-/// Ids of the streaming messages, oldest first; of all when there is no scope.
+/// Ids of the streaming messages in a scope, or of all, oldest first.
 ///
 /// # Errors
 /// SQLite's.
@@ -70,36 +70,36 @@ pub fn streaming(tx: &ReadTx<'_>, scope: Option<Scope<'_>>) -> Result<Vec<String
     tx.all(&sql, [scope.map(Scope::id)], |row| row.get(0))
 }
 
-/// Calls `each` with messages from `from` on, until it answers `false`.
+/// Calls `each` with the messages after `from`, until it returns `false`.
 ///
 /// # Errors
 /// SQLite's, and those of `each`.
 pub fn walk(
     tx: &ReadTx<'_>,
     scope: Scope<'_>,
-    from: Option<Position>,
+    from: Option<SortKey>,
     direction: Direction,
     each: impl FnMut(Message) -> Result<bool>,
 ) -> Result<()> {
-    let from = from.unwrap_or(direction.begin());
+    let from = from.unwrap_or(direction.start());
     let query = direction.from::<Message>(&format!("{} = ?3", scope.column()));
     entity::walk_from(tx, &query, params![from.0, from.1, scope.id()], each)
 }
 
-/// The position before the last `count` messages of a conversation; `None` when it has no more than those.
+/// The sort key before the last `count` messages of a conversation; `None` if it has no earlier message.
 ///
 /// # Errors
 /// SQLite's.
-pub fn before_last(tx: &ReadTx<'_>, conversation: &str, count: u16) -> Result<Option<Position>> {
+pub fn before_last(tx: &ReadTx<'_>, conversation: &str, count: u16) -> Result<Option<SortKey>> {
     tx.first(
         "SELECT created_at, seq FROM chat_messages WHERE conversation_id = ?
          ORDER BY created_at DESC, seq DESC LIMIT 1 OFFSET ?",
         params![conversation, count],
-        |row| Ok(Position(row.get(0)?, row.get(1)?)),
+        |row| Ok(SortKey(row.get(0)?, row.get(1)?)),
     )
 }
 
-/// The position of a message in the order.
-pub fn position(message: &Message) -> Position {
-    Position(message.created_at, message.seq)
+/// The sort key of a message.
+pub fn sort_key(message: &Message) -> SortKey {
+    SortKey(message.created_at, message.seq)
 }

@@ -1,4 +1,4 @@
-//! Conversations, interactions, messages. Other modules compose through these functions, inside their own transaction.
+//! Rows of conversations, interactions and messages. Other modules call these functions in their own transactions.
 
 pub mod conversations;
 pub mod current;
@@ -10,26 +10,24 @@ pub mod search;
 use crate::store::{Entity, entity};
 use serde::{Deserialize, Serialize};
 
-/// A position in the order of messages, interactions or conversations: a time, and a number that decides where
-/// times are equal.
+/// The sort key of messages, interactions and conversations: `createdAt` and `seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position(pub i64, pub u64);
+pub struct SortKey(pub i64, pub u64);
 
-/// Which way a walk goes.
+/// The direction of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// From the newest, or from a position, to the oldest.
+    /// Towards older rows, by default from the newest.
     Older,
-    /// From the oldest, or from a position, to the newest.
+    /// Towards newer rows, by default from the oldest.
     Newer,
 }
 
 impl Direction {
-    /// What stands after `FROM` in a walk over the rows that `scope` (a condition, or nothing) selects; the position from
-    /// which it goes is in `?1` and `?2`.
+    /// The SQL after `FROM` for the rows beyond the sort key (`?1`, `?2`); `scope` is a further condition, or empty.
     ///
-    /// Two halves that SQLite merges as it goes: of `(created_at, seq) < (?1, ?2)` it would take only the first half
-    /// to the index, `seq` being the key of the table, and pass over all rows of one time again and again.
+    /// SQLite merges the two halves while it reads. It would use the index only for the first column of
+    /// `(created_at, seq) < (?1, ?2)`, because `seq` is the rowid, and scan all rows with equal times for each page.
     fn from<T: Entity>(self, scope: &str) -> String {
         let (op, order) = match self {
             Self::Older => ("<", "DESC"),
@@ -44,11 +42,11 @@ impl Direction {
         )
     }
 
-    /// The position before every other.
-    fn begin(self) -> Position {
+    /// The sort key before all rows.
+    fn start(self) -> SortKey {
         match self {
-            Self::Older => Position(i64::MAX, i64::MAX.cast_unsigned()),
-            Self::Newer => Position(i64::MIN, 0),
+            Self::Older => SortKey(i64::MAX, i64::MAX.cast_unsigned()),
+            Self::Newer => SortKey(i64::MIN, 0),
         }
     }
 }
@@ -60,7 +58,7 @@ mod tests {
     use stina_protocol::chat::{Conversation, Interaction, Message};
 
     #[test]
-    fn walks_go_by_an_index_also_among_equal_times() {
+    fn walks_use_an_index_even_for_equal_times() {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(crate::modules::chat::MODULE.migrations[0].sql).unwrap();
         for direction in [Direction::Older, Direction::Newer] {

@@ -1,9 +1,9 @@
-//! The rows of `chat_pieces`: what was saved of streaming messages.
+//! The rows of `chat_pieces`: saved text of streaming messages.
 
 use crate::store::{ReadTx, Result, WriteTx, entity};
 use rusqlite::params;
 
-/// Saves what follows after `start` bytes of the text of message `id`; answers whether there is such a message.
+/// Saves text of message `id` at offset `start`; returns whether the message is streaming.
 pub(crate) fn save(tx: &WriteTx<'_>, id: &str, start: usize, text: &str) -> Result<bool> {
     let saved = tx.execute(
         "INSERT INTO chat_pieces (message, start, text)
@@ -13,7 +13,7 @@ pub(crate) fn save(tx: &WriteTx<'_>, id: &str, start: usize, text: &str) -> Resu
     Ok(saved > 0)
 }
 
-/// What was saved of a message, after its `content`.
+/// The saved text of a message, which follows its `content`.
 pub(crate) fn text(tx: &ReadTx<'_>, message: u64) -> Result<String> {
     let mut statement = tx.statement("SELECT text FROM chat_pieces WHERE message = ? ORDER BY start")?;
     let mut rows = statement.query([message])?;
@@ -24,7 +24,7 @@ pub(crate) fn text(tx: &ReadTx<'_>, message: u64) -> Result<String> {
     Ok(text)
 }
 
-/// Forgets them.
+/// Deletes the pieces of a message.
 pub(super) fn clear(tx: &WriteTx<'_>, message: u64) -> Result<()> {
     tx.execute("DELETE FROM chat_pieces WHERE message = ?", [message])?;
     Ok(())

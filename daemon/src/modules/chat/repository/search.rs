@@ -1,4 +1,4 @@
-//! Search in complete messages, whose words `chat_search` has.
+//! Search in complete messages; `chat_search` is the index.
 
 use crate::modules::text_search::{Plan, Query};
 use crate::store::{ReadTx, Result, entity};
@@ -30,7 +30,7 @@ fn hit(found: Found, query: &Query) -> Hit {
     }
 }
 
-/// Messages in which `query` is found, best first, the newest of equals first.
+/// Messages that match `query`, best match first, then newest first.
 ///
 /// # Errors
 /// SQLite's.

@@ -5,6 +5,7 @@ mod cuts;
 mod discover;
 mod exactly_once;
 mod faults;
+mod forget;
 mod foreign;
 mod framing;
 mod instance;

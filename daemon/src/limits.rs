@@ -98,14 +98,24 @@ limits! {
     wal_bytes / "walBytes": u64 = 8 << 20,
     /// Quiet time after which the WAL is checkpointed and truncated.
     checkpoint_after / "checkpointAfterMs": Duration = Duration::from_secs(2),
-    /// Age to which the change log is kept at least.
+    /// Age to which the change log is kept, as far as `log_bytes` allows; then values of deleted entities are gone.
     log_age / "logAgeMs": Duration = Duration::from_secs(30 * 24 * 3600),
-    /// Revisions that the change log keeps at least.
-    log_revisions / "logRevisions": u64 = 100_000,
+    /// Newest revisions that the change log keeps, whatever their age and size.
+    log_revisions / "logRevisions": u64 = 1000,
     /// Bytes of values in the change log over which it is pruned whatever its age.
     log_bytes / "logBytes": u64 = 1 << 30,
-    /// Age to which results of writes with a `requestId` are kept.
+    /// Age to which the ids of writes with a `requestId` are known.
     result_age / "resultAgeMs": Duration = Duration::from_secs(7 * 24 * 3600),
+    /// Bytes of their answers that the log does not hold, over which the oldest are forgotten.
+    result_bytes / "resultBytes": u64 = 64 << 20,
+    /// How long after values were pruned everything left of them is scrubbed.
+    scrub_after / "scrubAfterMs": Duration = Duration::from_secs(24 * 3600),
+    /// How long a purge waits until no file holds what it purged.
+    purge_wait / "purgeWaitMs": Duration = Duration::from_secs(5),
+    /// Pages of the search index that one step of scrubbing merges.
+    scrub_pages / "scrubPages": u64 = 500,
+    /// Free pages that one step gives back to the system.
+    vacuum_pages / "vacuumPages": u64 = 500,
     /// Time after which the log is looked at for what can be pruned, once there are new revisions.
     prune_after / "pruneAfterMs": Duration = Duration::from_secs(600),
     /// New revisions after which it is looked at sooner.

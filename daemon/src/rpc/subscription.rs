@@ -259,7 +259,9 @@ impl SubscriptionCursor {
         for item in items {
             match item {
                 // `read_rev` is still before it: replay takes it in and sends the reset.
-                Item::Revision(revision) if revision.reset.is_some() => return Stage::Replay,
+                Item::Revision(revision) if revision.reset.is_some() || revision.is_in_log_only => {
+                    return Stage::Replay;
+                }
                 Item::Revision(revision) => self.send_revision(&revision, false),
                 Item::Transient(transient) if self.feed.wants_transient(&transient) => {
                     self.ready.push_back(transient.json.clone());

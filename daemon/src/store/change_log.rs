@@ -1,8 +1,8 @@
 //! The change log: one row a change, written in the transaction that it tells of.
 
 use super::revision::{LiveChange, Revision};
-use super::tx::{Author, Recorded};
-use super::{ReadTx, Result};
+use super::tx::{Author, Changes, Recorded};
+use super::{JsonText, ReadTx, Result};
 use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
 use stina_protocol::event::{Op, Origin, ResetReason};
@@ -36,37 +36,59 @@ pub(crate) fn oldest_rev(tx: &ReadTx<'_>) -> Result<u64> {
     Ok(rev_of(oldest.unwrap_or(0)))
 }
 
-/// Writes what a job changed; answers the revision as subscribers will get it.
+/// Writes the `idx`th change of a revision.
 pub(super) fn append(
     conn: &Connection,
     rev: u64,
+    idx: usize,
     at: i64,
     author: &Author,
-    changes: Vec<Recorded>,
-) -> rusqlite::Result<Revision> {
-    let mut insert = conn.prepare_cached(
-        "INSERT INTO core_changes (seq, at, module, entity, id, op, before, after, client, request_id)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )?;
+    c: &Recorded,
+) -> rusqlite::Result<()> {
     let origin = &author.origin;
-    for (idx, c) in changes.iter().enumerate() {
-        insert.execute(params![
-            first_seq(rev) + idx as u64,
-            at,
-            c.module,
-            c.entity,
-            c.id,
-            op_name(c.op),
-            c.before,
-            c.after,
-            origin.client,
-            origin.request_id
-        ])?;
-    }
+    conn.prepare_cached(
+        "INSERT INTO core_changes (seq, at, module, entity, id, op, before, after, client, request_id, parts)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        first_seq(rev) + idx as u64,
+        at,
+        c.module,
+        c.entity,
+        c.id,
+        op_name(c.op),
+        c.before,
+        c.after,
+        origin.client,
+        origin.request_id,
+        c.parts
+    ])
+    .map(drop)
+}
+
+/// The revision of those changes as subscribers will get it.
+pub(super) fn revision_of(rev: u64, at: i64, author: &Author, changes: Changes) -> Revision {
+    let is_in_log_only = changes.kept.is_none();
     let changes = changes
+        .kept
+        .unwrap_or_default()
         .into_iter()
         .map(|c| LiveChange::new(c.module.into(), c.entity.into(), c.id, c.op, c.before, c.after));
-    Ok(Revision { rev, at, origin: origin.clone(), reset: None, changes: changes.collect() })
+    let origin = author.origin.clone();
+    Revision { rev, at, origin, reset: None, is_in_log_only, changes: changes.collect() }
+}
+
+/// What the entity that the write in progress has last made `now` (JSON) was before that write; `None` when the write has
+/// made none so.
+pub(super) fn before_write(tx: &ReadTx<'_>, now: &str) -> Result<Option<Option<JsonText>>> {
+    tx.first(
+        "SELECT first.before FROM core_changes first, (
+             SELECT module, entity, id FROM core_changes WHERE seq >= ?1 AND after = ?2 ORDER BY seq DESC LIMIT 1) made
+         WHERE first.seq >= ?1 AND (first.module, first.entity, first.id) = (made.module, made.entity, made.id)
+         ORDER BY first.seq LIMIT 1",
+        params![first_seq(tx.rev()), now],
+        |row| row.get(0),
+    )
 }
 
 /// Writes a revision that says: everything before is void.
@@ -82,7 +104,7 @@ pub(super) fn append_reset(
         "INSERT INTO core_changes (seq, at, module, entity, id, op, client) VALUES (?, ?, 'store', 'store', ?, 'reset', ?)",
         params![first_seq(rev), at, name, origin.client],
     )?;
-    Ok(Revision { rev, at, origin, reset: Some(reason), changes: Vec::new() })
+    Ok(Revision { rev, at, origin, reset: Some(reason), is_in_log_only: false, changes: Vec::new() })
 }
 
 fn op_name(op: Op) -> &'static str {
@@ -164,5 +186,5 @@ fn revision(rev: u64, row: &Row<'_>) -> rusqlite::Result<Revision> {
         _ => None,
     };
     let origin = Origin { client: row.get(8)?, request_id: row.get(9)? };
-    Ok(Revision { rev, at: row.get(1)?, origin, reset, changes: Vec::new() })
+    Ok(Revision { rev, at: row.get(1)?, origin, reset, is_in_log_only: false, changes: Vec::new() })
 }

@@ -163,6 +163,10 @@ pub(super) fn writable(location: &Location, limits: &Limits) -> rusqlite::Result
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     settings(&conn, limits)?;
+    // Before anything is written: an existing file takes it over with its next VACUUM.
+    conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    // *Deleted is deleted*: what is deleted is overwritten with zeros.
+    conn.pragma_update(None, "secure_delete", true)?;
     if location.file().is_some() {
         conn.pragma_update(None, "journal_mode", "WAL")?;
     }

@@ -57,6 +57,9 @@ pub(super) const CORE: ModuleSchema = ModuleSchema {
     }],
 };
 
+/// SQLite's number of `auto_vacuum=INCREMENTAL`.
+const INCREMENTAL: i64 = 2;
+
 struct Applied {
     module: String,
     version: u32,
@@ -91,7 +94,12 @@ pub(super) fn open(config: &StoreConfig, modules: &[ModuleSchema]) -> Result<Con
                 let copy = backup::copy_path(path, "before-migration", now);
                 backup::verified_copy(path, &copy)?;
                 tracing::info!(copy = %copy.display(), "kept a verified copy");
-                apply(&mut connection::writable(&config.location, &config.limits)?, &pending, now)?;
+                let mut conn = connection::writable(&config.location, &config.limits)?;
+                apply(&mut conn, &pending, now)?;
+                // A file from before `auto_vacuum` was set takes it over.
+                if conn.query_row("PRAGMA auto_vacuum", [], |row| row.get::<_, i64>(0))? != INCREMENTAL {
+                    conn.execute_batch("VACUUM")?;
+                }
             }
         }
     }

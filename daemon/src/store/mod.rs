@@ -15,10 +15,12 @@ mod housekeeping;
 mod idempotency;
 mod json_text;
 mod migrate;
+mod purge;
 mod queue;
 mod readers;
 mod revision;
 mod row;
+mod scrub;
 mod tx;
 mod writer;
 
@@ -38,6 +40,7 @@ pub(crate) use change_log::{View, oldest_rev, read_since};
 pub(crate) use event_buffer::{CatchUp, EventBuffer, Item};
 pub(crate) use idempotency::{Fingerprint, Once, find as find_result};
 pub(crate) use migrate::versions as schema_versions;
+pub(crate) use purge::{Target as PurgeTarget, purge};
 pub(crate) use queue::{Admission, Done, Job};
 pub(crate) use readers::Readers;
 
@@ -56,6 +59,7 @@ pub struct Store {
     pub(crate) readers: Readers,
     pub(crate) queue: queue::Queue,
     epoch: Arc<str>,
+    scrubs: scrub::Scrubs,
     lost: CancellationToken,
     config: StoreConfig,
 }
@@ -96,7 +100,8 @@ impl Store {
         let readers = Readers::open(&config)?;
         let lost = CancellationToken::new();
         let (queue, thread) = writer::start(conn, head, Arc::clone(&events), lost.clone(), &config)?;
-        let store = Self { events, readers, queue, epoch, lost, config };
+        let scrubs = scrub::Scrubs::new();
+        let store = Self { events, readers, queue, epoch, scrubs, lost, config };
         Ok((store, Writer { thread }))
     }
 

@@ -1,10 +1,12 @@
 //! What a method sees of the store: a snapshot to read, or a transaction to write.
 
+use super::change_log::{self, MAX_CHANGES};
 use super::{Failure, JsonText, Result};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use stina_protocol::Error;
 use stina_protocol::event::{Op, Origin};
 
 /// A consistent view of the store.
@@ -111,6 +113,26 @@ pub(super) struct Recorded {
     pub(super) op: Op,
     pub(super) before: Option<JsonText>,
     pub(super) after: Option<JsonText>,
+    /// How many changes right before this delete deleted parts of the entity.
+    pub(super) parts: usize,
+}
+
+impl Recorded {
+    fn bytes(&self) -> usize {
+        let value = |json: &Option<JsonText>| json.as_ref().map_or(0, JsonText::bytes);
+        size_of::<Self>() + self.id.len() + value(&self.before) + value(&self.after)
+    }
+}
+
+/// The changes of a write. They are in the log already; while they are small they are in memory too.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// How many.
+    pub(super) count: usize,
+    /// The changes; `None` once they are too large: subscribers then read them from the log.
+    pub(super) kept: Option<Vec<Recorded>>,
+    bytes: usize,
+    most_bytes: usize,
 }
 
 /// Called when the fate of a transaction is known: whether it was committed.
@@ -122,7 +144,7 @@ pub(super) type OnEnd = Box<dyn FnOnce(bool) + Send>;
 pub struct WriteTx<'c> {
     read: ReadTx<'c>,
     author: &'c Author,
-    pub(super) changes: Vec<Recorded>,
+    pub(super) changes: Changes,
     pub(super) on_end: Vec<OnEnd>,
 }
 
@@ -141,8 +163,16 @@ impl<'c> Deref for WriteTx<'c> {
 }
 
 impl<'c> WriteTx<'c> {
-    pub(super) fn new(conn: &'c Connection, rev: u64, now: i64, author: &'c Author) -> Self {
-        Self { read: ReadTx::new(conn, rev, now), author, changes: Vec::new(), on_end: Vec::new() }
+    /// A write that makes `rev`, and holds up to `most_bytes` of its changes in memory.
+    pub(super) fn new(
+        conn: &'c Connection,
+        rev: u64,
+        now: i64,
+        author: &'c Author,
+        most_bytes: usize,
+    ) -> Self {
+        let changes = Changes { kept: Some(Vec::new()), most_bytes, ..Changes::default() };
+        Self { read: ReadTx::new(conn, rev, now), author, changes, on_end: Vec::new() }
     }
 
     /// Who asked for this write.
@@ -172,19 +202,33 @@ impl<'c> WriteTx<'c> {
     }
 
     /// Logs a change of an entity, so that subscribers are notified of it.
-    pub(super) fn record(&mut self, change: Recorded) {
-        self.changes.push(change);
+    pub(super) fn record(&mut self, change: Recorded) -> Result<()> {
+        if self.changes.count == MAX_CHANGES {
+            return Err(Error::TooLarge { limit: MAX_CHANGES as u64 }.into());
+        }
+        change_log::append(self.read.conn, self.rev, self.changes.count, self.now, self.author, &change)?;
+        let changes = &mut self.changes;
+        changes.count += 1;
+        changes.bytes += change.bytes();
+        if changes.bytes > changes.most_bytes {
+            changes.kept = None;
+        } else if let Some(kept) = &mut changes.kept {
+            kept.push(change);
+        }
+        Ok(())
+    }
+
+    /// How many changes this write has logged.
+    pub(super) fn logged(&self) -> usize {
+        self.changes.count
     }
 
     /// What an entity of which this write made `now` (JSON) was before; `None` when this write has not made it so.
-    pub(crate) fn committed(&self, now: &str) -> Option<Option<&str>> {
-        let made =
-            self.changes.iter().rev().find(|c| c.after.as_ref().is_some_and(|after| after.get() == now))?;
-        let first = self
-            .changes
-            .iter()
-            .find(|c| (c.module, c.entity, &c.id) == (made.module, made.entity, &made.id))?;
-        Some(first.before.as_ref().map(JsonText::get))
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub(crate) fn committed(&self, now: &str) -> Result<Option<Option<JsonText>>> {
+        change_log::before_write(&self.read, now)
     }
 
     /// Calls `f` when the fate of this write is known, on the writer thread: with `true` after its commit and
@@ -203,7 +247,7 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch("CREATE TABLE t (x INTEGER) STRICT").unwrap();
         let author = Author::default();
-        let tx = WriteTx::new(&conn, 1, 0, &author);
+        let tx = WriteTx::new(&conn, 1, 0, &author, 0);
         // The view that a write reads through too: it is on the connection that can write.
         let read: &ReadTx<'_> = &tx;
         for sql in [

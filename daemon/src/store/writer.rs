@@ -158,27 +158,22 @@ impl Thread {
         let Job { run, author, once, reply, span, .. } = job;
         let _entered = span.enter();
         let now = self.clock.now();
-        let mut tx = WriteTx::new(&self.conn, *rev + 1, now, &author);
+        let mut tx = WriteTx::new(&self.conn, *rev + 1, now, &author, self.limits.ring_bytes);
         let step = || -> super::Result<(Done, Option<Revision>)> {
             self.execute("SAVEPOINT job")?;
             let view = ReadTx::new(&self.conn, *rev, now);
             let repeat = once.as_ref().map(|once| idempotency::repeat(&view, once)).transpose()?.flatten();
             if let Some(stored) = repeat {
-                return Ok((Done { rev: stored.rev, value: stored.value }, None));
+                return Ok((stored.into_done(), None));
             }
             let value = catch_unwind(AssertUnwindSafe(|| run(&mut tx)))
                 .unwrap_or_else(|panic| Err(Failure::Panic(panic_text(&*panic))))?;
             let changes = std::mem::take(&mut tx.changes);
-            if changes.len() > change_log::MAX_CHANGES {
-                return Err(Error::TooLarge { limit: change_log::MAX_CHANGES as u64 }.into());
-            }
-            let revision = match changes.is_empty() {
-                true => None,
-                false => Some(change_log::append(&self.conn, *rev + 1, now, &author, changes)?),
-            };
-            let done = Done { rev: *rev + u64::from(revision.is_some()), value };
+            let revision =
+                (changes.count > 0).then(|| change_log::revision_of(*rev + 1, now, &author, changes));
+            let done = Done { rev: *rev + u64::from(revision.is_some()), value, forgotten: false };
             if let Some(once) = &once {
-                idempotency::keep(&self.conn, once, now, done.rev, &done.value)?;
+                idempotency::keep(&self.conn, once, now, &done, revision.is_some())?;
             }
             Ok((done, revision))
         };

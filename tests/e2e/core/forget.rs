@@ -44,7 +44,8 @@ fn fill_and_delete(peer: &mut Peer) -> u32 {
         let text = format!("{WORD} {i} {}", "long ".repeat(i * 40));
         write(peer, "kv.set", json!({"key": format!("secret{i}"), "value": {"text": text}}), n);
         write(peer, "kv.set", json!({"key": format!("kept{i}"), "value": i}), n);
-        let todo = json!({"id": format!("t{i}"), "title": text, "description": text, "metadata": {"x": text}});
+        let todo =
+            json!({"id": format!("t{i}"), "title": text, "description": text, "metadata": {"x": text}});
         write(peer, "todo.create", todo, n);
         write(peer, "todo.addComment", json!({"todoId": format!("t{i}"), "content": text}), n);
         let memory = json!({"id": format!("mem{i}"), "title": WORD, "content": text, "tags": [WORD]});
@@ -106,9 +107,9 @@ fn what_is_purged_is_in_no_file_and_told_as_deleted() {
         let stored = peer.call("store.result", json!({"requestId": format!("r{n}")}));
         assert!(PARTS.iter().all(|part| !stored.to_string().contains(part)), "{stored}");
     }
-    let again = peer.call("memory.delete", json!({"id": "mem3", "requestId": format!("r{}", writes - 83)}));
+    let again = peer.call("memory.delete", json!({"id": "mem3", "requestId": format!("r{}", writes - 81)}));
     assert_eq!((&again["value"], &again["forgotten"]), (&Value::Null, &json!(true)), "{again}");
-    assert_eq!(peer.call("store.result", json!({"requestId": format!("r{}", writes - 83)})), again);
+    assert_eq!(peer.call("store.result", json!({"requestId": format!("r{}", writes - 81)})), again);
     live.call("store.sync", json!({}));
     drop((live, late, peer));
     daemon.stop();
@@ -131,7 +132,10 @@ fn one_entity_is_purged_with_its_parts_and_nothing_else() {
         peer.call("chat.startConversation", json!({"id": conversation, "title": text}));
         for i in 0..50 {
             let id = format!("{conversation}-m{i}");
-            peer.call("chat.appendMessage", json!({"id": id, "role": "user", "content": format!("{text} {i}")}));
+            peer.call(
+                "chat.appendMessage",
+                json!({"id": id, "role": "user", "content": format!("{text} {i}")}),
+            );
         }
     }
     let existing = peer.fail("store.purge", json!({"entity": "conversation", "id": "c1"}));
@@ -227,7 +231,9 @@ fn deleted_entities_are_blank_after_their_time_in_revisions_that_stay() {
     time.fetch_add(31 * DAY, Ordering::SeqCst);
     peer.call("kv.set", json!({"key": "young", "value": 1}));
     peer.call("kv.delete", json!({"key": "young"}));
-    eventually("they are blank", || !peer.call("store.changes", json!({"since": 0})).to_string().contains("Zqx"));
+    eventually("they are blank", || {
+        !peer.call("store.changes", json!({"since": 0})).to_string().contains("Zqx")
+    });
     let log = peer.call("store.changes", json!({"since": 0, "limit": 1000}))["value"]["items"].clone();
     let with_values = log.as_array().unwrap().iter().filter(|rev| rev["omitted"] != true).count();
     assert_eq!((log.as_array().unwrap().len(), with_values), (123, 3), "the last 1000 stay");
@@ -258,7 +264,8 @@ fn answers_are_bounded_in_bytes_and_their_ids_stay_known() {
     let entry = json!({"key": "single", "value": "x".repeat(10_000), "requestId": "single"});
     let single = peer.call("kv.set", entry.clone());
     let write = |peer: &mut Peer, i: u32| {
-        let step = json!({"method": "kv.set", "params": {"key": format!("k{i}"), "value": "x".repeat(10_000)}});
+        let step =
+            json!({"method": "kv.set", "params": {"key": format!("k{i}"), "value": "x".repeat(10_000)}});
         peer.call("store.transact", json!({"ops": [step], "requestId": format!("r{i}")}))
     };
     let first = write(&mut peer, 0);
@@ -274,7 +281,9 @@ fn answers_are_bounded_in_bytes_and_their_ids_stay_known() {
     let stored = peer.call("store.info", json!({}))["dbPath"].as_str().unwrap().to_owned();
     let stored = rusqlite::Connection::open(stored).unwrap();
     let bytes = || -> i64 {
-        stored.query_row("SELECT coalesce(sum(octet_length(value)), 0) FROM core_results", [], |r| r.get(0)).unwrap()
+        stored
+            .query_row("SELECT coalesce(sum(octet_length(value)), 0) FROM core_results", [], |r| r.get(0))
+            .unwrap()
     };
     assert!(bytes() <= 30_000);
     // Once the log no longer has it, it is forgotten too; after a week the id is.
@@ -326,7 +335,8 @@ fn a_large_delete_takes_little_memory_and_is_one_notification() {
         // Its values are 27 MiB.
         assert!(after < before + 8 * 1024, "{before} KiB before, {after} KiB after");
     }
-    let events = watcher.drain();
+    let mut events = watcher.drain();
+    events.retain(|event| event["type"] == "change");
     assert_eq!(events.len(), 1, "one notification");
     assert_eq!(events[0]["changes"].as_array().unwrap().len(), MESSAGES + 2);
 }

@@ -49,8 +49,10 @@ impl Feed for ChatFeed {
         if change.module != NAME || change.entity == Conversation::KIND.name {
             return change.module == NAME && change.id == *wanted;
         }
-        let belongs = change.entity_json().and_then(|json| serde_json::from_str::<Belongs<'_>>(json).ok());
-        belongs.is_some_and(|belongs| belongs.conversation_id == *wanted)
+        // Of what was purged nobody knows any more where it belonged: everybody is notified that it is gone.
+        let Some(json) = change.entity_json() else { return true };
+        let belongs = serde_json::from_str::<Belongs<'_>>(json);
+        belongs.is_ok_and(|belongs| belongs.conversation_id == *wanted)
     }
 
     fn initial(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {

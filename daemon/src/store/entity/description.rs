@@ -84,6 +84,8 @@ pub struct EntityKind {
     pub name: &'static str,
     /// The table that holds one row for each.
     pub table: &'static str,
+    /// The column of its key.
+    pub key: &'static str,
     /// Calls a function with the key and the JSON of every entity, in the order of their rows.
     pub walk: fn(&ReadTx<'_>, &mut Each<'_>) -> Result<()>,
     /// Puts an entity as its JSON says.

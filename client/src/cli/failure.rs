@@ -44,7 +44,7 @@ impl Failure {
             Self::Other(_) | Self::Io(_) => 1,
             Self::Call(Error::NotReachable { .. } | Error::TimedOut { .. } | Error::Disconnected { .. }) => 3,
             Self::Call(Error::OutcomeUnknown { .. }) => 7,
-            Self::Call(Error::Protocol(_) | Error::Closed) => 1,
+            Self::Call(Error::Protocol(_) | Error::Closed | Error::Forgotten { .. }) => 1,
             Self::Call(Error::Rpc(fault)) => match fault.error {
                 Kind::NotFound { .. } => 4,
                 Kind::Conflict { .. } | Kind::AlreadyExists { .. } | Kind::RequestMismatch => 5,

@@ -15,6 +15,7 @@ mod call;
 mod chat;
 mod kv;
 mod memory;
+mod purge;
 mod result;
 mod status;
 mod stop;
@@ -62,6 +63,7 @@ enum Command {
     Todo(todo::Todo),
     #[command(subcommand)]
     Memory(memory::Memory),
+    Purge(purge::Purge),
     Watch(watch::Watch),
     Status(status::Status),
     Stop(stop::Stop),
@@ -125,6 +127,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Kv(kv) => kv.run(context).await,
         Command::Todo(todo) => todo.run(context).await,
         Command::Memory(memory) => memory.run(context).await,
+        Command::Purge(purge) => purge.run(context).await,
         Command::Watch(watch) => watch.run(context).await,
         Command::Status(status) => status.run(context).await,
         Command::Stop(stop) => stop.run(context).await,
@@ -146,6 +149,7 @@ impl Command {
             Self::Kv(kv) => kv.resolve()?,
             Self::Todo(todo) => todo.resolve()?,
             Self::Memory(memory) => memory.resolve()?,
+            Self::Purge(purge) => purge.resolve()?,
             Self::Watch(_) | Self::Status(_) | Self::Stop(_) | Self::Result(_) => {}
         }
         Ok(self)

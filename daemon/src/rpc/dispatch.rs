@@ -83,7 +83,12 @@ fn begin(
         Run::Purge => {
             let once = once(method, &mut fields)?;
             let run = purge::prepare(methods, fields.parse()?, &call.store)?;
-            purge::wait(call.store.clone(), write(call, run, once, params, span))
+            let scrubbed = |reply| purge::scrubbed(call.store.clone(), reply);
+            match write(call, run, once, params, span) {
+                Started::Running(reply) => Started::Running(scrubbed(reply)),
+                Started::Waiting(room, reply) => Started::Waiting(room, scrubbed(reply)),
+                other => other,
+            }
         }
         Run::Call(f) => {
             let output = f(call.clone(), fields)?;

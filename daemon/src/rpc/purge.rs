@@ -1,6 +1,5 @@
 //! `store.purge`: a write that blanks values, then the wait until no file holds them.
 
-use super::dispatch::{Reply, Started};
 use super::methods::Methods;
 use crate::store::{JsonText, PurgeTarget, Store, WriteFn, purge};
 use futures_util::future::BoxFuture;
@@ -32,16 +31,11 @@ pub(super) fn prepare(methods: &Methods, params: PurgeParams, store: &Store) -> 
     }))
 }
 
-/// Answers once no file holds what was purged, or that a file still does.
-pub(super) fn wait(store: Store, write: Started) -> Started {
-    match write {
-        Started::Running(reply) => Started::Running(scrubbed(store, reply)),
-        Started::Waiting(room, reply) => Started::Waiting(room, scrubbed(store, reply)),
-        other => other,
-    }
-}
-
-fn scrubbed(store: Store, reply: BoxFuture<'static, Reply>) -> BoxFuture<'static, Reply> {
+/// The reply of the write, once no file holds what was purged, or one that says that a file still does.
+pub(super) fn scrubbed(
+    store: Store,
+    reply: BoxFuture<'static, Result<JsonText, Fault>>,
+) -> BoxFuture<'static, Result<JsonText, Fault>> {
     Box::pin(async move {
         let reply = reply.await?;
         if store.scrubbed().await {

@@ -2,7 +2,7 @@
 
 use super::methods::{Methods, Run};
 use crate::limits::Limits;
-use crate::store::{Failure, JsonText, WriteFn, WriteTx};
+use crate::store::{Failure, JsonText, WriteFn, WriteTx, before_write};
 use serde_json::value::RawValue;
 use stina_protocol::error::METHOD_NOT_FOUND_CODE;
 use stina_protocol::params::Members;
@@ -48,7 +48,7 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
 /// that change is now rolled back.
 fn as_committed(tx: &WriteTx<'_>, failure: Failure) -> Failure {
     let Failure::Protocol(Error::Conflict { current: Some(current) }) = &failure else { return failure };
-    let current = match tx.committed(current.get()) {
+    let current = match before_write(tx, current.get()) {
         Ok(Some(before)) => before.map(|json| Json::stored(json.into_string())).transpose(),
         Ok(None) => return failure,
         Err(error) => return error,

@@ -209,6 +209,7 @@ mod tests {
             reset: None,
             is_in_log_only: false,
             changes: vec![change],
+            wanted: String::new(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Maintenance: checkpoints when the store is quiet, and prunes old rows in small steps.
 
-use super::change_log::{first_seq, rev_of};
 use super::connection::LOCK_LOOK;
+use super::recording::{first_seq, rev_of};
 use super::{Result, Store, idempotency, purge};
 use crate::limits::Limits;
 use rusqlite::{Connection, TransactionBehavior, params};

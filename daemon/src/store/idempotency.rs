@@ -1,7 +1,6 @@
 //! Exactly once: what a write with a `requestId` answered is kept, in the same transaction as the write.
 
-use super::change_log::first_seq;
-use super::queue::Done;
+use super::recording::first_seq;
 use super::{JsonText, ReadTx, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
@@ -38,14 +37,6 @@ pub(crate) struct Stored {
     fingerprint: Vec<u8>,
 }
 
-impl Stored {
-    /// The answer that a repeat gets.
-    pub(super) fn into_done(self) -> Done {
-        let forgotten = self.value.is_none();
-        Done { rev: self.rev, value: self.value.unwrap_or_else(JsonText::null), forgotten }
-    }
-}
-
 /// What the write `id` answered, if it happened.
 pub(crate) fn find(tx: &ReadTx<'_>, id: &RequestId) -> Result<Option<Stored>> {
     tx.first(
@@ -73,23 +64,24 @@ pub(super) fn keep(
     conn: &Connection,
     once: &Once,
     at: i64,
-    done: &Done,
+    rev: u64,
+    value: &JsonText,
     is_logged: bool,
 ) -> rusqlite::Result<()> {
-    let seq: Option<u64> = match is_logged && done.value.bytes() > SHORT {
+    let seq: Option<u64> = match is_logged && value.bytes() > SHORT {
         true => conn
             .prepare_cached(
                 "SELECT seq FROM core_changes WHERE seq >= ? AND coalesce(after, before) = ? ORDER BY seq DESC LIMIT 1",
             )?
-            .query_row(params![first_seq(done.rev), done.value], |row| row.get(0))
+            .query_row(params![first_seq(rev), value], |row| row.get(0))
             .optional()?,
         false => None,
     };
-    let value = seq.is_none().then_some(&done.value);
+    let value = seq.is_none().then_some(value);
     conn.prepare_cached(
         "INSERT INTO core_results (request_id, at, fingerprint, rev, value, seq) VALUES (?, ?, ?, ?, ?, ?)",
     )?
-    .execute(params![once.id.as_str(), at, once.fingerprint.0, done.rev, value, seq])?;
+    .execute(params![once.id.as_str(), at, once.fingerprint.0, rev, value, seq])?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 //! One ledger for all modules (`core_migrations`), because the question before touching a file is about the
 //! whole of it: has it anything that this binary does not know?
 
-use super::connection::{self, APPLICATION_ID, Found, Location};
+use super::connection::{self, APPLICATION_ID, Found, INCREMENTAL, Location};
 use super::{OpenError, StoreConfig, backup};
 use crate::limits::Limits;
 use data_encoding::HEXLOWER;
@@ -56,9 +56,6 @@ pub(super) const CORE: ModuleSchema = ModuleSchema {
         sql: include_str!("../../../migrations/core/0001_change_log.sql"),
     }],
 };
-
-/// SQLite's number of `auto_vacuum=INCREMENTAL`.
-const INCREMENTAL: i64 = 2;
 
 struct Applied {
     module: String,

@@ -18,6 +18,7 @@ mod migrate;
 mod purge;
 mod queue;
 mod readers;
+mod recording;
 mod revision;
 mod row;
 mod scrub;
@@ -36,7 +37,7 @@ pub use queue::WriteFn;
 pub use revision::{LiveChange, Revision, Transient};
 pub use tx::{Author, Caller, ReadTx, WriteTx};
 
-pub(crate) use change_log::{View, oldest_rev, read_since};
+pub(crate) use change_log::{View, before_write, oldest_rev, read_since};
 pub(crate) use event_buffer::{CatchUp, EventBuffer, Item};
 pub(crate) use idempotency::{Fingerprint, Once, find as find_result};
 pub(crate) use migrate::versions as schema_versions;
@@ -85,22 +86,22 @@ impl Store {
 
     fn start(config: StoreConfig, schemas: &[ModuleSchema]) -> Result<(Self, Writer), OpenError> {
         let conn = migrate::open(&config, schemas)?;
-        let mut head = change_log::head(&conn)?;
+        let mut head = recording::head(&conn)?;
         if config.was_touched {
             tracing::warn!("another program wrote to the database while no daemon ran");
             let tx = conn.unchecked_transaction()?;
             // An older copy may have been put in its place: what follows is another history. The reset in the log
             // reaches a client that resumes without an epoch.
             migrate::renew_epoch(&tx)?;
-            head = change_log::append_reset(&tx, head + 1, config.clock.now(), ResetReason::External)?.rev;
+            head = recording::append_reset(&tx, head + 1, config.clock.now(), ResetReason::External)?.rev;
             tx.commit()?;
         }
         let epoch: Arc<str> = migrate::epoch(&conn)?.into();
         let events = Arc::new(EventBuffer::new(&config.limits, head));
         let readers = Readers::open(&config)?;
+        let scrubs = scrub::Scrubs::new(&conn)?;
         let lost = CancellationToken::new();
         let (queue, thread) = writer::start(conn, head, Arc::clone(&events), lost.clone(), &config)?;
-        let scrubs = scrub::Scrubs::new();
         let store = Self { events, readers, queue, epoch, scrubs, lost, config };
         Ok((store, Writer { thread }))
     }

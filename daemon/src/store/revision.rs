@@ -19,6 +19,9 @@ pub struct Revision {
     pub(crate) is_in_log_only: bool,
     /// What changed, in order.
     pub changes: Vec<LiveChange>,
+    /// Of a revision read for one subscription, instead of `changes`: those that concern it, as a notification shows them,
+    /// with commas between.
+    pub(crate) wanted: String,
 }
 
 impl Revision {

@@ -9,7 +9,7 @@
 use super::housekeeping::checkpoint;
 use super::{Store, purge};
 use crate::limits::Limits;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -33,8 +33,12 @@ pub(super) struct Scrubs {
 }
 
 impl Scrubs {
-    pub(super) fn new() -> Self {
-        Self { wanted: Arc::default(), wake: Arc::default(), done: Arc::new(watch::Sender::new(0)) }
+    /// For a database on that connection, whose last daemon may have been killed before a scrub was done.
+    pub(super) fn new(conn: &Connection) -> rusqlite::Result<Self> {
+        let sql = "SELECT count(*) FROM core_meta WHERE name = ? AND CAST(value AS INTEGER) = ?";
+        let wanted: u64 = conn.query_row(sql, params![purge::SCRUB, purge::AT_ONCE], |row| row.get(0))?;
+        let done = Arc::new(watch::Sender::new(0));
+        Ok(Self { wanted: Arc::new(wanted.into()), wake: Arc::default(), done })
     }
 }
 
@@ -50,8 +54,6 @@ impl Store {
     /// Waits, as long as the limits allow, until no file holds what was purged; answers whether that is so.
     pub(crate) async fn scrubbed(&self) -> bool {
         let wanted = self.scrubs.wanted.load(Ordering::Acquire);
-        // A repeat of a purge from before a restart finds nobody at work.
-        self.scrubs.wake.notify_one();
         let mut done = self.scrubs.done.subscribe();
         let done = done.wait_for(|done| *done >= wanted);
         tokio::time::timeout(self.config.limits.purge_wait, done).await.is_ok_and(|done| done.is_ok())

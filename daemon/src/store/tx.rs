@@ -1,13 +1,13 @@
 //! What a method sees of the store: a snapshot to read, or a transaction to write.
 
-use super::change_log::{self, MAX_CHANGES};
-use super::{Failure, JsonText, Result};
+use super::recording::{self, Changes, MAX_CHANGES, Recorded};
+use super::{Failure, Result};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stina_protocol::Error;
-use stina_protocol::event::{Op, Origin};
+use stina_protocol::event::Origin;
 
 /// A consistent view of the store.
 #[derive(Debug)]
@@ -100,39 +100,8 @@ impl Caller {
 impl Author {
     /// The daemon itself.
     pub fn daemon() -> Self {
-        Self { origin: Origin { client: Some("stinad".to_owned()), request_id: None }, peer: None }
+        Self { origin: recording::daemon(), peer: None }
     }
-}
-
-/// A change on its way into the log.
-#[derive(Debug)]
-pub(super) struct Recorded {
-    pub(super) module: &'static str,
-    pub(super) entity: &'static str,
-    pub(super) id: String,
-    pub(super) op: Op,
-    pub(super) before: Option<JsonText>,
-    pub(super) after: Option<JsonText>,
-    /// How many changes right before this delete deleted parts of the entity.
-    pub(super) parts: usize,
-}
-
-impl Recorded {
-    fn bytes(&self) -> usize {
-        let value = |json: &Option<JsonText>| json.as_ref().map_or(0, JsonText::bytes);
-        size_of::<Self>() + self.id.len() + value(&self.before) + value(&self.after)
-    }
-}
-
-/// The changes of a write. They are in the log already; while they are small they are in memory too.
-#[derive(Debug, Default)]
-pub(super) struct Changes {
-    /// How many.
-    pub(super) count: usize,
-    /// The changes; `None` once they are too large: subscribers then read them from the log.
-    pub(super) kept: Option<Vec<Recorded>>,
-    bytes: usize,
-    most_bytes: usize,
 }
 
 /// Called when the fate of a transaction is known: whether it was committed.
@@ -171,7 +140,7 @@ impl<'c> WriteTx<'c> {
         author: &'c Author,
         most_bytes: usize,
     ) -> Self {
-        let changes = Changes { kept: Some(Vec::new()), most_bytes, ..Changes::default() };
+        let changes = Changes::up_to(most_bytes);
         Self { read: ReadTx::new(conn, rev, now), author, changes, on_end: Vec::new() }
     }
 
@@ -206,29 +175,15 @@ impl<'c> WriteTx<'c> {
         if self.changes.count == MAX_CHANGES {
             return Err(Error::TooLarge { limit: MAX_CHANGES as u64 }.into());
         }
-        change_log::append(self.read.conn, self.rev, self.changes.count, self.now, self.author, &change)?;
-        let changes = &mut self.changes;
-        changes.count += 1;
-        changes.bytes += change.bytes();
-        if changes.bytes > changes.most_bytes {
-            changes.kept = None;
-        } else if let Some(kept) = &mut changes.kept {
-            kept.push(change);
-        }
+        let origin = &self.author.origin;
+        recording::append(self.read.conn, self.rev, self.changes.count, self.now, origin, &change)?;
+        self.changes.add(change);
         Ok(())
     }
 
     /// How many changes this write has logged.
     pub(super) fn logged(&self) -> usize {
         self.changes.count
-    }
-
-    /// What an entity of which this write made `now` (JSON) was before; `None` when this write has not made it so.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub(crate) fn committed(&self, now: &str) -> Result<Option<Option<JsonText>>> {
-        change_log::before_write(&self.read, now)
     }
 
     /// Calls `f` when the fate of this write is known, on the writer thread: with `true` after its commit and

@@ -6,7 +6,9 @@ use super::connection::{Identity, LOCK_LOOK};
 use super::queue::{self, Done, Job, Queue, Work, fail};
 use super::revision::Revision;
 use super::tx::{OnEnd, WriteTx};
-use super::{EventBuffer, Failure, OpenError, ReadTx, StoreConfig, change_log, housekeeping, idempotency};
+use super::{
+    EventBuffer, Failure, JsonText, OpenError, ReadTx, StoreConfig, housekeeping, idempotency, recording,
+};
 use crate::clock::Clock;
 use crate::limits::Limits;
 use rusqlite::{Connection, ErrorCode};
@@ -164,16 +166,18 @@ impl Thread {
             let view = ReadTx::new(&self.conn, *rev, now);
             let repeat = once.as_ref().map(|once| idempotency::repeat(&view, once)).transpose()?.flatten();
             if let Some(stored) = repeat {
-                return Ok((stored.into_done(), None));
+                let forgotten = stored.value.is_none();
+                let value = stored.value.unwrap_or_else(JsonText::null);
+                return Ok((Done { rev: stored.rev, value, forgotten }, None));
             }
             let value = catch_unwind(AssertUnwindSafe(|| run(&mut tx)))
                 .unwrap_or_else(|panic| Err(Failure::Panic(panic_text(&*panic))))?;
             let changes = std::mem::take(&mut tx.changes);
             let revision =
-                (changes.count > 0).then(|| change_log::revision_of(*rev + 1, now, &author, changes));
+                (changes.count > 0).then(|| recording::revision_of(*rev + 1, now, &author.origin, changes));
             let done = Done { rev: *rev + u64::from(revision.is_some()), value, forgotten: false };
             if let Some(once) = &once {
-                idempotency::keep(&self.conn, once, now, &done, revision.is_some())?;
+                idempotency::keep(&self.conn, once, now, done.rev, &done.value, revision.is_some())?;
             }
             Ok((done, revision))
         };
@@ -286,7 +290,7 @@ impl Thread {
             }
             tracing::warn!("another process wrote to the database");
             let revision =
-                change_log::append_reset(&self.conn, *rev + 1, self.clock.now(), ResetReason::External)?;
+                recording::append_reset(&self.conn, *rev + 1, self.clock.now(), ResetReason::External)?;
             *rev += 1;
             Ok(Some((version, revision)))
         });

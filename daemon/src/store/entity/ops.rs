@@ -1,8 +1,8 @@
 //! What is done with entities, the same for all sorts.
 
 use super::description::{Entity, EntityKind};
+use crate::store::recording::Recorded;
 use crate::store::row::{self, RowError};
-use crate::store::tx::Recorded;
 use crate::store::{Failure, JsonText, ReadTx, Result, WriteTx};
 use rusqlite::{Params, Row, ToSql};
 use serde::Serialize;

@@ -16,7 +16,7 @@ use stina_protocol::{Error as Fail, Method, RequestId};
 /// A client of `stinad`. Cheap to clone; all clones share one connection, which is replaced when it breaks.
 ///
 /// It belongs to the tokio runtime in which it was made. The connection closes when the last clone and the last
-/// [`Subscription`] are dropped.
+/// [`Subscription`](crate::Subscription) are dropped.
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: Arc<Inner>,

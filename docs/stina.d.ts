@@ -458,7 +458,7 @@ export type LogRevision = {
   at: number;
   /** What changed, in order. */
   changes: LogChange[];
-  /** Whether `before` and `after` are left out of its changes: together they are more than the limit `frameBytes`. */
+  /** Whether `before` and `after` are left out of changes: together they are more than the limit `frameBytes`, or they were purged. */
   omitted?: boolean;
   /** Who made it. */
   origin: Origin;
@@ -579,6 +579,14 @@ export type Origin = {
   requestId?: string | null;
 };
 
+/** Answer of `Purge`. */
+export type PurgeOutput = {
+  /** How many deleted entities still had values in the change log, and have none now. */
+  erased: number;
+  /** Whether a file may still hold them, because a reader was in the way for some seconds. The daemon keeps trying. */
+  pending?: boolean;
+};
+
 /** Id of a write, chosen by its caller. A repeat with the same id changes nothing and gets the same answer. */
 export type RequestId = string;
 
@@ -620,6 +628,16 @@ export type Step = {
   method: string;
   /** Its params, without `requestId`. */
   params?: unknown;
+};
+
+/** What a repeated write answers: the stored reply of the first. */
+export type StoredReply = {
+  /** Whether the result is forgotten, and `value` therefore null: it was purged, or answers took too much room. */
+  forgotten?: boolean;
+  /** Revision that the write made, or the newest one when it changed nothing. */
+  rev: number;
+  /** Its result. */
+  value: unknown;
 };
 
 /** One notification of a subscription. */
@@ -1288,13 +1306,27 @@ export interface Methods {
     };
     result: Rev;
   };
+  /** Erases deleted entities for good: from the change log, from kept answers, and from the files. Not in `store.transact`. */
+  "store.purge": {
+    params: {
+      /** Everything that was deleted before that time, in milliseconds since the Unix epoch, and does not exist again. */
+      deletedBefore?: Millis | null;
+      /** Sort of the deleted entity. */
+      entity?: string | null;
+      /** Its id. What was deleted with it, such as the messages of a conversation, is purged too. */
+      id?: string | null;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply<PurgeOutput>;
+  };
   /** What a write with that `requestId` answered: its `rev` and `value`. */
   "store.result": {
     params: {
       /** The id that the write carried. */
       requestId: RequestId;
     };
-    result: Reply<unknown>;
+    result: StoredReply;
   };
   /** Stops the daemon in order. */
   "store.stop": {

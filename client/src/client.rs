@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use stina_protocol::method::{Bare, MethodKind, Read, Wire, Write};
-use stina_protocol::store::{Discover, Welcome};
+use stina_protocol::store::{Discover, StoredReply, Welcome};
 use stina_protocol::types::NoParams;
 use stina_protocol::{Method, RequestId};
 
@@ -135,7 +135,15 @@ impl Client {
         let text =
             serde_json::to_string(&params).map_err(|e| stina_protocol::Error::invalid("", e.to_string()))?;
         let result = self.send(M::NAME, Some(text), M::Kind::MUTATES, how).await?;
-        serde_json::from_str(result.get()).map_err(|e| Error::unreadable(M::NAME, &e))
+        let unreadable = |e| Error::unreadable(M::NAME, &e);
+        // The null of a forgotten answer must not be taken for a result.
+        if M::Kind::MUTATES && result.get().contains("\"forgotten\"") {
+            let answer: StoredReply = serde_json::from_str(result.get()).map_err(unreadable)?;
+            if answer.forgotten {
+                return Err(Error::Forgotten { rev: answer.rev });
+            }
+        }
+        serde_json::from_str(result.get()).map_err(unreadable)
     }
 
     /// Calls a method by its name. `params` is the text of a JSON object; the result is raw JSON.

@@ -29,6 +29,12 @@ pub enum Error {
         /// The id of the write.
         request_id: RequestId,
     },
+    /// The write has happened, and its answer is no longer kept.
+    #[error("the write has happened, at or before revision {rev}; its answer is no longer kept")]
+    Forgotten {
+        /// The revision of the answer.
+        rev: u64,
+    },
     /// A read was not answered in time.
     #[error("`{method}` was not answered within {after:?}")]
     TimedOut {

@@ -2,8 +2,8 @@
 
 use crate::{CallOptions, Client, Error, Result};
 use stina_protocol::store::{
-    ChangePage, ChangesParams, ClientList, Clients, GetChanges, GetInfo, GetResult, Info, Ping, ResultParams,
-    Stop, StoredReply, Sync,
+    ChangePage, ChangesParams, ClientList, Clients, GetChanges, GetInfo, GetResult, Info, Ping, Purge,
+    PurgeOutput, PurgeParams, ResultParams, Stop, StoredReply, Sync,
 };
 use stina_protocol::types::NoParams;
 use stina_protocol::{Reply, RequestId};
@@ -64,6 +64,14 @@ impl Store {
     /// As [`Client::call`].
     pub async fn sync(&self) -> Result<u64> {
         Ok(self.client.call::<Sync>(NoParams {}).await?.rev)
+    }
+
+    /// Erases deleted entities for good: one, or all that were deleted before a time.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `not_found` for an entity that the change log does not know, `invalid` for one that exists.
+    pub async fn purge(&self, params: PurgeParams) -> Result<Reply<PurgeOutput>> {
+        self.client.call::<Purge>(params).await
     }
 
     /// Reads the answer of the write with that id: use it after [`Error::OutcomeUnknown`].

@@ -8,6 +8,7 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -31,6 +32,10 @@ pub struct Args {
     /// What is logged to standard error: error, warn, info, debug, trace, or a filter such as `stinad::store=debug`
     #[arg(long, env = "STINA_LOG", value_name = "FILTER", default_value = "info")]
     log: String,
+    /// Days for which the change log keeps what was changed and deleted; the newest 1000 revisions stay longer, without what
+    /// was deleted
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    keep_history: u32,
     /// Print nothing on standard output
     #[arg(short, long)]
     quiet: bool,
@@ -51,11 +56,12 @@ pub fn main(modules: &[Module]) -> ExitCode {
         return fail(2, &error);
     }
     raise_file_limit();
-    let Args { home, db, socket, quiet, .. } = args;
-    let config = match Config::resolve(home, db, socket) {
+    let Args { home, db, socket, quiet, keep_history, .. } = args;
+    let mut config = match Config::resolve(home, db, socket) {
         Ok(config) => config,
         Err(error @ NoHome) => return fail(2, &error),
     };
+    config.limits.log_age = Duration::from_secs(u64::from(keep_history) * 24 * 3600);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("stinad").build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(serve(config, modules, quiet)),

@@ -102,14 +102,24 @@ limits! {
     checkpoint_after / "checkpointAfterMs": Duration = Duration::from_secs(2),
     /// Time between two looks at the files where they can't be watched.
     watch_poll / "watchPollMs": Duration = Duration::from_secs(2),
-    /// Minimum age at which revisions are pruned from the change log.
+    /// Age to which the change log is kept, as far as `log_bytes` allows; then values of deleted entities are gone.
     log_age / "logAgeMs": Duration = Duration::from_secs(30 * 24 * 3600),
-    /// Minimum number of revisions in the change log.
-    log_revisions / "logRevisions": u64 = 100_000,
-    /// Bytes of values in the change log beyond which it is pruned regardless of age.
+    /// Newest revisions that the change log keeps, whatever their age and size.
+    log_revisions / "logRevisions": u64 = 1000,
+    /// Bytes of values in the change log over which it is pruned whatever its age.
     log_bytes / "logBytes": u64 = 1 << 30,
-    /// Age at which results of writes with a `requestId` are deleted.
+    /// Age to which the ids of writes with a `requestId` are known.
     result_age / "resultAgeMs": Duration = Duration::from_secs(7 * 24 * 3600),
+    /// Bytes of their answers that the log does not hold, over which the oldest are forgotten.
+    result_bytes / "resultBytes": u64 = 64 << 20,
+    /// How long after values were pruned everything left of them is scrubbed.
+    scrub_after / "scrubAfterMs": Duration = Duration::from_secs(24 * 3600),
+    /// How long a purge waits until no file holds what it purged.
+    purge_wait / "purgeWaitMs": Duration = Duration::from_secs(5),
+    /// Pages of the search index that one step of scrubbing merges.
+    scrub_pages / "scrubPages": u64 = 500,
+    /// Free pages that one step gives back to the system.
+    vacuum_pages / "vacuumPages": u64 = 500,
     /// Time between two prunings of the change log, while there are new revisions.
     prune_after / "pruneAfterMs": Duration = Duration::from_secs(600),
     /// New revisions after which the change log is pruned sooner.

@@ -27,15 +27,18 @@ CREATE TABLE core_changes (
     after      TEXT,
     client     TEXT,
     request_id TEXT,
-    undoes     INTEGER -- the revision that this one undoes
+    undoes     INTEGER, -- the revision that this one undoes
+    parts      INTEGER NOT NULL DEFAULT 0 -- of a delete: how many changes right before it deleted parts of the entity
 ) STRICT;
 
--- What each write with a `requestId` answered, so that a repeat answers the same.
+-- What each write with a `requestId` answered, so that a repeat answers the same. Neither `value` nor `seq`: the answer
+-- is forgotten, and only its id is still known.
 CREATE TABLE core_results (
     request_id  TEXT    NOT NULL PRIMARY KEY,
     at          INTEGER NOT NULL,
     fingerprint BLOB    NOT NULL, -- SHA-256 of method and params
     rev         INTEGER NOT NULL,
-    value       TEXT    NOT NULL
+    value       TEXT,             -- JSON
+    seq         INTEGER           -- of the change in core_changes that holds the value
 ) STRICT;
 CREATE INDEX core_results_at ON core_results (at);

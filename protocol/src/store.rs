@@ -1,8 +1,9 @@
 //! `store.*`: the store and the daemon itself.
 
 use crate::event::{Op, Origin, Start};
-use crate::method::Reply;
-use crate::types::{EntityId, Limit, NoParams, RequestId, null_is_default, object, objects, optional_object};
+use crate::types::{
+    EntityId, Limit, Millis, NoParams, RequestId, null_is_default, object, objects, optional_object,
+};
 use crate::{Json, With};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -191,7 +192,8 @@ pub struct LogRevision {
     /// Why everything read before it is void: another process wrote, or the store was restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<crate::event::ResetReason>,
-    /// Whether `before` and `after` are left out of its changes: together they are more than the limit `frameBytes`.
+    /// Whether `before` and `after` are left out of changes: together they are more than the limit `frameBytes`, or they were
+    /// purged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub omitted: bool,
     /// What changed, in order.
@@ -275,7 +277,41 @@ pub struct TransactOutput {
 }
 
 /// What a repeated write answers: the stored reply of the first.
-pub type StoredReply = Reply<Json>;
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StoredReply {
+    /// Revision that the write made, or the newest one when it changed nothing.
+    pub rev: u64,
+    /// Its result.
+    pub value: Json,
+    /// Whether the result is forgotten, and `value` therefore null: it was purged, or answers took too much room.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
+}
+
+/// Params of [`Purge`]: `entity` and `id`, or `deletedBefore`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PurgeParams {
+    /// Sort of the deleted entity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    /// Its id. What was deleted with it, such as the messages of a conversation, is purged too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Everything that was deleted before that time, in milliseconds since the Unix epoch, and does not exist again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_before: Option<Millis>,
+}
+
+/// Answer of [`Purge`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PurgeOutput {
+    /// How many deleted entities still had values in the change log, and have none now.
+    pub erased: u64,
+    /// Whether a file may still hold them, because a reader was in the way for some seconds. The daemon keeps trying.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pending: bool,
+}
 
 crate::methods! {
     /// Says who is calling and learns who answers; welcome, never required.
@@ -294,6 +330,8 @@ crate::methods! {
     GetResult = "store.result": Bare(ResultParams) -> StoredReply;
     /// Several mutating methods, all or nothing: one revision, one notification.
     Transact = "store.transact": Write(TransactParams) -> TransactOutput;
+    /// Erases deleted entities for good: from the change log, from kept answers, and from the files. Not in `store.transact`.
+    Purge = "store.purge": Write(PurgeParams) -> PurgeOutput;
     /// Stops the daemon in order.
     Stop = "store.stop": Bare(NoParams) -> Rev;
     /// This document: every method with its schemas.

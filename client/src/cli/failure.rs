@@ -47,7 +47,9 @@ impl Failure {
                 | crate::Error::Disconnected { .. },
             ) => 3,
             Self::Call(crate::Error::OutcomeUnknown { .. }) => 7,
-            Self::Call(crate::Error::Protocol(_) | crate::Error::Closed) => 1,
+            Self::Call(crate::Error::Protocol(_) | crate::Error::Closed | crate::Error::Forgotten { .. }) => {
+                1
+            }
             Self::Call(crate::Error::Rpc(fault)) => match fault.error {
                 Error::NotFound { .. } => 4,
                 Error::Conflict { .. } | Error::AlreadyExists { .. } | Error::RequestMismatch => 5,

@@ -18,6 +18,7 @@ mod call;
 mod chat;
 mod kv;
 mod memory;
+mod purge;
 mod result;
 mod status;
 mod stop;
@@ -65,6 +66,7 @@ enum Command {
     Todo(todo::Todo),
     #[command(subcommand)]
     Memory(memory::Memory),
+    Purge(purge::Purge),
     Watch(watch::Watch),
     Status(status::Status),
     Stop(stop::Stop),
@@ -128,6 +130,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Kv(kv) => kv.run(context).await,
         Command::Todo(todo) => todo.run(context).await,
         Command::Memory(memory) => memory.run(context).await,
+        Command::Purge(purge) => purge.run(context).await,
         Command::Watch(watch) => watch.run(context).await,
         Command::Status(status) => status.run(context).await,
         Command::Stop(stop) => stop.run(context).await,
@@ -149,6 +152,7 @@ impl Command {
             Self::Kv(kv) => kv.resolve()?,
             Self::Todo(todo) => todo.resolve()?,
             Self::Memory(memory) => memory.resolve()?,
+            Self::Purge(purge) => purge.resolve()?,
             Self::Watch(_) | Self::Status(_) | Self::Stop(_) | Self::Result(_) => {}
         }
         Ok(self)

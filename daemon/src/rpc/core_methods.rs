@@ -4,12 +4,12 @@ use super::call::CallContext;
 use super::feed::{Feed, Initial};
 use super::methods::Run;
 use super::registry::{Module, Registry};
-use crate::store::{LiveChange, ReadTx, Result, View, oldest_rev, read_since};
+use crate::store::{JsonText, LiveChange, ReadTx, Result, View, oldest_rev, read_since};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stina_protocol::store::{
     ChangePage, ChangesParams, ClientList, Clients, Discover, Filter, GetChanges, GetInfo, GetResult, Hello,
-    HelloParams, Info, LogChange, LogRevision, Ping, ResultParams, Rev, ServerInfo, Stop, StoredReply,
+    HelloParams, Info, LogChange, LogRevision, Ping, Purge, ResultParams, Rev, ServerInfo, Stop, StoredReply,
     Subscribe, Sync, Transact, Welcome,
 };
 use stina_protocol::types::{MAX_ID, NoParams};
@@ -41,8 +41,10 @@ pub(crate) fn register(registry: &mut Registry, modules: &[Module]) {
     registry.call::<GetResult, _>(|call, ResultParams { request_id }| async move {
         let id = request_id.clone();
         let stored = call.store.read(move |tx| crate::store::find_result(tx, &id)).await?;
-        let (rev, value) = stored.ok_or_else(|| Error::not_found("result", request_id))?;
-        Ok(StoredReply { rev, value: Json::stored(value.into_string())? })
+        let stored = stored.ok_or_else(|| Error::not_found("result", request_id))?;
+        let forgotten = stored.value.is_none();
+        let value = stored.value.unwrap_or_else(JsonText::null).into_string();
+        Ok(StoredReply { rev: stored.rev, value: Json::stored(value)?, forgotten })
     });
     registry.call::<Stop, _>(|call, NoParams {}| async move {
         tracing::info!(client = call.peer.name(), "asked to stop");
@@ -51,6 +53,7 @@ pub(crate) fn register(registry: &mut Registry, modules: &[Module]) {
     });
     registry.add::<Sync>(Run::Sync, None);
     registry.add::<Transact>(Run::Transact, None);
+    registry.add::<Purge>(Run::Purge, None);
     registry.add::<Discover>(Run::Discover, None);
     registry.feed::<Subscribe, _>(move |mut params: Filter| {
         check_modules(&all, params.modules.as_deref())?;
@@ -152,7 +155,7 @@ fn changes(tx: &ReadTx<'_>, frame_bytes: usize, params: ChangesParams) -> Result
         let changes = changes.collect::<Result<Vec<_>>>()?;
         if !changes.is_empty() || revision.reset.is_some() {
             let (at, origin, reset) = (revision.at, revision.origin.clone(), revision.reset);
-            // Every change has a value before or after it: one with neither had its values left out.
+            // Every change has a value before or after it: one with neither had its values left out, or blanked.
             let omitted = changes.iter().any(|change| change.before.is_none() && change.after.is_none());
             items.push(LogRevision { rev: revision.rev, at, origin, reset, omitted, changes });
         }

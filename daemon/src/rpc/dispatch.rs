@@ -3,7 +3,7 @@
 use super::call::CallContext;
 use super::methods::{Entry, LongRead, Methods, Opening, Run, UnsubscribeParams};
 use super::peer_guard::PeerGuard;
-use super::{openrpc, transact};
+use super::{openrpc, purge, transact};
 use crate::store::{Admission, Author, Done, Failure, Fingerprint, Job, JsonText, Once, WriteFn};
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
@@ -79,6 +79,16 @@ fn begin(
             let once = once(method, &mut fields)?;
             let run = transact::prepare(methods, fields.parse()?, &call.store.config().limits)?;
             write(call, run, once, params, span)
+        }
+        Run::Purge => {
+            let once = once(method, &mut fields)?;
+            let run = purge::prepare(methods, fields.parse()?, &call.store)?;
+            let scrubbed = |reply| purge::scrubbed(call.store.clone(), reply);
+            match write(call, run, once, params, span) {
+                Started::Running(reply) => Started::Running(scrubbed(reply)),
+                Started::Waiting(room, reply) => Started::Waiting(room, scrubbed(reply)),
+                other => other,
+            }
         }
         Run::Call(f) => {
             let output = f(call.clone(), fields)?;
@@ -172,8 +182,11 @@ fn write(
     };
     let outcome: BoxFuture<'static, Reply> = Box::pin(async move {
         // The writer answers every job that it receives: a dropped sender means that it has ended.
-        let Done { rev, value } = outcome.await.unwrap_or(Err(Error::ShuttingDown.into()))?;
-        Ok(envelope(rev, &value))
+        let Done { rev, value, forgotten } = outcome.await.unwrap_or(Err(Error::ShuttingDown.into()))?;
+        Ok(match forgotten {
+            true => JsonText::assembled(format!("{{\"rev\":{rev},\"value\":null,\"forgotten\":true}}")),
+            false => envelope(rev, &value),
+        })
     });
     match call.store.queue.offer(job) {
         Admission::Queued => Started::Running(outcome),

@@ -50,6 +50,8 @@ pub(super) enum Run {
     Sync,
     /// `store.transact`: the steps are methods of this table.
     Transact,
+    /// `store.purge`: a write, after which the files are scrubbed.
+    Purge,
     /// `rpc.discover`: the answer describes this table.
     Discover,
 }

@@ -8,6 +8,7 @@ mod methods;
 mod openrpc;
 mod peer_guard;
 mod peers;
+mod purge;
 mod registry;
 mod spool;
 mod subscription;

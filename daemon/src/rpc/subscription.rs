@@ -292,7 +292,9 @@ impl SubscriptionCursor {
         for item in items {
             match item {
                 // `read_rev` is still before it: replay takes it in and sends the reset.
-                Item::Revision(revision) if revision.reset.is_some() => return Stage::Replay,
+                Item::Revision(revision) if revision.reset.is_some() || revision.is_in_log_only => {
+                    return Stage::Replay;
+                }
                 Item::Revision(revision) => self.send_revision(&revision, false),
                 Item::Transient(transient) if self.feed.wants_transient(&transient) => {
                     self.ready.push_back(transient.json.clone());
@@ -347,24 +349,26 @@ impl SubscriptionCursor {
 
     fn send_revision(&mut self, revision: &Revision, is_filtered: bool) {
         self.read_rev = revision.rev;
-        let mut wanted = revision.changes.iter().filter(|c| is_filtered || self.feed.wants(c)).peekable();
-        if wanted.peek().is_none() {
+        let mut filtered = String::new();
+        if !is_filtered {
+            for change in revision.changes.iter().filter(|change| self.feed.wants(change)) {
+                if !filtered.is_empty() {
+                    filtered.push(',');
+                }
+                filtered.push_str(change.json().get());
+            }
+        }
+        let changes = if is_filtered { &revision.wanted } else { &filtered };
+        if changes.is_empty() {
             self.silent_since.get_or_insert_with(Instant::now);
             return;
         }
         let Revision { rev, at, origin, .. } = revision;
         let origin = serde_json::to_string(origin).unwrap_or_else(|_| "{}".to_owned());
-        let mut event = format!(
-            "{{\"type\":\"change\",\"rev\":{rev},\"prev\":{},\"at\":{at},\"origin\":{origin},\"changes\":[",
+        let event = format!(
+            "{{\"type\":\"change\",\"rev\":{rev},\"prev\":{},\"at\":{at},\"origin\":{origin},\"changes\":[{changes}]}}",
             self.sent_rev
         );
-        while let Some(change) = wanted.next() {
-            event.push_str(change.json().get());
-            if wanted.peek().is_some() {
-                event.push(',');
-            }
-        }
-        event.push_str("]}");
         self.ready.push_back(JsonText::assembled(event));
         self.mark_sent(*rev);
     }

@@ -2,7 +2,7 @@
 
 use super::methods::{Methods, Run};
 use crate::limits::Limits;
-use crate::store::{Failure, JsonText, WriteFn, WriteTx};
+use crate::store::{Failure, JsonText, WriteFn, WriteTx, before_write};
 use serde_json::value::RawValue;
 use stina_protocol::error::METHOD_NOT_FOUND_CODE;
 use stina_protocol::params::Members;
@@ -48,17 +48,23 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
 /// that change is now rolled back.
 fn as_committed(tx: &WriteTx<'_>, failure: Failure) -> Failure {
     let Failure::Protocol(Error::Conflict { current: Some(current) }) = &failure else { return failure };
-    let Some(before) = tx.committed(current.get()) else { return failure };
-    match before.map(|json| Json::stored(json.to_owned())).transpose() {
-        Ok(current) => Error::Conflict { current }.into(),
-        Err(error) => error.into(),
-    }
+    let current = match before_write(tx, current.get()) {
+        Ok(Some(before)) => before.map(|json| Json::stored(json.into_string())).transpose(),
+        Ok(None) => return failure,
+        Err(error) => return error,
+    };
+    current.map_or_else(Failure::from, |current| Error::Conflict { current }.into())
 }
 
 fn prepare_step(methods: &Methods, step: &Step) -> Result<WriteFn, Fault> {
     let Some(entry) = methods.by_name.get(step.method.as_str()) else {
         return Err(Fault { code: METHOD_NOT_FOUND_CODE, ..Fault::unknown_method(&step.method) });
     };
+    if matches!(entry.run, Run::Purge) {
+        let reason =
+            "`store.purge` is no step of a transaction: its answer comes after the files were scrubbed";
+        return Err(Error::invalid("method", reason).into());
+    }
     let Run::Write(prepare) = &entry.run else {
         let reason = format!("`{}` is no mutating method of a module", step.method);
         return Err(Error::invalid("method", reason).into());

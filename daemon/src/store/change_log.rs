@@ -1,34 +1,11 @@
-//! The change log: one row a change, written in the transaction that it tells of.
+//! Reads the change log, which `recording.rs` writes.
 
+use super::recording::{first_seq, rev_of};
 use super::revision::{LiveChange, Revision};
-use super::tx::{Author, Recorded};
-use super::{ReadTx, Result};
-use rusqlite::{Connection, Row, params};
+use super::{JsonText, ReadTx, Result};
+use rusqlite::{Row, params};
 use std::sync::Arc;
 use stina_protocol::event::{Op, Origin, ResetReason};
-
-/// Bits of a row's key (`seq`) that number the changes of one revision; the revision is above them.
-const CHANGE_BITS: u32 = 22;
-
-/// Most changes of one revision.
-pub(super) const MAX_CHANGES: usize = 1 << CHANGE_BITS;
-
-/// The key of a revision's first change; one more than that of every change before it.
-pub(super) fn first_seq(rev: u64) -> u64 {
-    // SQLite's integers have 63 bits without the sign; no revision comes near.
-    rev.min(i64::MAX.cast_unsigned() >> CHANGE_BITS) << CHANGE_BITS
-}
-
-/// The revision of the change with that key.
-pub(super) fn rev_of(seq: u64) -> u64 {
-    seq >> CHANGE_BITS
-}
-
-/// Newest revision in the log. Pruning always leaves it one.
-pub(super) fn head(conn: &Connection) -> rusqlite::Result<u64> {
-    conn.prepare_cached("SELECT coalesce(max(seq), 0) FROM core_changes")?
-        .query_row([], |row| row.get(0).map(rev_of))
-}
 
 /// First revision that is still in the log; 0 while there is none.
 pub(crate) fn oldest_rev(tx: &ReadTx<'_>) -> Result<u64> {
@@ -36,60 +13,17 @@ pub(crate) fn oldest_rev(tx: &ReadTx<'_>) -> Result<u64> {
     Ok(rev_of(oldest.unwrap_or(0)))
 }
 
-/// Writes what a job changed; answers the revision as subscribers will get it.
-pub(super) fn append(
-    conn: &Connection,
-    rev: u64,
-    at: i64,
-    author: &Author,
-    changes: Vec<Recorded>,
-) -> rusqlite::Result<Revision> {
-    let mut insert = conn.prepare_cached(
-        "INSERT INTO core_changes (seq, at, module, entity, id, op, before, after, client, request_id)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )?;
-    let origin = &author.origin;
-    for (idx, c) in changes.iter().enumerate() {
-        insert.execute(params![
-            first_seq(rev) + idx as u64,
-            at,
-            c.module,
-            c.entity,
-            c.id,
-            op_name(c.op),
-            c.before,
-            c.after,
-            origin.client,
-            origin.request_id
-        ])?;
-    }
-    let changes = changes
-        .into_iter()
-        .map(|c| LiveChange::new(c.module.into(), c.entity.into(), c.id, c.op, c.before, c.after));
-    Ok(Revision { rev, at, origin: origin.clone(), reset: None, changes: changes.collect() })
-}
-
-/// Writes a revision that says: everything before is void.
-pub(super) fn append_reset(
-    conn: &Connection,
-    rev: u64,
-    at: i64,
-    reason: ResetReason,
-) -> rusqlite::Result<Revision> {
-    let origin = Author::daemon().origin;
-    let name = if reason == ResetReason::External { "external" } else { "restored" };
-    conn.execute(
-        "INSERT INTO core_changes (seq, at, module, entity, id, op, client) VALUES (?, ?, 'store', 'store', ?, 'reset', ?)",
-        params![first_seq(rev), at, name, origin.client],
-    )?;
-    Ok(Revision { rev, at, origin, reset: Some(reason), changes: Vec::new() })
-}
-
-fn op_name(op: Op) -> &'static str {
-    match op {
-        Op::Put => "put",
-        Op::Delete => "delete",
-    }
+/// What the entity that the write in progress has last made `now` (JSON) was before that write; `None` when the write has
+/// made none so.
+pub(crate) fn before_write(tx: &ReadTx<'_>, now: &str) -> Result<Option<Option<JsonText>>> {
+    tx.first(
+        "SELECT first.before FROM core_changes first, (
+             SELECT module, entity, id FROM core_changes WHERE seq >= ?1 AND after = ?2 ORDER BY seq DESC LIMIT 1) made
+         WHERE first.seq >= ?1 AND (first.module, first.entity, first.id) = (made.module, made.entity, made.id)
+         ORDER BY first.seq LIMIT 1",
+        params![first_seq(tx.rev()), now],
+        |row| row.get(0),
+    )
 }
 
 /// What is read of the log.
@@ -128,7 +62,7 @@ pub(crate) fn read_since(
         let (Some(last), "put" | "delete") = (revisions.last_mut(), op) else { continue };
         let op = if op == "put" { Op::Put } else { Op::Delete };
         let is_over = matches!(view, View::Full(most) if in_revision > most);
-        let mut change = LiveChange::new(
+        let change = LiveChange::new(
             row.get::<_, String>(2)?.into(),
             row.get::<_, String>(3)?.into(),
             row.get(4)?,
@@ -144,9 +78,12 @@ pub(crate) fn read_since(
                 last.changes.iter_mut().for_each(LiveChange::drop_values);
             }
             View::Full(_) => last.changes.push(change),
+            // As text, because a revision may have hundreds of thousands of changes.
             View::Wanted(wants) if wants(&change) => {
-                change.before = None;
-                last.changes.push(change);
+                if !last.wanted.is_empty() {
+                    last.wanted.push(',');
+                }
+                last.wanted.push_str(change.json().get());
             }
             View::Wanted(_) => {}
         }
@@ -164,5 +101,13 @@ fn revision(rev: u64, row: &Row<'_>) -> rusqlite::Result<Revision> {
         _ => None,
     };
     let origin = Origin { client: row.get(8)?, request_id: row.get(9)? };
-    Ok(Revision { rev, at: row.get(1)?, origin, reset, changes: Vec::new() })
+    Ok(Revision {
+        rev,
+        at: row.get(1)?,
+        origin,
+        reset,
+        is_in_log_only: false,
+        changes: Vec::new(),
+        wanted: String::new(),
+    })
 }

@@ -15,6 +15,9 @@ use uuid::Uuid;
 /// `application_id` of our databases: "Stin" in ASCII.
 pub const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Stin");
 
+/// SQLite's number of `auto_vacuum=INCREMENTAL`.
+pub(super) const INCREMENTAL: i64 = 2;
+
 /// How often the writer's wait for a lock of another process looks whether the daemon is to stop.
 pub(super) const LOCK_LOOK: Duration = Duration::from_millis(100);
 
@@ -143,6 +146,12 @@ pub(super) fn writable(location: &Location, limits: &Limits) -> rusqlite::Result
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     settings(&conn, limits)?;
+    // Before anything is written: an existing file takes it over with its next VACUUM. One that has it would be written to.
+    if conn.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0))? != INCREMENTAL {
+        conn.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+    }
+    // *Deleted is deleted*: what is deleted is overwritten with zeros.
+    conn.pragma_update(None, "secure_delete", true)?;
     if location.file().is_some() {
         conn.pragma_update(None, "journal_mode", "WAL")?;
     }

@@ -113,6 +113,13 @@ impl EventBuffer {
         self.publish([Item::Transient(Arc::new(transient))]);
     }
 
+    /// Drops everything, as values in it were purged: cursors go on from the log.
+    pub(super) fn clear(&self) {
+        let mut ring = self.ring();
+        ring.items.clear();
+        ring.bytes = 0;
+    }
+
     /// Newest revision published.
     pub(crate) fn head(&self) -> u64 {
         self.ring().head
@@ -141,6 +148,10 @@ impl EventBuffer {
         });
         let mut bytes = 0;
         let more: Vec<_> = revisions
+            .enumerate()
+            // Whichever is first decides where to read; a later one that is in the log only waits for its turn.
+            .take_while(|(at, revision)| *at == 0 || !revision.is_in_log_only)
+            .map(|(_, revision)| revision)
             .take_while(|revision| {
                 let room = bytes < max_bytes;
                 bytes += revision.bytes();
@@ -149,7 +160,7 @@ impl EventBuffer {
             .map(Arc::clone)
             .collect();
         match more.first() {
-            Some(first) if first.rev == rev + 1 => CatchUp::Revisions(more),
+            Some(first) if first.rev == rev + 1 && !first.is_in_log_only => CatchUp::Revisions(more),
             _ => CatchUp::ReadLog,
         }
     }
@@ -191,7 +202,15 @@ mod tests {
             None,
             JsonText::of(&"x".repeat(98)).ok(),
         );
-        Arc::new(Revision { rev, at: 0, origin: Origin::default(), reset: None, changes: vec![change] })
+        Arc::new(Revision {
+            rev,
+            at: 0,
+            origin: Origin::default(),
+            reset: None,
+            is_in_log_only: false,
+            changes: vec![change],
+            wanted: String::new(),
+        })
     }
 
     fn buffer(ring_items: usize, ring_bytes: usize) -> EventBuffer {

@@ -1,7 +1,7 @@
 //! The history that a database is in, by its epoch; and whether what another program put in its place is to be served.
 
 use super::migrate::{self, Applied};
-use super::{APPLICATION_ID, change_log};
+use super::{APPLICATION_ID, recording};
 use rusqlite::Connection;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -60,7 +60,7 @@ pub(super) fn look(
     if id != APPLICATION_ID {
         return Ok(Left::Unknown);
     }
-    let there = match (migrate::ledger(conn), change_log::head(conn), migrate::epoch(conn)) {
+    let there = match (migrate::ledger(conn), recording::head(conn), migrate::epoch(conn)) {
         (Ok(ledger), Ok(head), Ok(epoch)) if ledger == schema => (head, epoch),
         // Tables of ours are missing, or are others.
         (Ok(_), Ok(_), Ok(_)) => return Ok(Left::Unknown),

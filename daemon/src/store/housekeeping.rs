@@ -1,19 +1,26 @@
 //! Maintenance: checkpoints when the store is quiet, and prunes old rows in small steps.
 
-use super::Store;
-use super::change_log::{self, first_seq, rev_of};
 use super::connection::LOCK_LOOK;
+use super::recording::{self, first_seq, rev_of};
 use super::witness::Witness;
+use super::{Result, Store, idempotency, purge};
 use crate::limits::Limits;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, TransactionBehavior, params};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Time after which a store that is never quiet is pruned; its commits checkpoint by themselves.
 const BUSY_FOR: Duration = Duration::from_secs(60);
 
+/// Longest time between two looks at what has become too old.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Time after which a scrub that failed is tried again.
+const RETRY: Duration = Duration::from_secs(60);
+
 impl Store {
-    /// Keeps the WAL and the log small until `stop`.
+    /// Keeps the WAL and the log small, and scrubs what was purged, until `stop`.
     pub(crate) async fn maintain(self, stop: CancellationToken) {
         _ = stop.run_until_cancelled(self.maintain_forever()).await;
     }
@@ -21,30 +28,46 @@ impl Store {
     async fn maintain_forever(self) {
         let mut changed = self.events.watch();
         let limits = self.config.limits.clone();
+        let wake = Arc::clone(&self.scrubs.wake);
         let mut pruned = (tokio::time::Instant::now(), 0);
+        let mut is_quiet = true;
         loop {
+            let mut longest = DAY;
+            if self.is_scrub_due(is_quiet).await && !self.scrub().await {
+                longest = RETRY;
+            }
             // This store keeps the event buffer, so its sender is not dropped.
-            _ = changed.changed().await;
+            tokio::select! {
+                _ = changed.changed() => {}
+                () = tokio::time::sleep(longest) => {}
+                () = wake.notified() => continue,
+            }
             let quiet = async {
                 while tokio::time::timeout(limits.checkpoint_after, changed.changed())
                     .await
                     .is_ok_and(|r| r.is_ok())
                 {}
             };
-            let is_quiet = tokio::time::timeout(BUSY_FOR, quiet).await.is_ok();
+            is_quiet = tokio::select! {
+                quiet = tokio::time::timeout(BUSY_FOR, quiet) => quiet.is_ok(),
+                () = wake.notified() => continue,
+            };
             let head = self.head();
             if pruned.0.elapsed() >= limits.prune_after || head - pruned.1 >= limits.prune_revisions {
                 self.prune(&limits).await;
                 pruned = (tokio::time::Instant::now(), head);
             }
+            while is_quiet && self.shrink().await && changed.has_changed().is_ok_and(|changed| !changed) {}
             let mut pause = limits.checkpoint_after;
-            let cut = async || {
-                let witness = self.config.witness.clone();
-                self.queue.chore(move |conn| checkpoint(conn, witness.as_ref(), Checkpoint::Cut)).await
-            };
-            while is_quiet && cut().await == Some(false) {
-                // A reader was in the way. Without a further write nothing else would lead back here.
-                if tokio::time::timeout(pause, changed.changed()).await.is_ok() {
+            while is_quiet && self.checkpoint().await == Some(false) {
+                // A reader was in the way. Without a further write nothing else would try again.
+                let is_woken = tokio::select! {
+                    _ = changed.changed() => true,
+                    // A scrub truncates the WAL itself.
+                    () = wake.notified() => { wake.notify_one(); true }
+                    () = tokio::time::sleep(pause) => false,
+                };
+                if is_woken {
                     changed.mark_changed();
                     break;
                 }
@@ -53,24 +76,89 @@ impl Store {
         }
     }
 
+    /// Moves the WAL into the database and cuts it; answers as [`checkpoint`] does, or `None` once the store is closed.
+    pub(super) async fn checkpoint(&self) -> Option<bool> {
+        let witness = self.config.witness.clone();
+        self.queue.chore(move |conn| checkpoint(conn, witness.as_ref(), Checkpoint::Cut)).await
+    }
+
     /// Prunes in steps, with other work between them.
-    async fn prune(&self, limits: &Limits) {
+    async fn prune(&self, limits: &Arc<Limits>) {
+        let pruned = async {
+            self.prune_log(limits).await?;
+            self.blank_outdated(limits).await?;
+            self.forget_answers(limits).await
+        };
+        if let Err(failure) = pruned.await {
+            tracing::warn!(%failure, "pruning failed");
+        }
+    }
+
+    async fn prune_log(&self, limits: &Arc<Limits>) -> Result<()> {
         // On a reader, because it walks the whole log, though not its values.
         let size = "SELECT coalesce(sum(coalesce(octet_length(before), 0) + coalesce(octet_length(after), 0)), 0) FROM core_changes";
-        let size = self.scan(move |tx| tx.first(size, [], |row| row.get::<_, u64>(0))).await;
-        let mut over = match size {
-            Ok(bytes) => bytes.unwrap_or(0).saturating_sub(limits.log_bytes),
-            Err(error) => return tracing::warn!(%error, "the size of the change log is unknown"),
-        };
+        let size = self.scan(move |tx| tx.first(size, [], |row| row.get::<_, u64>(0))).await?;
+        let mut over = size.unwrap_or(0).saturating_sub(limits.log_bytes);
         loop {
-            let (now, limits) = (self.clock().now(), limits.clone());
-            match self.queue.chore(move |conn| prune_step(conn, &limits, now, over > 0)).await {
-                Some(Ok(Pruned { rows: 0, .. })) | None => return,
-                Some(Ok(Pruned { bytes, .. })) => over = over.saturating_sub(bytes),
-                Some(Err(error)) => return tracing::warn!(%error, "pruning failed"),
+            let (now, limits) = (self.clock().now(), Arc::clone(limits));
+            match self.queue.chore(move |conn| prune_step(conn, &limits, now, over > 0)).await.transpose()? {
+                Some(Pruned { rows: 0, .. }) | None => return Ok(()),
+                Some(Pruned { bytes, .. }) => over = over.saturating_sub(bytes),
             }
         }
     }
+
+    /// Blanks what was deleted long ago in those revisions that are kept whatever their age.
+    async fn blank_outdated(&self, limits: &Arc<Limits>) -> Result<()> {
+        loop {
+            let (now, most) = (self.clock().now(), limits.prune_rows);
+            let oldest = before(now, limits.log_age);
+            let seqs = self.scan(move |tx| purge::outdated(tx, oldest, most)).await?;
+            if seqs.is_empty() {
+                return Ok(());
+            }
+            let due = after(now, limits.scrub_after);
+            let blanked = self.queue.chore(move |conn| {
+                let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                purge::blank_changes(&tx, &seqs)?;
+                purge::mark(&tx, due)?;
+                tx.commit()
+            });
+            match blanked.await.transpose()? {
+                Some(()) => self.events.clear(),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Forgets the oldest answers while they take too much room.
+    async fn forget_answers(&self, limits: &Arc<Limits>) -> Result<()> {
+        let stored = self.scan(idempotency::stored_bytes).await?;
+        let mut over = stored.saturating_sub(limits.result_bytes);
+        while over > 0 {
+            let most = limits.prune_rows;
+            let forgotten = self.queue.chore(move |conn| {
+                let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let bytes = idempotency::forget_oldest(&tx, over, most)?;
+                tx.commit().map(|()| bytes)
+            });
+            match forgotten.await.transpose()? {
+                Some(0) | None => break,
+                Some(bytes) => over = over.saturating_sub(bytes),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The time that much before `now`.
+fn before(now: i64, age: Duration) -> i64 {
+    now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The time that much after `now`.
+fn after(now: i64, wait: Duration) -> i64 {
+    now.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// What one step of pruning deleted.
@@ -95,7 +183,7 @@ pub(super) enum Checkpoint {
 pub(super) fn checkpoint(conn: &Connection, witness: Option<&Witness>, how: Checkpoint) -> bool {
     let may_write = witness.is_none_or(|witness| {
         // Of a revision that can't be read it is not told that the file holds it.
-        witness.begin_writing(change_log::head(conn).unwrap_or(0))
+        witness.begin_writing(recording::head(conn).unwrap_or(0))
     });
     if !may_write {
         return true;
@@ -123,26 +211,22 @@ pub(super) fn checkpoint(conn: &Connection, witness: Option<&Witness>, how: Chec
     }
 }
 
-/// Deletes a few old rows. When the log is `too_large`, their age does not count.
+/// Deletes a few old rows. When the log is `too_large`, their age does not count. The newest revisions always stay.
 fn prune_step(conn: &mut Connection, limits: &Limits, now: i64, too_large: bool) -> rusqlite::Result<Pruned> {
-    let before = |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-    let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let results = tx.execute(
-        "DELETE FROM core_results WHERE request_id IN (SELECT request_id FROM core_results WHERE at < ? LIMIT ?)",
-        params![before(limits.result_age), limits.prune_rows],
-    )?;
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let results = idempotency::prune(&tx, before(now, limits.result_age), limits.prune_rows)?;
     let (oldest, head): (u64, u64) =
         tx.query_row("SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM core_changes", [], |row| {
             Ok((rev_of(row.get(0)?), rev_of(row.get(1)?)))
         })?;
-    // A revision must be old and far back, unless the log is too large. The newest one always stays. Pruning goes on from
+    // A revision must be far back, and old unless the log is too large. The newest one always stays. Pruning goes on from
     // the oldest one only: after the clock has jumped, an earlier revision may have the later time, and a hole would be
     // a gap without a reset.
     let step_end = oldest.saturating_add(limits.prune_rows).min(head);
     let keep_from = head.saturating_sub(limits.log_revisions);
     let kept: Option<u64> = tx.query_row(
-        "SELECT min(seq) FROM core_changes WHERE seq < ?1 AND NOT (?2 OR (seq < ?3 AND at < ?4))",
-        params![first_seq(step_end), too_large, first_seq(keep_from + 1), before(limits.log_age)],
+        "SELECT min(seq) FROM core_changes WHERE seq < ?1 AND NOT (seq < ?3 AND (?2 OR at < ?4))",
+        params![first_seq(step_end), too_large, first_seq(keep_from + 1), before(now, limits.log_age)],
         |row| row.get(0),
     )?;
     // The whole of the revision that stays.
@@ -154,6 +238,9 @@ fn prune_step(conn: &mut Connection, limits: &Limits, now: i64, too_large: bool)
         )?
         .query_map([first_seq(kept)], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
+    if !deleted.is_empty() {
+        purge::mark(&tx, after(now, limits.scrub_after))?;
+    }
     tx.commit()?;
     Ok(Pruned { rows: results + deleted.len(), bytes: deleted.iter().sum() })
 }
@@ -185,6 +272,6 @@ mod tests {
         };
         assert_eq!(left(5_000, false), (3..=20).collect::<Vec<_>>());
         assert_eq!(left(10_000_000, false), (16..=20).collect::<Vec<_>>());
-        assert_eq!(left(0, true), [20]);
+        assert_eq!(left(0, true), (16..=20).collect::<Vec<_>>(), "the newest stay whatever their size");
     }
 }

@@ -3,7 +3,7 @@
 //! One ledger for all modules (`core_migrations`), because the question before touching a file is about the
 //! whole of it: has it anything that this binary does not know?
 
-use super::connection::{self, APPLICATION_ID, Found, Location};
+use super::connection::{self, APPLICATION_ID, Found, INCREMENTAL, Location};
 use super::{OpenError, StoreConfig, backup};
 use crate::limits::Limits;
 use data_encoding::HEXLOWER;
@@ -109,6 +109,10 @@ pub(super) fn open(
                 backup::remove_old_copies(path, MIGRATION_COPY, COPIES_KEPT);
                 let mut conn = connection::writable(&config.location, &config.limits)?;
                 apply(&mut conn, &pending, now)?;
+                // A file from before `auto_vacuum` was set takes it over.
+                if conn.query_row("PRAGMA auto_vacuum", [], |row| row.get::<_, i64>(0))? != INCREMENTAL {
+                    conn.execute_batch("VACUUM")?;
+                }
             }
         }
     }

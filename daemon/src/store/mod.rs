@@ -19,10 +19,13 @@ mod inode_lock;
 mod json_text;
 mod judge;
 mod migrate;
+mod purge;
 mod queue;
 mod readers;
+mod recording;
 mod revision;
 mod row;
+mod scrub;
 mod tx;
 mod wal;
 mod witness;
@@ -42,12 +45,13 @@ pub use revision::{LiveChange, Revision, Transient};
 pub use tx::{Author, Caller, ReadTx, WriteTx};
 pub use witness::Witness;
 
-pub(crate) use change_log::{View, oldest_rev, read_since};
+pub(crate) use change_log::{View, before_write, oldest_rev, read_since};
 pub(crate) use event_buffer::{CatchUp, EventBuffer, Item};
 pub(crate) use fatal::FatalSignal;
 pub(crate) use idempotency::{Fingerprint, Once, find as find_result};
 pub(crate) use inode_lock::{InodeLock, holder};
 pub(crate) use migrate::versions as schema_versions;
+pub(crate) use purge::{Target as PurgeTarget, purge};
 pub(crate) use queue::{Admission, Done, Job};
 pub(crate) use readers::Readers;
 
@@ -68,6 +72,7 @@ pub struct Store {
     pub(crate) readers: Readers,
     pub(crate) queue: queue::Queue,
     epoch: history::Epoch,
+    scrubs: scrub::Scrubs,
     fatal: FatalSignal,
     watched_by: foreign::WatchedBy,
     config: StoreConfig,
@@ -95,7 +100,7 @@ impl Store {
     fn start(config: StoreConfig, schemas: &[ModuleSchema]) -> Result<(Self, Writer), OpenError> {
         let verdict = config.witness.as_ref().map_or(Ok(Verdict::New), judge)?;
         let conn = migrate::open(&config, schemas, verdict == Verdict::Renew)?;
-        let mut head = change_log::head(&conn)?;
+        let mut head = recording::head(&conn)?;
         let epoch = migrate::epoch(&conn)?;
         if config.witness.as_ref().is_some_and(|witness| !verdict.goes_on(witness, &epoch, head)) {
             tracing::warn!("the database is not as the last daemon left it: a new epoch begins");
@@ -103,7 +108,7 @@ impl Store {
             // An older copy may have been put in its place: what follows is another history. The reset in the log
             // reaches a client that resumes without an epoch.
             migrate::renew_epoch(&tx)?;
-            head = change_log::append_reset(&tx, head + 1, config.clock.now(), ResetReason::External)?.rev;
+            head = recording::append_reset(&tx, head + 1, config.clock.now(), ResetReason::External)?.rev;
             tx.commit()?;
         }
         let epoch = migrate::epoch(&conn)?;
@@ -113,10 +118,11 @@ impl Store {
         let (epoch, fatal) = (history::Epoch::new(&epoch), FatalSignal::default());
         let events = Arc::new(EventBuffer::new(&config.limits, head));
         let readers = Readers::open(&config)?;
+        let scrubs = scrub::Scrubs::new(&conn)?;
         let (queue, thread) =
             writer::start(conn, head, Arc::clone(&events), epoch.clone(), fatal.clone(), &config)?;
-        let store =
-            Self { events, readers, queue, epoch, fatal, watched_by: foreign::WatchedBy::default(), config };
+        let watched_by = foreign::WatchedBy::default();
+        let store = Self { events, readers, queue, epoch, scrubs, fatal, watched_by, config };
         Ok((store, Writer { thread }))
     }
 
@@ -259,7 +265,7 @@ impl Writer {
 /// Closes the last connection, and leaves the database alone in one file if it is in order.
 fn close(conn: Connection, witness: Option<&Witness>) {
     if let Some(witness) = witness
-        && witness.begin_writing(change_log::head(&conn).unwrap_or(0))
+        && witness.begin_writing(recording::head(&conn).unwrap_or(0))
         && let Err(error) = connection::keep_wal_when_closed(&conn, false)
     {
         tracing::warn!(%error, "the WAL stays");

@@ -21,8 +21,10 @@ pub(super) type ChoreFn = Box<dyn FnOnce(&mut Connection) + Send>;
 pub(crate) struct Done {
     /// Revision that it made, or the newest one when it changed nothing.
     pub(crate) rev: u64,
-    /// The result, as JSON.
+    /// The result, as JSON; null once it is forgotten.
     pub(crate) value: JsonText,
+    /// Whether the result is forgotten: the write happened long ago, or its values were purged.
+    pub(crate) forgotten: bool,
 }
 
 /// A queued write.

@@ -1,6 +1,6 @@
 //! The pool of read-only connections.
 
-use super::{Failure, OpenError, ReadTx, Result, StoreConfig, change_log, connection};
+use super::{Failure, OpenError, ReadTx, Result, StoreConfig, connection, recording};
 use crate::clock::Clock;
 use crate::limits::Limits;
 use r2d2::{Pool, PooledConnection};
@@ -99,6 +99,6 @@ fn snapshot<T>(conn: &Connection, clock: &Clock, f: impl FnOnce(&ReadTx<'_>) -> 
     conn.prepare_cached("BEGIN")?.execute([])?;
     let _end = EndRead(conn);
     // The first read of the transaction fixes the snapshot that the others see.
-    let rev = change_log::head(conn)?;
+    let rev = recording::head(conn)?;
     f(&ReadTx::new(conn, rev, clock.now()))
 }

@@ -15,8 +15,13 @@ pub struct Revision {
     pub origin: Origin,
     /// Set when everything before this revision is void.
     pub reset: Option<ResetReason>,
+    /// Whether its changes are in the change log only: they are too large for memory.
+    pub(crate) is_in_log_only: bool,
     /// What changed, in order.
     pub changes: Vec<LiveChange>,
+    /// Of a revision read for one subscription, instead of `changes`: those that concern it, as a notification shows them,
+    /// with commas between.
+    pub(crate) wanted: String,
 }
 
 impl Revision {

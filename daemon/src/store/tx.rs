@@ -1,11 +1,13 @@
 //! What a method sees of the store: a snapshot to read, or a transaction to write.
 
-use super::{Failure, JsonText, Result};
+use super::recording::{self, Changes, MAX_CHANGES, Recorded};
+use super::{Failure, Result};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use stina_protocol::event::{Op, Origin};
+use stina_protocol::Error;
+use stina_protocol::event::Origin;
 
 /// A consistent view of the store.
 #[derive(Debug)]
@@ -103,19 +105,8 @@ impl Caller {
 impl Author {
     /// The daemon itself.
     pub fn daemon() -> Self {
-        Self { origin: Origin { client: Some("stinad".to_owned()), request_id: None }, peer: None }
+        Self { origin: recording::daemon(), peer: None }
     }
-}
-
-/// A change on its way into the log.
-#[derive(Debug)]
-pub(super) struct Recorded {
-    pub(super) module: &'static str,
-    pub(super) entity: &'static str,
-    pub(super) id: String,
-    pub(super) op: Op,
-    pub(super) before: Option<JsonText>,
-    pub(super) after: Option<JsonText>,
 }
 
 /// Called when the fate of a transaction is known: whether it was committed.
@@ -127,7 +118,7 @@ pub(super) type OnEnd = Box<dyn FnOnce(bool) + Send>;
 pub struct WriteTx<'c> {
     read: ReadTx<'c>,
     author: &'c Author,
-    pub(super) changes: Vec<Recorded>,
+    pub(super) changes: Changes,
     pub(super) on_end: Vec<OnEnd>,
 }
 
@@ -146,8 +137,16 @@ impl<'c> Deref for WriteTx<'c> {
 }
 
 impl<'c> WriteTx<'c> {
-    pub(super) fn new(conn: &'c Connection, rev: u64, now: i64, author: &'c Author) -> Self {
-        Self { read: ReadTx::new(conn, rev, now), author, changes: Vec::new(), on_end: Vec::new() }
+    /// A write that makes `rev`, and holds up to `most_bytes` of its changes in memory.
+    pub(super) fn new(
+        conn: &'c Connection,
+        rev: u64,
+        now: i64,
+        author: &'c Author,
+        most_bytes: usize,
+    ) -> Self {
+        let changes = Changes::up_to(most_bytes);
+        Self { read: ReadTx::new(conn, rev, now), author, changes, on_end: Vec::new() }
     }
 
     /// Who asked for this write.
@@ -179,19 +178,19 @@ impl<'c> WriteTx<'c> {
     }
 
     /// Logs a change of an entity, so that subscribers are notified of it.
-    pub(super) fn record(&mut self, change: Recorded) {
-        self.changes.push(change);
+    pub(super) fn record(&mut self, change: Recorded) -> Result<()> {
+        if self.changes.count == MAX_CHANGES {
+            return Err(Error::TooLarge { limit: MAX_CHANGES as u64 }.into());
+        }
+        let origin = &self.author.origin;
+        recording::append(self.read.conn, self.rev, self.changes.count, self.now, origin, &change)?;
+        self.changes.add(change);
+        Ok(())
     }
 
-    /// What an entity of which this write made `now` (JSON) was before; `None` when this write has not made it so.
-    pub(crate) fn committed(&self, now: &str) -> Option<Option<&str>> {
-        let made =
-            self.changes.iter().rev().find(|c| c.after.as_ref().is_some_and(|after| after.get() == now))?;
-        let first = self
-            .changes
-            .iter()
-            .find(|c| (c.module, c.entity, &c.id) == (made.module, made.entity, &made.id))?;
-        Some(first.before.as_ref().map(JsonText::get))
+    /// How many changes this write has logged.
+    pub(super) fn logged(&self) -> usize {
+        self.changes.count
     }
 
     /// Calls `f` when the fate of this write is known, on the writer thread: with `true` after its commit and
@@ -210,7 +209,7 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch("CREATE TABLE t (x INTEGER) STRICT").unwrap();
         let author = Author::default();
-        let tx = WriteTx::new(&conn, 1, 0, &author);
+        let tx = WriteTx::new(&conn, 1, 0, &author, 0);
         // The view that a write reads through too: it is on the connection that can write.
         let read: &ReadTx<'_> = &tx;
         for sql in [

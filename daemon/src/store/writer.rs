@@ -11,7 +11,9 @@ use super::queue::{self, Done, Job, Queue, Work, fail};
 use super::revision::Revision;
 use super::tx::{OnEnd, WriteTx};
 use super::witness::Look;
-use super::{EventBuffer, Failure, OpenError, ReadTx, StoreConfig, Witness, change_log, idempotency};
+use super::{
+    EventBuffer, Failure, JsonText, OpenError, ReadTx, StoreConfig, Witness, idempotency, recording,
+};
 use crate::clock::Clock;
 use crate::limits::Limits;
 use rusqlite::{Connection, ErrorCode};
@@ -206,27 +208,24 @@ impl Thread {
         let Job { run, author, once, reply, span, .. } = job;
         let _entered = span.enter();
         let now = self.clock.now();
-        let mut tx = WriteTx::new(&self.conn, *rev + 1, now, &author);
+        let mut tx = WriteTx::new(&self.conn, *rev + 1, now, &author, self.limits.ring_bytes);
         let step = || -> super::Result<(Done, Option<Revision>)> {
             self.execute("SAVEPOINT job")?;
             let view = ReadTx::new(&self.conn, *rev, now);
             let repeat = once.as_ref().map(|once| idempotency::repeat(&view, once)).transpose()?.flatten();
             if let Some(stored) = repeat {
-                return Ok((Done { rev: stored.rev, value: stored.value }, None));
+                let forgotten = stored.value.is_none();
+                let value = stored.value.unwrap_or_else(JsonText::null);
+                return Ok((Done { rev: stored.rev, value, forgotten }, None));
             }
             let value = catch_unwind(AssertUnwindSafe(|| run(&mut tx)))
                 .unwrap_or_else(|panic| Err(Failure::Panic(panic_text(&*panic))))?;
             let changes = std::mem::take(&mut tx.changes);
-            if changes.len() > change_log::MAX_CHANGES {
-                return Err(Error::TooLarge { limit: change_log::MAX_CHANGES as u64 }.into());
-            }
-            let revision = match changes.is_empty() {
-                true => None,
-                false => Some(change_log::append(&self.conn, *rev + 1, now, &author, changes)?),
-            };
-            let done = Done { rev: *rev + u64::from(revision.is_some()), value };
+            let revision =
+                (changes.count > 0).then(|| recording::revision_of(*rev + 1, now, &author.origin, changes));
+            let done = Done { rev: *rev + u64::from(revision.is_some()), value, forgotten: false };
             if let Some(once) = &once {
-                idempotency::keep(&self.conn, once, now, done.rev, &done.value)?;
+                idempotency::keep(&self.conn, once, now, done.rev, &done.value, revision.is_some())?;
             }
             Ok((done, revision))
         };
@@ -360,7 +359,7 @@ impl Thread {
                 }
             };
             tracing::warn!(?reason, "another process wrote to the database");
-            let revision = change_log::append_reset(&self.conn, *rev + 1, self.clock.now(), reason)?;
+            let revision = recording::append_reset(&self.conn, *rev + 1, self.clock.now(), reason)?;
             *rev += 1;
             Ok(Some(Reset { seen, revision, epoch }))
         });

@@ -89,6 +89,7 @@ impl Road {
 async fn a_log_that_has_moved_on_meanwhile_is_told_as_compacted() {
     let limits = Limits {
         log_bytes: 50_000,
+        log_revisions: 1,
         checkpoint_after: Duration::from_millis(1),
         prune_revisions: 1,
         ring_items: 4,
@@ -145,6 +146,7 @@ async fn a_log_that_has_moved_on_meanwhile_is_told_as_compacted() {
 async fn who_reads_too_late_for_the_log_is_told_so_and_goes_on() {
     let bounds = Limits {
         log_bytes: 20_000,
+        log_revisions: 1,
         checkpoint_after: Duration::from_millis(1),
         prune_revisions: 1,
         ring_items: 4,

@@ -6,6 +6,7 @@ mod discover;
 mod exactly_once;
 mod faults;
 mod foreign;
+mod forget;
 mod framing;
 mod instance;
 mod kv;

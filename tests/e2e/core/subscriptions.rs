@@ -248,6 +248,7 @@ fn sync_is_answered_after_everything_before_it_was_sent() {
 fn a_cursor_that_the_log_no_longer_reaches_is_reset() {
     let limits = Limits {
         log_bytes: 50_000,
+        log_revisions: 1,
         checkpoint_after: std::time::Duration::from_millis(1),
         prune_revisions: 1,
         ring_items: 4,

@@ -6,6 +6,7 @@ mod chat_live;
 mod kv;
 mod life;
 mod memory;
+mod purge;
 mod terminal;
 mod todo;
 mod watch;

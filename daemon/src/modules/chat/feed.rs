@@ -49,9 +49,9 @@ impl Feed for ChatFeed {
         if change.module != NAME || change.entity == Conversation::KIND.name {
             return change.module == NAME && change.id == *wanted;
         }
-        let entity =
-            change.entity_json().and_then(|json| serde_json::from_str::<InConversation<'_>>(json).ok());
-        entity.is_some_and(|entity| entity.conversation_id == *wanted)
+        // The conversation of a purged message is no longer known: all subscribers are notified that it is gone.
+        let Some(json) = change.entity_json() else { return true };
+        serde_json::from_str::<InConversation<'_>>(json).is_ok_and(|entity| entity.conversation_id == *wanted)
     }
 
     fn initial(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {

@@ -84,6 +84,8 @@ pub struct EntityKind {
     pub name: &'static str,
     /// Its table.
     pub table: &'static str,
+    /// The column of its key.
+    pub key: &'static str,
     /// Calls a function with the key and the JSON of every entity, in the order of rows.
     pub walk: fn(&ReadTx<'_>, &mut Each<'_>) -> Result<()>,
     /// Saves an entity from its JSON.

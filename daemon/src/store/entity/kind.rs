@@ -11,6 +11,7 @@ impl EntityKind {
             module,
             name,
             table,
+            key: T::KEY,
             walk: |tx, each| {
                 walk::<T>(tx, "ORDER BY rowid", [], |entity| {
                     each(entity.key(), JsonText::of(&entity)?)?;

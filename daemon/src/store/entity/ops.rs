@@ -1,8 +1,8 @@
 //! Operations on entities of every kind.
 
 use super::description::{Entity, EntityKind};
+use crate::store::recording::Recorded;
 use crate::store::row::{self, RowError};
-use crate::store::tx::Recorded;
 use crate::store::{Failure, JsonText, ReadTx, Result, WriteTx};
 use rusqlite::{Params, Row, ToSql};
 use serde::Serialize;
@@ -208,7 +208,7 @@ pub fn save<T: Entity>(tx: &mut WriteTx<'_>, before: Option<&T>, mut after: T) -
     }
     T::index(tx, before, Some(&after))?;
     let before = before.map(JsonText::of).transpose()?;
-    record::<T>(tx, Op::Put, after.key(), before, Some(JsonText::of(&after)?));
+    record::<T>(tx, Op::Put, after.key(), before, Some(JsonText::of(&after)?), 0)?;
     Ok(after)
 }
 
@@ -217,11 +217,12 @@ pub fn save<T: Entity>(tx: &mut WriteTx<'_>, before: Option<&T>, mut after: T) -
 /// # Errors
 /// SQLite's.
 pub fn remove<T: Entity>(tx: &mut WriteTx<'_>, entity: &T) -> Result<()> {
+    let logged = tx.logged();
     entity.remove_parts(tx)?;
+    let parts = tx.logged() - logged;
     T::index(tx, Some(entity), None)?;
     tx.execute(&T::table().delete, [entity.key()])?;
-    record::<T>(tx, Op::Delete, entity.key(), Some(JsonText::of(entity)?), None);
-    Ok(())
+    record::<T>(tx, Op::Delete, entity.key(), Some(JsonText::of(entity)?), None, parts)
 }
 
 fn record<T: Entity>(
@@ -230,9 +231,10 @@ fn record<T: Entity>(
     id: &str,
     before: Option<JsonText>,
     after: Option<JsonText>,
-) {
+    parts: usize,
+) -> Result<()> {
     let EntityKind { module, name: entity, .. } = T::KIND;
-    tx.record(Recorded { module, entity, id: id.to_owned(), op, before, after });
+    tx.record(Recorded { module, entity, id: id.to_owned(), op, before, after, parts })
 }
 
 /// Removes the entity that `target` names, as [`remove`]; returns it.
@@ -249,18 +251,28 @@ pub fn remove_if<T: Entity>(tx: &mut WriteTx<'_>, target: &Target) -> Result<T> 
 ///
 /// # Errors
 /// SQLite's.
-pub fn remove_all<T: Entity>(tx: &mut WriteTx<'_>, rest: &str, params: impl Params) -> Result<u64> {
-    // Read the keys first, so that memory stays small and no row is removed during the query.
+pub fn remove_all<T: Entity>(tx: &mut WriteTx<'_>, rest: &str, params: impl Params + Clone) -> Result<u64> {
+    // Read some keys first, so that memory stays small and no row is removed during the query.
     let (key, table) = (row::column(T::KEY), T::KIND.table);
-    let keys: Vec<String> = tx.all(&format!("SELECT {key} FROM {table} {rest}"), params, |row| row.get(0))?;
-    for key in &keys {
-        // One that belongs to another of them has gone with that.
-        if let Some(entity) = find::<T>(tx, key)? {
-            remove(tx, &entity)?;
+    let sql = format!("SELECT {key} FROM {table} {rest} LIMIT {REMOVED_AT_ONCE}");
+    let mut removed = 0;
+    loop {
+        let keys: Vec<String> = tx.all(&sql, params.clone(), |row| row.get(0))?;
+        if keys.is_empty() {
+            return Ok(removed);
         }
+        for key in &keys {
+            // One that belongs to another of them has gone with that.
+            if let Some(entity) = find::<T>(tx, key)? {
+                remove(tx, &entity)?;
+            }
+        }
+        removed += keys.len() as u64;
     }
-    Ok(keys.len() as u64)
 }
+
+/// Keys that [`remove_all`] holds.
+const REMOVED_AT_ONCE: usize = 256;
 
 /// Applies changes, such as the params of an update, to an entity as its row has it: null clears a member, omitted members
 /// stay unchanged.

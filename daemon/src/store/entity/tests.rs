@@ -70,8 +70,12 @@ impl Entity for Thing {
     }
 }
 
+/// Bytes of changes that a transaction holds.
+const MOST_BYTES: usize = 1 << 20;
+
 fn database() -> Connection {
     let conn = Connection::open_in_memory().unwrap();
+    conn.execute_batch(crate::store::migrate::CORE.migrations[0].sql).unwrap();
     conn.execute_batch(
         "CREATE TABLE things (
              seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, long_name TEXT, name_key TEXT NOT NULL,
@@ -101,7 +105,7 @@ fn thing(id: &str) -> Thing {
 }
 
 fn write<T>(conn: &Connection, rev: u64, f: impl FnOnce(&mut WriteTx<'_>) -> Result<T>) -> T {
-    f(&mut WriteTx::new(conn, rev, 0, &Author::daemon())).unwrap()
+    f(&mut WriteTx::new(conn, rev, 0, &Author::daemon(), MOST_BYTES)).unwrap()
 }
 
 #[test]
@@ -162,7 +166,7 @@ fn an_invalid_row_is_corrupt() {
         write(&conn, 1, |tx| create(tx, thing("a")));
         conn.execute(&format!("UPDATE things SET {wrong}"), []).unwrap();
         let author = Author::daemon();
-        let found = find::<Thing>(&WriteTx::new(&conn, 2, 0, &author), "a");
+        let found = find::<Thing>(&WriteTx::new(&conn, 2, 0, &author, MOST_BYTES), "a");
         assert!(matches!(found, Err(Failure::Corrupt(_))), "{wrong}: {found:?}");
     }
 }
@@ -211,10 +215,10 @@ fn stored_values_that_no_caller_could_write_survive_an_update_of_other_members()
     );
     // A change that changes nothing is no write.
     let author = Author::daemon();
-    let mut tx = WriteTx::new(&conn, 3, 9, &author);
+    let mut tx = WriteTx::new(&conn, 3, 9, &author, MOST_BYTES);
     let same =
         update(&mut tx, after.clone(), &json!({ "colour": "red" }), |thing, _| thing.size = 9.0).unwrap();
-    assert_eq!((same, tx.changes.len()), (after, 0));
+    assert_eq!((same, tx.changes.count), (after, 0));
 }
 
 #[test]
@@ -223,11 +227,11 @@ fn members_that_the_database_writes_are_logged_as_stored() {
     let made = write(&conn, 1, |tx| create(tx, thing("a")));
     conn.execute("UPDATE things SET counted = 9", []).unwrap();
     let author = Author::daemon();
-    let mut tx = WriteTx::new(&conn, 2, 0, &author);
+    let mut tx = WriteTx::new(&conn, 2, 0, &author, MOST_BYTES);
     let saved =
         save(&mut tx, Some(&made), Thing { counted: 1, seq: 77, is_new: false, ..made.clone() }).unwrap();
     assert_eq!((saved.counted, saved.seq, saved.is_new), (9, 1, false));
-    let logged = tx.changes[0].after.as_ref().unwrap().get();
+    let logged = tx.changes.kept.as_ref().unwrap()[0].after.as_ref().unwrap().get();
     assert_eq!(logged, serde_json::to_string(&saved).unwrap());
 }
 
@@ -235,7 +239,7 @@ fn members_that_the_database_writes_are_logged_as_stored() {
 fn every_change_is_recorded_with_before_and_after() {
     let conn = database();
     let author = Author::daemon();
-    let mut tx = WriteTx::new(&conn, 5, 0, &author);
+    let mut tx = WriteTx::new(&conn, 5, 0, &author, MOST_BYTES);
     let created = create(&mut tx, thing("a")).unwrap();
     let changed =
         save(&mut tx, Some(&created), with(&created, &json!({ "longName": null })).unwrap()).unwrap();
@@ -244,6 +248,9 @@ fn every_change_is_recorded_with_before_and_after() {
     let json = |thing: &Thing| serde_json::to_string(thing).unwrap();
     let logged: Vec<_> = tx
         .changes
+        .kept
+        .as_ref()
+        .unwrap()
         .iter()
         .map(|c| [&c.before, &c.after].map(|j| j.as_ref().map(|j| j.get().to_owned())))
         .collect();

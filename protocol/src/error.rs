@@ -48,10 +48,11 @@ pub enum Error {
         /// The id that was asked for.
         id: String,
     },
-    /// `ifRev` did not match.
-    #[error("changed since: `ifRev` does not match")]
+    /// `ifRev` did not match, or something has changed since the revision to undo.
+    #[error("it has changed since")]
     Conflict {
-        /// The entity as it is now, byte for byte; null when there is none.
+        /// The entity as it is now, byte for byte; null when there is none. Of an undo: the list of those that have
+        /// changed ([`ChangedSince`](crate::undo::ChangedSince)).
         #[serde(default, deserialize_with = "buffered")]
         current: Option<Json>,
     },

@@ -31,6 +31,11 @@ impl Failure {
         Self::Hinted(Box::new(self), hint.into())
     }
 
+    /// The daemon's error, if it is one.
+    pub(super) fn kind(&self) -> Option<&Kind> {
+        self.fault().map(|fault| &fault.error)
+    }
+
     /// Whether nobody reads the output any more.
     fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
@@ -87,7 +92,9 @@ impl Failure {
                 vec![format!("ask whether it happened with `stinactl result {request_id}`")]
             }
             Self::Call(Error::Rpc(fault)) => match &fault.error {
-                Kind::Conflict { current: Some(current) } => vec![format!("it is now {}", current.get())],
+                Kind::Conflict { current: Some(current) } if current.is_object() => {
+                    vec![format!("it is now {}", current.get())]
+                }
                 _ => vec![],
             },
             _ => vec![],

@@ -13,12 +13,16 @@ mod when;
 
 mod call;
 mod chat;
+mod history;
 mod kv;
 mod memory;
 mod result;
 mod status;
 mod stop;
 mod todo;
+mod trash;
+mod undo;
+mod undo_plan;
 mod watch;
 
 use crate::{Client, Limits};
@@ -62,6 +66,10 @@ enum Command {
     Todo(todo::Todo),
     #[command(subcommand)]
     Memory(memory::Memory),
+    Undo(undo::Undo),
+    Redo(undo::Redo),
+    History(history::History),
+    Trash(trash::Trash),
     Watch(watch::Watch),
     Status(status::Status),
     Stop(stop::Stop),
@@ -125,6 +133,10 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Kv(kv) => kv.run(context).await,
         Command::Todo(todo) => todo.run(context).await,
         Command::Memory(memory) => memory.run(context).await,
+        Command::Undo(undo) => undo.run(context).await,
+        Command::Redo(redo) => redo.run(context).await,
+        Command::History(history) => history.run(context).await,
+        Command::Trash(trash) => trash.run(context).await,
         Command::Watch(watch) => watch.run(context).await,
         Command::Status(status) => status.run(context).await,
         Command::Stop(stop) => stop.run(context).await,
@@ -146,6 +158,7 @@ impl Command {
             Self::Kv(kv) => kv.resolve()?,
             Self::Todo(todo) => todo.resolve()?,
             Self::Memory(memory) => memory.resolve()?,
+            Self::Undo(_) | Self::Redo(_) | Self::History(_) | Self::Trash(_) => {}
             Self::Watch(_) | Self::Status(_) | Self::Stop(_) | Self::Result(_) => {}
         }
         Ok(self)

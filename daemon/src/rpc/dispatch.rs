@@ -3,7 +3,7 @@
 use super::call::CallContext;
 use super::methods::{Entry, LongRead, Methods, Opening, Run, UnsubscribeParams};
 use super::peer_guard::PeerGuard;
-use super::{openrpc, transact};
+use super::{openrpc, transact, undo};
 use crate::store::{Admission, Author, Done, Failure, Fingerprint, Job, JsonText, Once, WriteFn};
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
@@ -79,6 +79,10 @@ fn begin(
             let once = once(method, &mut fields)?;
             let run = transact::prepare(methods, fields.parse()?, &call.store.config().limits)?;
             write(call, run, once, params, span)
+        }
+        Run::Undo => {
+            let once = once(method, &mut fields)?;
+            write(call, undo::prepare(methods, fields.parse()?), once, params, span)
         }
         Run::Call(f) => {
             let output = f(call.clone(), fields)?;
@@ -160,6 +164,7 @@ fn write(
     let origin = Origin {
         client: call.peer.name().map(ToOwned::to_owned),
         request_id: once.as_ref().map(|once| once.id.to_string()),
+        undoes: None,
     };
     let (reply, outcome) = oneshot::channel();
     let job = Job {

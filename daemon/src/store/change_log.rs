@@ -41,14 +41,13 @@ pub(super) fn append(
     conn: &Connection,
     rev: u64,
     at: i64,
-    author: &Author,
+    origin: Origin,
     changes: Vec<Recorded>,
 ) -> rusqlite::Result<Revision> {
     let mut insert = conn.prepare_cached(
-        "INSERT INTO core_changes (seq, at, module, entity, id, op, before, after, client, request_id)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO core_changes (seq, at, module, entity, id, op, before, after, client, request_id, undoes)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
-    let origin = &author.origin;
     for (idx, c) in changes.iter().enumerate() {
         insert.execute(params![
             first_seq(rev) + idx as u64,
@@ -60,13 +59,14 @@ pub(super) fn append(
             c.before,
             c.after,
             origin.client,
-            origin.request_id
+            origin.request_id,
+            origin.undoes
         ])?;
     }
     let changes = changes
         .into_iter()
         .map(|c| LiveChange::new(c.module.into(), c.entity.into(), c.id, c.op, c.before, c.after));
-    Ok(Revision { rev, at, origin: origin.clone(), reset: None, changes: changes.collect() })
+    Ok(Revision { rev, at, origin, reset: None, changes: changes.collect() })
 }
 
 /// Writes a revision that says: everything before is void.
@@ -109,7 +109,7 @@ pub(crate) fn read_since(
     view: View<'_>,
 ) -> Result<Vec<Arc<Revision>>> {
     let mut statement = tx.statement(
-        "SELECT seq, at, module, entity, id, op, iif(?2 OR op = 'delete', before, NULL), after, client, request_id
+        "SELECT seq, at, module, entity, id, op, iif(?2 OR op = 'delete', before, NULL), after, client, request_id, undoes
          FROM core_changes WHERE seq >= ?1 ORDER BY seq",
     )?;
     let mut rows = statement.query(params![first_seq(since + 1), matches!(view, View::Full(_))])?;
@@ -163,6 +163,6 @@ fn revision(rev: u64, row: &Row<'_>) -> rusqlite::Result<Revision> {
         ("reset", _) => Some(ResetReason::Restored),
         _ => None,
     };
-    let origin = Origin { client: row.get(8)?, request_id: row.get(9)? };
+    let origin = Origin { client: row.get(8)?, request_id: row.get(9)?, undoes: row.get(10)? };
     Ok(Revision { rev, at: row.get(1)?, origin, reset, changes: Vec::new() })
 }

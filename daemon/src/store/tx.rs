@@ -98,7 +98,7 @@ impl Caller {
 impl Author {
     /// The daemon itself.
     pub fn daemon() -> Self {
-        Self { origin: Origin { client: Some("stinad".to_owned()), request_id: None }, peer: None }
+        Self { origin: Origin { client: Some("stinad".to_owned()), ..Origin::default() }, peer: None }
     }
 }
 
@@ -113,6 +113,17 @@ pub(super) struct Recorded {
     pub(super) after: Option<JsonText>,
 }
 
+/// A change that a write has made and not committed yet.
+#[derive(Debug, Clone, Copy)]
+pub struct TxChange<'t> {
+    /// Sort of entity.
+    pub entity: &'static str,
+    /// Its id.
+    pub id: &'t str,
+    /// The entity after the change, as JSON; none when it is gone.
+    pub after: Option<&'t str>,
+}
+
 /// Called when the fate of a transaction is known: whether it was committed.
 pub(super) type OnEnd = Box<dyn FnOnce(bool) + Send>;
 
@@ -124,6 +135,8 @@ pub struct WriteTx<'c> {
     author: &'c Author,
     pub(super) changes: Vec<Recorded>,
     pub(super) on_end: Vec<OnEnd>,
+    /// The revision that this write undoes.
+    pub(super) undoes: Option<u64>,
 }
 
 impl std::fmt::Debug for WriteTx<'_> {
@@ -142,7 +155,13 @@ impl<'c> Deref for WriteTx<'c> {
 
 impl<'c> WriteTx<'c> {
     pub(super) fn new(conn: &'c Connection, rev: u64, now: i64, author: &'c Author) -> Self {
-        Self { read: ReadTx::new(conn, rev, now), author, changes: Vec::new(), on_end: Vec::new() }
+        Self {
+            read: ReadTx::new(conn, rev, now),
+            author,
+            changes: Vec::new(),
+            on_end: Vec::new(),
+            undoes: None,
+        }
     }
 
     /// Who asked for this write.
@@ -174,6 +193,15 @@ impl<'c> WriteTx<'c> {
     /// Logs a change of an entity, so that subscribers are notified of it.
     pub(super) fn record(&mut self, change: Recorded) {
         self.changes.push(change);
+    }
+
+    /// What this write has changed so far, in order.
+    pub fn changes(&self) -> impl Iterator<Item = TxChange<'_>> {
+        self.changes.iter().map(|change| TxChange {
+            entity: change.entity,
+            id: &change.id,
+            after: change.after.as_ref().map(JsonText::get),
+        })
     }
 
     /// What an entity of which this write made `now` (JSON) was before; `None` when this write has not made it so.

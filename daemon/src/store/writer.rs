@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
-use stina_protocol::event::ResetReason;
+use stina_protocol::event::{Origin, ResetReason};
 use stina_protocol::{Error, Fault};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -174,7 +174,10 @@ impl Thread {
             }
             let revision = match changes.is_empty() {
                 true => None,
-                false => Some(change_log::append(&self.conn, *rev + 1, now, &author, changes)?),
+                false => {
+                    let origin = Origin { undoes: tx.undoes, ..author.origin.clone() };
+                    Some(change_log::append(&self.conn, *rev + 1, now, origin, changes)?)
+                }
             };
             let done = Done { rev: *rev + u64::from(revision.is_some()), value };
             if let Some(once) = &once {

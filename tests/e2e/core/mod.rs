@@ -16,3 +16,6 @@ mod slow;
 mod storage;
 mod subscriptions;
 mod transact;
+mod trash;
+mod undo;
+mod undo_all;

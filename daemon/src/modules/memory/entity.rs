@@ -1,5 +1,6 @@
 //! What memories are to the store, and what is made of them: the search index and `memory_tags`.
 
+use super::purge::is_due;
 use crate::modules::text_search::index_text;
 use crate::store::{Entity, EntityKind, Result, Table, WriteTx};
 use rusqlite::params;
@@ -26,8 +27,16 @@ impl Entity for Memory {
         self.rev = rev;
     }
 
+    /// One that has expired so long ago that it would be deleted again at once is kept as long as one that expires now.
+    fn put_back(self, now: i64) -> Self {
+        let valid_until = self.valid_until.map(|until| if is_due(until, now) { now } else { until });
+        Self { valid_until, ..self }
+    }
+
     fn index(tx: &WriteTx<'_>, before: Option<&Self>, after: Option<&Self>) -> Result<()> {
-        let indexed = |memory: &Self| (memory.title.clone(), memory.content.clone(), memory.tags.clone());
+        let indexed = |memory: &Self| {
+            (memory.created_at, memory.title.clone(), memory.content.clone(), memory.tags.clone())
+        };
         if before.map(indexed) == after.map(indexed) {
             return Ok(());
         }

@@ -52,6 +52,13 @@ pub trait Entity: Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq 
         Ok(self)
     }
 
+    /// The entity as it comes back out of the change log, at the time `now`.
+    #[must_use]
+    fn put_back(self, now: i64) -> Self {
+        let _ = now;
+        self
+    }
+
     /// Brings what is made of the entity, such as a search index, up to date. Its row is written already, or is about to
     /// be deleted.
     ///
@@ -86,8 +93,16 @@ pub struct EntityKind {
     pub table: &'static str,
     /// Calls a function with the key and the JSON of every entity, in the order of their rows.
     pub walk: fn(&ReadTx<'_>, &mut Each<'_>) -> Result<()>,
+    /// Its members that only the database itself writes.
+    pub read_only: &'static [&'static str],
+    /// The entity with that key, if there is one: its revision and its JSON.
+    pub find: fn(&ReadTx<'_>, &str) -> Result<Option<(u64, JsonText)>>,
+    /// The JSON of an entity out of the change log as it comes back at a time.
+    pub put_back: fn(&str, i64) -> Result<JsonText>,
     /// Puts an entity as its JSON says.
     pub put: fn(&mut WriteTx<'_>, &str) -> Result<()>,
+    /// Logs that the entity that was the first JSON is now as the second says, but for what only the database writes.
+    pub replace: fn(&mut WriteTx<'_>, &str, &str) -> Result<()>,
     /// Removes the entity with that key, and what can't be without it, if there is one.
     pub remove: fn(&mut WriteTx<'_>, &str) -> Result<()>,
     /// Its JSON schema.

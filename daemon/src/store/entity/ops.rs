@@ -234,13 +234,22 @@ fn members(value: &impl Serialize) -> Result<BTreeMap<String, Box<RawValue>>> {
     Ok(serde_json::from_str(&serde_json::to_string(value)?)?)
 }
 
+/// The entity that JSON out of the change log, say, is.
+pub(super) fn from_json<T: Entity>(json: &str) -> Result<T> {
+    serde_json::from_str(json).map_err(|error| {
+        tracing::error!(entity = T::KIND.name, %error, "JSON that is no such entity");
+        Error::Corrupt.into()
+    })
+}
+
 /// Puts an entity as its JSON, out of the change log say, has it: it is as it was, and this write has changed it.
 pub(super) fn put_json<T: Entity>(tx: &mut WriteTx<'_>, json: &str) -> Result<()> {
-    let entity: T = serde_json::from_str(json).map_err(|error| {
-        tracing::error!(entity = T::KIND.name, %error, "JSON that is no such entity");
-        Failure::from(Error::Corrupt)
-    })?;
-    let before = find::<T>(tx, entity.key())?;
+    let entity: T = from_json(json)?;
+    let mut before = find::<T>(tx, entity.key())?;
+    // The number of a row never changes: one with another number is another entity of that name.
+    if let Some(other) = before.take_if(|before| before.row() != entity.row()) {
+        remove(tx, &other)?;
+    }
     save(tx, before.as_ref(), entity)?;
     Ok(())
 }

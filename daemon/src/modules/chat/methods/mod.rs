@@ -22,6 +22,8 @@ pub(super) fn register(registry: &mut Registry) {
     reading::register(registry);
     streaming::register(registry, &streams);
     let fed = Arc::clone(&streams);
+    let undone = Arc::clone(&streams);
+    registry.on_undo(move |tx| streaming::follow_undo(tx, &undone));
     registry.feed::<Subscribe, _>(move |params| Ok(ChatFeed::new(params, &fed)));
     let ended = Arc::clone(&streams);
     registry.at_start(move |tx| {

@@ -45,7 +45,8 @@ impl Undo {
             Some(rev) => undo_plan::revision(&context.client, rev).await?,
             None => undo_plan::next(&context.client, Way::Undo).await?,
         };
-        let what = format!("revision {}: {}", revision.rev, gist(&revision));
+        let (what, undone) = gist(&revision);
+        let what = format!("revision {}: {what} -> {undone}", revision.rev);
         self.how.run(context, &revision, ["undid", "would undo"], &what).await
     }
 }
@@ -54,7 +55,8 @@ impl Redo {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let undo = undo_plan::next(&context.client, Way::Redo).await?;
         let redone = undo.origin.undoes.unwrap_or_default();
-        let what = format!("revision {redone}: undoes revision {}: {}", undo.rev, gist(&undo));
+        let (what, _) = gist(&undo_plan::revision(&context.client, redone).await?);
+        let what = format!("revision {redone}: {what}");
         self.how.run(context, &undo, ["redid", "would redo"], &what).await
     }
 }
@@ -69,7 +71,8 @@ impl How {
     ) -> Result<(), Failure> {
         let Context { client, out, .. } = context;
         if self.dry_run {
-            return Ok(if out.json { out.json(revision)? } else { out.line(&format!("{would} {what}"))? });
+            let printed = if out.json { out.json(revision) } else { out.line(&format!("{would} {what}")) };
+            return Ok(printed?);
         }
         let store = client.store();
         let reply = match self.force {

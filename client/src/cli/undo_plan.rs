@@ -39,7 +39,7 @@ pub(super) async fn next(client: &Client, way: Way) -> Result<LogRevision, Failu
     let store = client.store();
     let info = store.info().await?;
     let (mut end, oldest) = (info.rev, info.oldest_rev.max(1));
-    // Revisions that a newer one has undone, and undos that a redo would have to see: those of what is no undo.
+    // Revisions that a newer one has undone.
     let mut undone = HashSet::new();
     while end >= oldest {
         let first = end.saturating_sub(WINDOW - 1).max(oldest);
@@ -84,8 +84,8 @@ enum Did {
     Deleted,
 }
 
-/// What a revision did, and what becomes of it when it is undone: `deleted todo Buy milk -> restored`.
-pub(super) fn gist(revision: &LogRevision) -> String {
+/// What a revision did, `deleted todo Buy milk`, and what becomes of that when it is undone, `restored`.
+pub(super) fn gist(revision: &LogRevision) -> (String, &'static str) {
     let mut entities: Vec<(&LogChange, &LogChange)> = Vec::new();
     for change in &revision.changes {
         match entities
@@ -99,7 +99,7 @@ pub(super) fn gist(revision: &LogRevision) -> String {
     let counted: Vec<_> = entities.iter().filter(|(first, last)| !is_bookkeeping(first, last)).collect();
     let counted = if counted.is_empty() { entities.iter().collect() } else { counted };
     let Some((first, last)) = counted.iter().min_by_key(|(first, _)| importance(&first.entity)) else {
-        return String::new();
+        return ("changed nothing".to_owned(), "no change");
     };
     let (did, undone) = match did(first, last) {
         Did::Created => ("created", "removed"),
@@ -113,7 +113,7 @@ pub(super) fn gist(revision: &LogRevision) -> String {
         more => format!(" and {more} more"),
     };
     let name = text::shorten(&text::one_line(&name), 60).into_owned();
-    format!("{did} {} {name}{more} -> {undone}", text::clean(&first.entity))
+    (format!("{did} {} {name}{more}", text::clean(&first.entity)), undone)
 }
 
 fn did(first: &LogChange, last: &LogChange) -> Did {

@@ -169,7 +169,7 @@ fn write(
     let (reply, outcome) = oneshot::channel();
     let job = Job {
         run,
-        author: Author { origin, peer: call.peer.caller() },
+        author: Box::new(Author { origin, peer: call.peer.caller() }),
         once,
         bytes: params.map_or(0, |p| p.get().len()),
         span: span.clone(),

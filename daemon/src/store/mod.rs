@@ -146,7 +146,7 @@ impl Store {
         let (reply, outcome) = oneshot::channel();
         let job = Job {
             run: Box::new(|tx| f(tx).map(|()| JsonText::null())),
-            author: Author::daemon(),
+            author: Box::new(Author::daemon()),
             once: None,
             bytes: 0,
             span: tracing::Span::current(),

@@ -8,6 +8,7 @@ mod life;
 mod memory;
 mod terminal;
 mod todo;
+mod undo;
 mod watch;
 
 use crate::STINACTL;

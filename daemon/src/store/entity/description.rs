@@ -96,7 +96,7 @@ pub struct EntityKind {
     /// Its members that only the database itself writes.
     pub read_only: &'static [&'static str],
     /// The entity with that key, if there is one: its revision and its JSON.
-    pub find: fn(&ReadTx<'_>, &str) -> Result<Option<(u64, JsonText)>>,
+    pub find: fn(&ReadTx<'_>, &str) -> Result<Found>,
     /// The JSON of an entity out of the change log as it comes back at a time.
     pub put_back: fn(&str, i64) -> Result<JsonText>,
     /// Puts an entity as its JSON says.
@@ -108,6 +108,9 @@ pub struct EntityKind {
     /// Its JSON schema.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }
+
+/// An entity that there is, for those who know no module: its revision and its JSON.
+pub type Found = Option<(u64, JsonText)>;
 
 /// Takes the key and the JSON of an entity.
 pub type Each<'f> = dyn FnMut(&str, JsonText) -> Result<()> + 'f;

@@ -7,7 +7,7 @@ mod description;
 mod kind;
 mod ops;
 
-pub use description::{Derived, Each, Entity, EntityKind, Table};
+pub use description::{Derived, Each, Entity, EntityKind, Found, Table};
 pub use ops::{
     check_rev, columns, create, find, first, get, get_if, id_or_new, remove, remove_all, remove_if, save,
     select, walk, walk_from, with,

@@ -217,6 +217,24 @@ export type Delta = {
 /** Id of an entity: 1 to 128 characters of `A-Z a-z 0-9 _ . : -`. */
 export type EntityId = string;
 
+/** What one revision did to an entity. */
+export type EntityRevision = {
+  /** The entity after it; null when it is gone, or `omitted`. */
+  after: unknown;
+  /** Time of its commit, in milliseconds since the Unix epoch. */
+  at: number;
+  /** The entity before the revision; null when it is new, or `omitted`. */
+  before: unknown;
+  /** Whether the log no longer has the values. */
+  omitted?: boolean;
+  /** What happened to the entity in the end. */
+  op: Op;
+  /** The client that made it. */
+  origin: Origin;
+  /** The revision. */
+  rev: number;
+};
+
 /** A key and its value. */
 export type Entry = {
   /** The key. */
@@ -251,7 +269,7 @@ export type ErrorData = ({
   id: string;
   kind: "already_exists";
 } | {
-  /** The current entity, byte for byte; null if there is none. */
+  /** The current entity, byte for byte; null if there is none. Of an undo: the list of those that have changed (`ChangedSince`). */
   current: unknown;
   kind: "conflict";
 } | {
@@ -577,6 +595,8 @@ export type Origin = {
   client: string | null;
   /** The write's `requestId`, if it had one. */
   requestId?: string | null;
+  /** The revision that this one undoes. */
+  undoes?: number | null;
 };
 
 /** Answer of `Purge`. */
@@ -720,6 +740,40 @@ export type TodoComment = {
 export type TransactOutput = {
   /** What each step answers, in order: the `value` that the method alone would have answered. */
   results: unknown[];
+};
+
+/** An entity that was deleted and can be put back, by undoing the revision that deleted it. */
+export type TrashItem = {
+  /** When it was deleted, in milliseconds since the Unix epoch. */
+  deletedAt: number;
+  /** Sort of entity. */
+  entity: string;
+  /** Its id. */
+  id: string;
+  /** The revision that deleted it: what to undo. */
+  rev: number;
+  /** Its title, else its name, its content or its key, shortened; null when it has none of them. */
+  title: string | null;
+};
+
+/** Answer of `Undo`. */
+export type Undone = {
+  /** What it changed, in order; at most 1000 changes. The event of the revision has all of them. */
+  changes: UndoneChange[];
+  /** How many more changes there are. */
+  omitted?: number;
+  /** The revision that this undo made; the newest one when there was nothing to put back. */
+  rev: number;
+};
+
+/** One change that an undo made. */
+export type UndoneChange = {
+  /** Sort of entity. */
+  entity: string;
+  /** Its id. */
+  id: string;
+  /** What happened to it. */
+  op: Op;
 };
 
 /** A range of protocol versions, both ends included. */
@@ -1294,6 +1348,20 @@ export interface Methods {
     };
     result: Welcome;
   };
+  /** The revisions of one entity, newest first, with the entity before and after. */
+  "store.history": {
+    params: {
+      /** Sort of entity, as changes name it: `todo`, `comment`, `kv`. */
+      entity: string;
+      /** Its id; of an entry of kv its key. */
+      id: string;
+      /** `next` of the previous page. */
+      cursor?: string | null;
+      /** Maximum number of items in the page. A page ends early once it has 4 MiB. */
+      limit?: Limit;
+    };
+    result: Reply<Page<EntityRevision>>;
+  };
   /** Versions, sizes, counts, WAL, uptime and limits. */
   "store.info": {
     params: {
@@ -1365,6 +1433,30 @@ export interface Methods {
       requestId?: RequestId;
     };
     result: Reply<TransactOutput>;
+  };
+  /** What was deleted and can still be put back, newest first. */
+  "store.trash": {
+    params: {
+      /** `next` of the previous page. */
+      cursor?: string | null;
+      /** Maximum number of items in the page. A page ends early once it has 4 MiB. */
+      limit?: Limit;
+      /** Only changes of these modules. */
+      modules?: string[] | null;
+    };
+    result: Reply<Page<TrashItem>>;
+  };
+  /** Puts back what a revision changed, as a new revision. */
+  "store.undo": {
+    params: {
+      /** The revision to undo. An undo can be undone too: that is redo. */
+      rev: number;
+      /** Also put back what has changed since. */
+      force?: boolean;
+      /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
+      requestId?: RequestId;
+    };
+    result: Reply<Undone>;
   };
   /** Ends a subscription; answers whether there was one. Params: `[id]`. */
   "store.unsubscribe": {

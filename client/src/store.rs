@@ -6,7 +6,10 @@ use stina_protocol::store::{
     PurgeOutput, PurgeParams, ResultParams, Stop, StoredReply, Sync,
 };
 use stina_protocol::types::NoParams;
-use stina_protocol::{Reply, RequestId};
+use stina_protocol::undo::{
+    EntityRevision, History, HistoryParams, Trash, TrashItem, TrashParams, Undo, UndoParams, Undone,
+};
+use stina_protocol::{Page, Reply, RequestId};
 
 impl Client {
     /// `store.*`: the store and the daemon.
@@ -80,6 +83,39 @@ impl Store {
     /// As [`Client::call`]; `not_found` when no such write happened, or more than 7 days ago.
     pub async fn result(&self, request_id: RequestId) -> Result<StoredReply> {
         self.client.call::<GetResult>(ResultParams { request_id }).await
+    }
+
+    /// Puts back what the revision `rev` changed, as a new revision; undoing an undo is redo.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; `conflict` when something of it has changed since: `current` is a list of
+    /// [`ChangedSince`](stina_protocol::undo::ChangedSince).
+    pub async fn undo(&self, rev: u64) -> Result<Reply<Undone>> {
+        self.client.call::<Undo>(UndoParams::new(rev)).await
+    }
+
+    /// As [`Self::undo`], also what has changed since.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn undo_by_force(&self, rev: u64) -> Result<Reply<Undone>> {
+        self.client.call::<Undo>(UndoParams { rev, force: true }).await
+    }
+
+    /// The revisions of one entity, newest first, with the entity before and after.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn history(&self, params: HistoryParams) -> Result<Reply<Page<EntityRevision>>> {
+        self.client.call::<History>(params).await
+    }
+
+    /// What was deleted and can still be put back, newest first.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn trash(&self, params: TrashParams) -> Result<Reply<Page<TrashItem>>> {
+        self.client.call::<Trash>(params).await
     }
 
     /// Stops the daemon; returns its newest revision, if the answer arrived. The call is sent once, so that it can't

@@ -48,10 +48,11 @@ pub enum Error {
         /// The requested id.
         id: String,
     },
-    /// `ifRev` does not match the current `rev`.
-    #[error("changed since: `ifRev` does not match")]
+    /// `ifRev` does not match, or something has changed since the revision to undo.
+    #[error("it has changed since")]
     Conflict {
-        /// The current entity, byte for byte; null if there is none.
+        /// The current entity, byte for byte; null if there is none. Of an undo: the list of those that have changed
+        /// ([`ChangedSince`](crate::undo::ChangedSince)).
         #[serde(default, deserialize_with = "buffered")]
         current: Option<Json>,
     },

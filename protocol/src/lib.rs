@@ -24,6 +24,7 @@ pub mod kv;
 pub mod memory;
 pub mod store;
 pub mod todo;
+pub mod undo;
 
 pub use error::{Error, Fault};
 pub use json::{Json, JsonObject};

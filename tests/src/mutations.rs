@@ -75,6 +75,10 @@ pub fn prepare(peer: &mut Peer, method: &str, n: u64) -> Value {
         "chat.abortInteraction" | "chat.deleteInteraction" => {
             (&[("chat.appendMessage", &message)], json!({"id": id}))
         }
+        "store.undo" => {
+            let set = peer.call("kv.set", json!({"key": id, "value": n}));
+            (&[], json!({"rev": set["rev"]}))
+        }
         "store.transact" => {
             let todo = json!({"method": "todo.create", "params": {"title": "new"}});
             let entry = json!({"method": "kv.increment", "params": {"key": "counter"}});

@@ -30,6 +30,11 @@ impl Failure {
         Self::Hinted(Box::new(self), hint.into())
     }
 
+    /// The daemon's error, if it is one.
+    pub(super) fn kind(&self) -> Option<&Error> {
+        self.fault().map(|fault| &fault.error)
+    }
+
     /// Whether the reader of the output is gone.
     fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
@@ -92,7 +97,9 @@ impl Failure {
                 vec![format!("`stinactl result {request_id}` tells whether it happened")]
             }
             Self::Call(crate::Error::Rpc(fault)) => match &fault.error {
-                Error::Conflict { current: Some(current) } => vec![format!("it is now {}", current.get())],
+                Error::Conflict { current: Some(current) } if current.is_object() => {
+                    vec![format!("it is now {}", current.get())]
+                }
                 _ => vec![],
             },
             _ => vec![],

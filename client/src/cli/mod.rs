@@ -16,6 +16,7 @@ mod when;
 
 mod call;
 mod chat;
+mod history;
 mod kv;
 mod memory;
 mod purge;
@@ -23,6 +24,9 @@ mod result;
 mod status;
 mod stop;
 mod todo;
+mod trash;
+mod undo;
+mod undo_plan;
 mod watch;
 
 use crate::{Client, Limits};
@@ -67,6 +71,10 @@ enum Command {
     #[command(subcommand)]
     Memory(memory::Memory),
     Purge(purge::Purge),
+    Undo(undo::Undo),
+    Redo(undo::Redo),
+    History(history::History),
+    Trash(trash::Trash),
     Watch(watch::Watch),
     Status(status::Status),
     Stop(stop::Stop),
@@ -131,6 +139,10 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Todo(todo) => todo.run(context).await,
         Command::Memory(memory) => memory.run(context).await,
         Command::Purge(purge) => purge.run(context).await,
+        Command::Undo(undo) => undo.run(context).await,
+        Command::Redo(redo) => redo.run(context).await,
+        Command::History(history) => history.run(context).await,
+        Command::Trash(trash) => trash.run(context).await,
         Command::Watch(watch) => watch.run(context).await,
         Command::Status(status) => status.run(context).await,
         Command::Stop(stop) => stop.run(context).await,
@@ -153,6 +165,7 @@ impl Command {
             Self::Todo(todo) => todo.resolve()?,
             Self::Memory(memory) => memory.resolve()?,
             Self::Purge(purge) => purge.resolve()?,
+            Self::Undo(_) | Self::Redo(_) | Self::History(_) | Self::Trash(_) => {}
             Self::Watch(_) | Self::Status(_) | Self::Stop(_) | Self::Result(_) => {}
         }
         Ok(self)

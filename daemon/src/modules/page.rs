@@ -2,11 +2,10 @@
 //!
 //! The list is sorted by that key, so inserted and deleted rows do not shift the pages.
 
-use crate::store::{Entity, ReadTx, Result, entity};
-use data_encoding::BASE64URL_NOPAD;
+use crate::store::{Entity, ReadTx, Result, cursor, entity};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use stina_protocol::{Error, Page};
+use stina_protocol::Page;
 
 /// Bytes of JSON in a page, exceeded by at most one item.
 pub const PAGE_BYTES: usize = 4 << 20;
@@ -16,14 +15,7 @@ pub const PAGE_BYTES: usize = 4 << 20;
 /// # Errors
 /// `invalid` when the cursor is not from `list` (the method's name).
 pub fn after<P: DeserializeOwned>(list: &str, cursor: Option<&str>) -> Result<Option<P>> {
-    let read = |cursor: &str| {
-        let json = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
-        let (name, sort_key): (String, P) = serde_json::from_slice(&json).ok()?;
-        (name == list).then_some(sort_key)
-    };
-    let Some(cursor) = cursor else { return Ok(None) };
-    let sort_key = read(cursor).ok_or_else(|| Error::invalid("cursor", format!("not a cursor of {list}")))?;
-    Ok(Some(sort_key))
+    cursor::read(list, cursor)
 }
 
 /// Collects the items of one page.
@@ -83,8 +75,7 @@ impl<T: Serialize> PageBuilder<T> {
     /// When the sort key can't be written as JSON.
     pub fn finish<P: Serialize>(self, list: &str, sort_key: impl FnOnce(&T) -> P) -> Result<Page<T>> {
         let last = self.items.last().filter(|_| self.more);
-        let cursor = |item| Ok(BASE64URL_NOPAD.encode(&serde_json::to_vec(&(list, sort_key(item)))?));
-        let next = last.map(cursor).transpose();
+        let next = last.map(|item| cursor::write(list, &sort_key(item))).transpose();
         next.map(|next| Page { items: self.items, next })
     }
 

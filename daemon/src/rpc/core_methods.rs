@@ -4,7 +4,9 @@ use super::call::CallContext;
 use super::feed::{Feed, Initial};
 use super::methods::Run;
 use super::registry::{Module, Registry};
-use crate::store::{JsonText, LiveChange, ReadTx, Result, View, oldest_rev, read_since};
+use crate::store::{
+    EntityKind, JsonText, LiveChange, ReadTx, Result, View, history, oldest_rev, read_since, trash,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stina_protocol::store::{
@@ -13,6 +15,7 @@ use stina_protocol::store::{
     Subscribe, Sync, Transact, Welcome,
 };
 use stina_protocol::types::{MAX_ID, NoParams};
+use stina_protocol::undo::{History, Trash, Undo};
 use stina_protocol::{Error, Json, VERSION};
 
 /// Registers them.
@@ -54,6 +57,15 @@ pub(crate) fn register(registry: &mut Registry, modules: &[Module]) {
     registry.add::<Sync>(Run::Sync, None);
     registry.add::<Transact>(Run::Transact, None);
     registry.add::<Purge>(Run::Purge, None);
+    registry.add::<Undo>(Run::Undo, None);
+    let kinds: Arc<[EntityKind]> = modules.iter().flat_map(|module| module.entities).copied().collect();
+    let of = Arc::clone(&kinds);
+    registry.scan::<History>(move |tx, params| history(tx, &of, params));
+    let known = Arc::clone(&all);
+    registry.scan::<Trash>(move |tx, params| {
+        check_modules(&known, params.fields.modules.as_deref())?;
+        trash(tx, &kinds, params)
+    });
     registry.add::<Discover>(Run::Discover, None);
     registry.feed::<Subscribe, _>(move |mut params: Filter| {
         check_modules(&all, params.modules.as_deref())?;
@@ -75,7 +87,7 @@ async fn hello(call: CallContext, known: Arc<[Module]>, params: HelloParams) -> 
     }
     call.peer.introduce(params.client);
     let modules = known.iter().map(|m| m.name.to_owned());
-    let features = ["transact", "requestId", "sync"].map(ToOwned::to_owned);
+    let features = ["transact", "requestId", "sync", "undo"].map(ToOwned::to_owned);
     let (rev, oldest_rev) = call.store.read(|tx| Ok((tx.rev(), oldest_rev(tx)?))).await?;
     Ok(Welcome {
         server: ServerInfo { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() },

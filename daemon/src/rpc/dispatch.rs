@@ -3,7 +3,7 @@
 use super::call::CallContext;
 use super::methods::{Entry, LongRead, Methods, Opening, Run, UnsubscribeParams};
 use super::peer_guard::PeerGuard;
-use super::{openrpc, purge, transact};
+use super::{openrpc, purge, transact, undo};
 use crate::store::{Admission, Author, Done, Failure, Fingerprint, Job, JsonText, Once, WriteFn};
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
@@ -90,6 +90,10 @@ fn begin(
                 other => other,
             }
         }
+        Run::Undo => {
+            let once = once(method, &mut fields)?;
+            write(call, undo::prepare(methods, fields.parse()?), once, params, span)
+        }
         Run::Call(f) => {
             let output = f(call.clone(), fields)?;
             Started::Running(Box::pin(async move { output.await.map_err(Failure::into_fault) }))
@@ -170,11 +174,12 @@ fn write(
     let origin = Origin {
         client: call.peer.name().map(ToOwned::to_owned),
         request_id: once.as_ref().map(|once| once.id.to_string()),
+        undoes: None,
     };
     let (reply, outcome) = oneshot::channel();
     let job = Job {
         run,
-        author: Author { origin, peer: call.peer.caller() },
+        author: Box::new(Author { origin, peer: call.peer.caller() }),
         once,
         bytes: params.map_or(0, |p| p.get().len()),
         span: span.clone(),

@@ -2,7 +2,7 @@
 
 use super::call::CallContext;
 use super::feed::Feed;
-use crate::store::{EntityKind, JsonText, ReadTx, Result, Store, WriteFn};
+use crate::store::{EntityKind, JsonText, ReadTx, Result, Store, WriteFn, WriteTx};
 use futures_util::future::BoxFuture;
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema};
@@ -16,6 +16,7 @@ pub(super) type ScanFn = dyn Fn(Members<'_>) -> Result<LongRead, Error> + Send +
 pub(super) type PrepareFn = dyn Fn(Members<'_>) -> Result<WriteFn, Error> + Send + Sync;
 pub(super) type CallFn = dyn Fn(CallContext, Members<'_>) -> Result<CallFuture, Error> + Send + Sync;
 pub(super) type SubscribeFn = dyn Fn(Members<'_>) -> Result<Opening, Error> + Send + Sync;
+pub(super) type UndoFn = Box<dyn Fn(&mut WriteTx<'_>) -> Result<()> + Send + Sync>;
 pub(super) type DisconnectFn = Box<dyn Fn(&Store, u64) + Send + Sync>;
 
 /// The result of a method that is async.
@@ -52,6 +53,8 @@ pub(super) enum Run {
     Transact,
     /// `store.purge`: a write, after which the files are scrubbed.
     Purge,
+    /// `store.undo`: what it can undo is what the modules have, and they follow it.
+    Undo,
     /// `rpc.discover`: the answer describes this table.
     Discover,
 }
@@ -74,6 +77,7 @@ pub(crate) struct Methods {
     /// The sorts of entities that there are.
     pub(super) entities: Vec<EntityKind>,
     pub(super) on_disconnect: Vec<DisconnectFn>,
+    pub(super) on_undo: Vec<UndoFn>,
 }
 
 impl std::fmt::Debug for Methods {

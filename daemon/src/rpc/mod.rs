@@ -13,6 +13,7 @@ mod registry;
 mod spool;
 mod subscription;
 mod transact;
+mod undo;
 
 pub use call::CallContext;
 pub use feed::{Feed, Initial, OpenStreams};

@@ -184,6 +184,12 @@ impl Registry {
         self.background.tasks.push(Box::new(move |store, stop| Box::pin(f(store, stop))));
     }
 
+    /// Calls `f` in each undo, once everything is put back, for what goes with the rows: [`WriteTx::changes`] is what the
+    /// undo has changed.
+    pub fn on_undo(&mut self, f: impl Fn(&mut WriteTx<'_>) -> Result<()> + Send + Sync + 'static) {
+        self.methods.on_undo.push(Box::new(f));
+    }
+
     /// Calls `f` with the number of each connection that has ended.
     pub fn on_disconnect(&mut self, f: impl Fn(&Store, u64) + Send + Sync + 'static) {
         self.methods.on_disconnect.push(Box::new(f));

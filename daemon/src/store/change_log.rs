@@ -43,7 +43,7 @@ pub(crate) fn read_since(
     view: View<'_>,
 ) -> Result<Vec<Arc<Revision>>> {
     let mut statement = tx.statement(
-        "SELECT seq, at, module, entity, id, op, iif(?2 OR op = 'delete', before, NULL), after, client, request_id
+        "SELECT seq, at, module, entity, id, op, iif(?2 OR op = 'delete', before, NULL), after, client, request_id, undoes
          FROM core_changes WHERE seq >= ?1 ORDER BY seq",
     )?;
     let mut rows = statement.query(params![first_seq(since + 1), matches!(view, View::Full(_))])?;
@@ -100,7 +100,7 @@ fn revision(rev: u64, row: &Row<'_>) -> rusqlite::Result<Revision> {
         ("reset", _) => Some(ResetReason::Restored),
         _ => None,
     };
-    let origin = Origin { client: row.get(8)?, request_id: row.get(9)? };
+    let origin = Origin { client: row.get(8)?, request_id: row.get(9)?, undoes: row.get(10)? };
     Ok(Revision {
         rev,
         at: row.get(1)?,

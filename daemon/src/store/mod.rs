@@ -7,7 +7,9 @@ mod backup;
 mod change_log;
 mod config;
 mod connection;
+pub mod cursor;
 pub mod entity;
+mod epoch;
 mod event_buffer;
 mod failure;
 mod fatal;
@@ -18,6 +20,8 @@ mod idempotency;
 mod inode_lock;
 mod json_text;
 mod judge;
+mod lineage;
+mod logged;
 mod migrate;
 mod purge;
 mod queue;
@@ -26,7 +30,9 @@ mod recording;
 mod revision;
 mod row;
 mod scrub;
+mod trash;
 mod tx;
+mod undo;
 mod wal;
 mod witness;
 mod writer;
@@ -42,18 +48,21 @@ pub use json_text::JsonText;
 pub use migrate::{Migration, ModuleSchema};
 pub use queue::WriteFn;
 pub use revision::{LiveChange, Revision, Transient};
-pub use tx::{Author, Caller, ReadTx, WriteTx};
+pub use tx::{Author, Caller, ReadTx, TxChange, WriteTx};
 pub use witness::Witness;
 
 pub(crate) use change_log::{View, before_write, oldest_rev, read_since};
 pub(crate) use event_buffer::{CatchUp, EventBuffer, Item};
 pub(crate) use fatal::FatalSignal;
+pub(crate) use history::history;
 pub(crate) use idempotency::{Fingerprint, Once, find as find_result};
 pub(crate) use inode_lock::{InodeLock, holder};
 pub(crate) use migrate::versions as schema_versions;
 pub(crate) use purge::{Target as PurgeTarget, purge};
 pub(crate) use queue::{Admission, Done, Job};
 pub(crate) use readers::Readers;
+pub(crate) use trash::trash;
+pub(crate) use undo::undo;
 
 use crate::clock::Clock;
 use futures_util::FutureExt;
@@ -71,7 +80,7 @@ pub struct Store {
     pub(crate) events: Arc<EventBuffer>,
     pub(crate) readers: Readers,
     pub(crate) queue: queue::Queue,
-    epoch: history::Epoch,
+    epoch: epoch::Epoch,
     scrubs: scrub::Scrubs,
     fatal: FatalSignal,
     watched_by: foreign::WatchedBy,
@@ -115,7 +124,7 @@ impl Store {
         if let Some(witness) = &config.witness {
             witness.serving(&epoch, head)?;
         }
-        let (epoch, fatal) = (history::Epoch::new(&epoch), FatalSignal::default());
+        let (epoch, fatal) = (epoch::Epoch::new(&epoch), FatalSignal::default());
         let events = Arc::new(EventBuffer::new(&config.limits, head));
         let readers = Readers::open(&config)?;
         let scrubs = scrub::Scrubs::new(&conn)?;
@@ -162,7 +171,7 @@ impl Store {
         let (reply, outcome) = oneshot::channel();
         let job = Job {
             run: Box::new(|tx| f(tx).map(|()| JsonText::null())),
-            author: Author::daemon(),
+            author: Box::new(Author::daemon()),
             once: None,
             bytes: 0,
             span: tracing::Span::current(),

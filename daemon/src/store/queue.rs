@@ -30,7 +30,7 @@ pub(crate) struct Done {
 /// A queued write.
 pub(crate) struct Job {
     pub(crate) run: WriteFn,
-    pub(crate) author: Author,
+    pub(crate) author: Box<Author>,
     pub(crate) once: Option<Once>,
     /// Size of its params.
     pub(crate) bytes: usize,

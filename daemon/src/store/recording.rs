@@ -30,7 +30,7 @@ pub(super) fn head(conn: &Connection) -> rusqlite::Result<u64> {
 
 /// The origin of what the daemon itself writes.
 pub(super) fn daemon() -> Origin {
-    Origin { client: Some("stinad".to_owned()), request_id: None }
+    Origin { client: Some("stinad".to_owned()), ..Origin::default() }
 }
 
 /// A change on its way into the log.
@@ -89,11 +89,12 @@ pub(super) fn append(
     idx: usize,
     at: i64,
     origin: &Origin,
+    undoes: Option<u64>,
     c: &Recorded,
 ) -> rusqlite::Result<()> {
     conn.prepare_cached(
-        "INSERT INTO core_changes (seq, at, module, entity, id, op, before, after, client, request_id, parts)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO core_changes (seq, at, module, entity, id, op, before, after, client, request_id, undoes, parts)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         first_seq(rev) + idx as u64,
@@ -106,20 +107,20 @@ pub(super) fn append(
         c.after,
         origin.client,
         origin.request_id,
+        undoes,
         c.parts
     ])
     .map(drop)
 }
 
 /// The revision of those changes as subscribers will get it.
-pub(super) fn revision_of(rev: u64, at: i64, origin: &Origin, changes: Changes) -> Revision {
+pub(super) fn revision_of(rev: u64, at: i64, origin: Origin, changes: Changes) -> Revision {
     let is_in_log_only = changes.kept.is_none();
     let changes = changes
         .kept
         .unwrap_or_default()
         .into_iter()
         .map(|c| LiveChange::new(c.module.into(), c.entity.into(), c.id, c.op, c.before, c.after));
-    let origin = origin.clone();
     Revision {
         rev,
         at,

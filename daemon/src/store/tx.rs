@@ -109,6 +109,17 @@ impl Author {
     }
 }
 
+/// A change that a write has made and not committed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TxChange {
+    /// The entity's name, such as `todo`.
+    pub entity: String,
+    /// Its id.
+    pub id: String,
+    /// Whether it exists after the change.
+    pub exists: bool,
+}
+
 /// Called when the fate of a transaction is known: whether it was committed.
 pub(super) type OnEnd = Box<dyn FnOnce(bool) + Send>;
 
@@ -120,6 +131,8 @@ pub struct WriteTx<'c> {
     author: &'c Author,
     pub(super) changes: Changes,
     pub(super) on_end: Vec<OnEnd>,
+    /// The revision that this write undoes.
+    pub(super) undoes: Option<u64>,
 }
 
 impl std::fmt::Debug for WriteTx<'_> {
@@ -146,7 +159,7 @@ impl<'c> WriteTx<'c> {
         most_bytes: usize,
     ) -> Self {
         let changes = Changes::up_to(most_bytes);
-        Self { read: ReadTx::new(conn, rev, now), author, changes, on_end: Vec::new() }
+        Self { read: ReadTx::new(conn, rev, now), author, changes, on_end: Vec::new(), undoes: None }
     }
 
     /// Who asked for this write.
@@ -183,7 +196,15 @@ impl<'c> WriteTx<'c> {
             return Err(Error::TooLarge { limit: MAX_CHANGES as u64 }.into());
         }
         let origin = &self.author.origin;
-        recording::append(self.read.conn, self.rev, self.changes.count, self.now, origin, &change)?;
+        recording::append(
+            self.read.conn,
+            self.rev,
+            self.changes.count,
+            self.now,
+            origin,
+            self.undoes,
+            &change,
+        )?;
         self.changes.add(change);
         Ok(())
     }
@@ -191,6 +212,18 @@ impl<'c> WriteTx<'c> {
     /// How many changes this write has logged.
     pub(super) fn logged(&self) -> usize {
         self.changes.count
+    }
+
+    /// What this write has changed so far, in order; from the log, because memory may not hold all of it.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn changed(&self) -> Result<Vec<TxChange>> {
+        self.all(
+            "SELECT entity, id, op = 'put' FROM core_changes WHERE seq >= ? ORDER BY seq",
+            [recording::first_seq(self.rev)],
+            |row| Ok(TxChange { entity: row.get(0)?, id: row.get(1)?, exists: row.get(2)? }),
+        )
     }
 
     /// Calls `f` when the fate of this write is known, on the writer thread: with `true` after its commit and

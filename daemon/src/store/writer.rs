@@ -3,8 +3,8 @@
 //! *Commit, then tell*: replies and notifications leave in [`Thread::commit`], after COMMIT, and nowhere else.
 
 use super::connection::LOCK_LOOK;
+use super::epoch::{self, Epoch, Left};
 use super::fatal::{EndsWithPanic, Fatal, FatalSignal};
-use super::history::{self, Epoch, Left};
 use super::housekeeping::{Checkpoint, checkpoint};
 use super::migrate::{self, Applied};
 use super::queue::{self, Done, Job, Queue, Work, fail};
@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-use stina_protocol::event::ResetReason;
+use stina_protocol::event::{Origin, ResetReason};
 use stina_protocol::{Error, Fault};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -221,8 +221,9 @@ impl Thread {
             let value = catch_unwind(AssertUnwindSafe(|| run(&mut tx)))
                 .unwrap_or_else(|panic| Err(Failure::Panic(panic_text(&*panic))))?;
             let changes = std::mem::take(&mut tx.changes);
+            let origin = || Origin { undoes: tx.undoes, ..author.origin.clone() };
             let revision =
-                (changes.count > 0).then(|| recording::revision_of(*rev + 1, now, &author.origin, changes));
+                (changes.count > 0).then(|| recording::revision_of(*rev + 1, now, origin(), changes));
             let done = Done { rev: *rev + u64::from(revision.is_some()), value, forgotten: false };
             if let Some(once) = &once {
                 idempotency::keep(&self.conn, once, now, done.rev, &done.value, revision.is_some())?;
@@ -345,7 +346,7 @@ impl Thread {
             if seen == self.seen {
                 return Ok(None);
             }
-            let (reason, epoch) = match history::look(&self.conn, &self.epoch, self.head, &self.schema)? {
+            let (reason, epoch) = match epoch::look(&self.conn, &self.epoch, self.head, &self.schema)? {
                 Left::ThisHistory => (ResetReason::External, None),
                 Left::Another(head) => {
                     // Revisions never go back, whatever was restored.

@@ -19,4 +19,7 @@ mod slow;
 mod storage;
 mod subscriptions;
 mod transact;
+mod trash;
+mod undo;
+mod undo_all;
 mod watching;

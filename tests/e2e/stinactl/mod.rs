@@ -9,6 +9,7 @@ mod memory;
 mod purge;
 mod terminal;
 mod todo;
+mod undo;
 mod watch;
 
 use crate::STINACTL;

@@ -124,6 +124,14 @@ impl Entity for Message {
         Ok(self)
     }
 
+    /// Nobody owns a streaming message that comes back: it has ended, aborted, with the text that was saved.
+    fn put_back(self, _: i64) -> Self {
+        match self.state {
+            MessageState::Streaming => Self { state: MessageState::Complete, aborted: true, ..self },
+            MessageState::Complete => self,
+        }
+    }
+
     /// The index has complete messages only.
     fn index(tx: &WriteTx<'_>, before: Option<&Self>, after: Option<&Self>) -> Result<()> {
         let complete = |message: &&Self| message.state == MessageState::Complete;

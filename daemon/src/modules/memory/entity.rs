@@ -1,5 +1,6 @@
 //! The entity of a memory, with its search index and `memory_tags`.
 
+use super::purge::is_due;
 use crate::modules::text_search::index_text;
 use crate::store::{Entity, EntityKind, Result, Table, WriteTx};
 use rusqlite::params;
@@ -24,6 +25,12 @@ impl Entity for Memory {
 
     fn set_rev(&mut self, rev: u64) {
         self.rev = rev;
+    }
+
+    /// One that has expired so long ago that it would be deleted again at once is kept as long as one that expires now.
+    fn put_back(self, now: i64) -> Self {
+        let valid_until = self.valid_until.map(|until| if is_due(until, now) { now } else { until });
+        Self { valid_until, ..self }
     }
 
     fn index(tx: &WriteTx<'_>, before: Option<&Self>, after: Option<&Self>) -> Result<()> {

@@ -5,7 +5,7 @@ use super::{MODULE, purge, search};
 use crate::modules::everything::Everything;
 use crate::modules::page::{self, PageBuilder};
 use crate::rpc::Registry;
-use crate::store::{ReadTx, Result, entity};
+use crate::store::{Entity, ReadTx, Result, entity};
 use std::collections::HashSet;
 use std::sync::Arc;
 use stina_protocol::memory::{
@@ -37,6 +37,14 @@ pub(super) fn register(registry: &mut Registry) {
     });
     registry.scan::<Search>(search::search);
     registry.feed::<Subscribe, _>(|_| Ok(Everything(&MODULE)));
+    let on_undo = Arc::clone(&waker);
+    registry.on_undo(move |tx| {
+        let back = tx.changed()?.iter().any(|change| change.entity == Memory::KIND.name && change.exists);
+        if back {
+            purge::wake_after(tx, &on_undo);
+        }
+        Ok(())
+    });
     registry.task(move |store, stop| purge::run(store, stop, waker));
 }
 

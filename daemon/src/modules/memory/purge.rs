@@ -25,13 +25,23 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Wakes the purge when `tx` is committed, because `memory` may be due first.
 pub(super) fn wake(tx: &mut WriteTx<'_>, memory: &Memory, waker: &Arc<Notify>) {
     if memory.valid_until.is_some() {
-        let waker = Arc::clone(waker);
-        tx.on_end(move |committed| {
-            if committed {
-                waker.notify_one();
-            }
-        });
+        wake_after(tx, waker);
     }
+}
+
+/// Wakes the purge once `tx` is committed.
+pub(super) fn wake_after(tx: &mut WriteTx<'_>, waker: &Arc<Notify>) {
+    let waker = Arc::clone(waker);
+    tx.on_end(move |committed| {
+        if committed {
+            waker.notify_one();
+        }
+    });
+}
+
+/// Whether a memory that is valid until then is due at `now`.
+pub(super) fn is_due(valid_until: i64, now: i64) -> bool {
+    valid_until <= now.saturating_sub(KEPT)
 }
 
 /// Purges until `stop`.

@@ -52,6 +52,13 @@ pub trait Entity: Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq 
         Ok(self)
     }
 
+    /// The entity as it comes back out of the change log, at the time `now`.
+    #[must_use]
+    fn put_back(self, now: i64) -> Self {
+        let _ = now;
+        self
+    }
+
     /// Updates data derived from the entity, such as a search index. It runs after the row was written, or before it is
     /// deleted.
     ///
@@ -88,13 +95,24 @@ pub struct EntityKind {
     pub key: &'static str,
     /// Calls a function with the key and the JSON of every entity, in the order of rows.
     pub walk: fn(&ReadTx<'_>, &mut Each<'_>) -> Result<()>,
+    /// Its members that only the database itself writes.
+    pub read_only: &'static [&'static str],
+    /// The entity with that key, if there is one: its revision and its JSON.
+    pub find: fn(&ReadTx<'_>, &str) -> Result<Found>,
+    /// The JSON of an entity out of the change log as it comes back at a time.
+    pub put_back: fn(&str, i64) -> Result<JsonText>,
     /// Saves an entity from its JSON.
     pub put: fn(&mut WriteTx<'_>, &str) -> Result<()>,
+    /// Logs that the entity that was the first JSON is now as the second says, but for what only the database writes.
+    pub replace: fn(&mut WriteTx<'_>, &str, &str) -> Result<()>,
     /// Removes the entity with that key and its parts, if it exists.
     pub remove: fn(&mut WriteTx<'_>, &str) -> Result<()>,
     /// Its JSON schema.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }
+
+/// An entity that exists: its revision and its JSON.
+pub type Found = Option<(u64, JsonText)>;
 
 /// A function of the key and the JSON of an entity.
 pub type Each<'f> = dyn FnMut(&str, JsonText) -> Result<()> + 'f;

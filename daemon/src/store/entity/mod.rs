@@ -9,7 +9,7 @@ mod ops;
 #[cfg(test)]
 mod tests;
 
-pub use description::{Derived, Each, Entity, EntityKind, Table};
+pub use description::{Derived, Each, Entity, EntityKind, Found, Table};
 pub use ops::{
     check_rev, columns, create, find, first, get, get_if, id_or_new, read_row, remove, remove_all, remove_if,
     save, select, text, update, walk, walk_from, with,

@@ -285,11 +285,20 @@ pub fn with<T: Entity>(entity: &T, changes: &impl Serialize) -> Result<T> {
     row::with(entity, &T::table().read, &changes).map_err(|error| failure(T::KIND, error))
 }
 
+/// Reads an entity from its JSON in the change log.
+pub(super) fn from_json<T: Entity>(json: &str) -> Result<T> {
+    serde_json::from_str(json)
+        .map_err(|error| Failure::Corrupt(format!("{} in the change log: {error}", T::KIND.name)))
+}
+
 /// Saves an entity from its JSON, such as from the change log, with the `rev` of this write.
 pub(super) fn put_json<T: Entity>(tx: &mut WriteTx<'_>, json: &str) -> Result<()> {
-    let entity: T = serde_json::from_str(json)
-        .map_err(|error| Failure::Corrupt(format!("{} in the change log: {error}", T::KIND.name)))?;
-    let before = find::<T>(tx, entity.key())?;
+    let entity: T = from_json(json)?;
+    let mut before = find::<T>(tx, entity.key())?;
+    // The number of a row never changes: one with another number is another entity of that name.
+    if let Some(other) = before.take_if(|before| before.row() != entity.row()) {
+        remove(tx, &other)?;
+    }
     save(tx, before.as_ref(), entity)?;
     Ok(())
 }

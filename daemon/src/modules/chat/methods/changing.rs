@@ -101,7 +101,7 @@ pub(super) fn mark_aborted(tx: &mut WriteTx<'_>, interaction: Interaction) -> Re
     conversations::touch(tx, &interaction.conversation_id)?;
     let after = Interaction { aborted: true, ..interaction.clone() };
     let interaction = entity::save(tx, Some(&interaction), after)?;
-    messages::set_aborted(tx, &interaction.id)?;
+    messages::set_aborted(tx, &interaction.id, true)?;
     Ok(interaction)
 }
 

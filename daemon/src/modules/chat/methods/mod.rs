@@ -23,6 +23,8 @@ pub(super) fn register(registry: &mut Registry) {
     streaming::register(registry, &streams);
     let feeding = Arc::clone(&streams);
     registry.feed::<Subscribe, _>(move |params| Ok(ChatFeed::new(params, &feeding)));
+    let undone = Arc::clone(&streams);
+    registry.on_undo(move |tx| streaming::follow_undo(tx, &undone));
     let ended = Arc::clone(&streams);
     registry.at_start(move |tx| {
         // Streaming messages of an earlier daemon have lost their owners.

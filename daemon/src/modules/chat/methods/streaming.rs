@@ -6,7 +6,8 @@ use crate::modules::chat::repository::{conversations, messages};
 use crate::modules::chat::streams::Streams;
 use crate::rpc::Registry;
 use crate::store::entity::{self, check_rev};
-use crate::store::{Failure, Result, Store, WriteTx};
+use crate::store::{Entity, Failure, Result, Store, WriteTx};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use stina_protocol::chat::{
     AbortMessage, AbortMessageParams, AppendDelta, BeginMessage, BeginParams, CancelMessage, Cancelled,
@@ -91,6 +92,38 @@ fn abort_asked(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: &AbortMessa
         (MessageState::Complete, true) => Ok(message),
         (MessageState::Complete, false) => Err(not_yours(&message).into()),
     }
+}
+
+/// Ends the streams of messages that an undo removed, and sees to it that an interaction and its messages are aborted
+/// together: a streaming message comes back aborted, and others may have joined an interaction since.
+pub(super) fn follow_undo(tx: &mut WriteTx<'_>, streams: &Arc<Streams>) -> Result<()> {
+    let changed = tx.changed()?;
+    let ids = |entity: &str| -> BTreeSet<String> {
+        changed.iter().filter(|change| change.entity == entity).map(|change| change.id.clone()).collect()
+    };
+    let mut interactions = ids(Interaction::KIND.name);
+    let mut aborted = BTreeSet::new();
+    for id in ids(Message::KIND.name) {
+        let message: Option<Message> = entity::find(tx, &id)?;
+        if message.as_ref().is_none_or(|message| message.state == MessageState::Complete) {
+            streams.end(tx, &id);
+        }
+        if let Some(message) = message {
+            if message.aborted {
+                aborted.insert(message.interaction_id.clone());
+            }
+            interactions.insert(message.interaction_id);
+        }
+    }
+    for id in interactions {
+        let Some(interaction) = entity::find::<Interaction>(tx, &id)? else { continue };
+        let is_aborted = interaction.aborted || aborted.contains(&id);
+        if is_aborted {
+            mark_aborted(tx, interaction)?;
+        }
+        messages::set_aborted(tx, &id, is_aborted)?;
+    }
+    Ok(())
 }
 
 /// Aborts a streaming message, and keeps the text so far.

@@ -38,20 +38,20 @@ pub fn end(tx: &mut WriteTx<'_>, before: &Message, after: Message) -> Result<Mes
     entity::save(tx, Some(before), after)
 }
 
-/// Marks the complete messages of an interaction as aborted. Streaming ones are marked when they end.
+/// Marks the complete messages of an interaction as aborted, or as not. Streaming ones are marked when they end.
 ///
 /// # Errors
 /// SQLite's.
-pub fn set_aborted(tx: &mut WriteTx<'_>, interaction: &str) -> Result<()> {
+pub fn set_aborted(tx: &mut WriteTx<'_>, interaction: &str, aborted: bool) -> Result<()> {
     let ids: Vec<String> = tx.all(
-        "SELECT id FROM chat_messages WHERE interaction_id = ? AND NOT aborted AND state = 'complete'
+        "SELECT id FROM chat_messages WHERE interaction_id = ? AND aborted <> ? AND state = 'complete'
          ORDER BY created_at, seq",
-        [interaction],
+        params![interaction, aborted],
         |row| row.get(0),
     )?;
     for id in ids {
         let before: Message = entity::get(tx, &id)?;
-        let after = Message { aborted: true, ..before.clone() };
+        let after = Message { aborted, ..before.clone() };
         entity::save(tx, Some(&before), after)?;
     }
     Ok(())

@@ -1,0 +1,30 @@
+//! Cursors of lists: opaque text that holds the name of the list and where in it the next page begins.
+
+use super::Result;
+use data_encoding::BASE64URL_NOPAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use stina_protocol::Error;
+
+/// Where a page begins; `None` for the first page.
+///
+/// # Errors
+/// `invalid` when `list` (the method's name) gave no such cursor.
+pub fn read<P: DeserializeOwned>(list: &str, cursor: Option<&str>) -> Result<Option<P>> {
+    let read = |cursor: &str| {
+        let json = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
+        let (name, from): (String, P) = serde_json::from_slice(&json).ok()?;
+        (name == list).then_some(from)
+    };
+    let Some(cursor) = cursor else { return Ok(None) };
+    let from = read(cursor).ok_or_else(|| Error::invalid("cursor", format!("{list} gave no such cursor")))?;
+    Ok(Some(from))
+}
+
+/// The cursor of a page that begins there.
+///
+/// # Errors
+/// When `from` can't be written as JSON.
+pub fn write<P: Serialize>(list: &str, from: &P) -> Result<String> {
+    Ok(BASE64URL_NOPAD.encode(&serde_json::to_vec(&(list, from))?))
+}

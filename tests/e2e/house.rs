@@ -145,7 +145,7 @@ fn the_inside_of_a_room_is_its_own() {
     }
 }
 
-/// Circles that still stand; a circle that is gone is taken off this list.
+/// Circles that still exist; a circle that is gone is removed from this list.
 const CIRCLES: &[(&str, &str, &str)] = &[
     ("stina_client", "mirror/collections.rs", "mirror/mod.rs"),
     ("stina_client", "mirror/mod.rs", "mirror/shared.rs"),

@@ -30,7 +30,7 @@ pub struct Setup {
     pub limits: Limits,
     /// The clock.
     pub clock: Clock,
-    /// The directory; a new one when not said.
+    /// The directory; by default a new one.
     pub home: Option<TempDir>,
     /// Whether the database is in memory.
     pub memory: bool,

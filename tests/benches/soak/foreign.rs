@@ -54,7 +54,7 @@ fn measure(name: &str, daemon: &Daemon, times: u64, mut write: impl FnMut()) {
     let mut random = Random::new(times);
     let mut taken: Vec<Duration> = (0..times)
         .map(|_| {
-            // At any moment of the watch's rhythm.
+            // At any time in the watch's interval.
             park_timeout(Duration::from_millis(random.below(60)));
             write();
             let written = Instant::now();

@@ -107,9 +107,9 @@ impl Mirror {
         }
     }
 
-    /// Takes all up to `rev`, which somebody has seen: what is committed may be read before it is told.
+    /// Takes all up to `rev`, which another client has seen: a commit may be read before it is sent.
     pub(super) fn catch_up(&mut self, rev: u64) {
-        eventually("it is told", || {
+        eventually("it is sent", || {
             self.peer.drain().iter().for_each(|event| self.take(event));
             self.rev >= rev
         });
@@ -139,7 +139,7 @@ impl Mirror {
     fn take_delta(&mut self, event: &Value) {
         assert!(self.deltas, "not asked for");
         let id = event["messageId"].as_str().unwrap();
-        let (text, complete) = self.texts.get_mut(id).expect("told before its words are");
+        let (text, complete) = self.texts.get_mut(id).expect("sent before its deltas");
         assert!(!*complete, "words after the end");
         let offset = usize::try_from(event["offset"].as_u64().unwrap()).unwrap();
         assert!(offset == 0 || offset == text.len(), "at {} comes {offset}", text.len());
@@ -324,7 +324,7 @@ pub(super) fn check(sent: &Sent, stored: &Value) {
     if let End::Finished(whole) = &sent.end {
         return assert_eq!(text, whole);
     }
-    assert!(sent.text.starts_with(text), "{text:?} is no beginning of {sent:?}");
+    assert!(sent.text.starts_with(text), "{text:?} is no prefix of {sent:?}");
     match sent.end {
         End::Killed(at) => {
             let (old, recent) =

@@ -71,7 +71,7 @@ fn a_call_in_a_python_callback_is_refused_rather_than_waiting_for_itself() {
     let Some(samples) = python() else { return };
     let scripted = Scripted::start(|stage| {
         stage.reply(json!(1));
-        stage.tell(1, json!({"type": "synced", "rev": 1}));
+        stage.send_event(1, json!({"type": "synced", "rev": 1}));
     });
     let lines = "
 c, got = Stina('test'), queue.SimpleQueue()

@@ -41,7 +41,7 @@ impl Samples {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    /// A program in this folder; `socket` says where the daemon is.
+    /// A program in this folder; `socket` is the path of the daemon's socket.
     pub(super) fn command(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.env_clear().current_dir(self.folder.path()).args(args);
@@ -222,7 +222,7 @@ pub(super) fn writes_once(run: impl FnOnce(&Scripted) -> String) {
         attempt += 1;
         match attempt {
             1 => {
-                stage.say(r#"{"jsonrpc":"2.0","id":"#);
+                stage.send_text(r#"{"jsonrpc":"2.0","id":"#);
                 stage.hang_up();
             }
             2 => stage.refuse("busy"),
@@ -255,21 +255,21 @@ pub(super) fn each_revision_once(run: impl FnOnce(&Scripted) -> String) {
         match number {
             // Cut off in the snapshot, and in a line.
             1 => {
-                stage.tell(1, change(5, 0, true, "old"));
-                stage.say(r#"{"jsonrpc":"2.0","method":"#);
+                stage.send_event(1, change(5, 0, true, "old"));
+                stage.send_text(r#"{"jsonrpc":"2.0","method":"#);
                 stage.hang_up();
             }
             2 => {
-                stage.tell(2, change(7, 0, true, "new"));
-                stage.tell(2, json!({"type": "synced", "rev": 7}));
-                stage.tell(2, change(8, 7, false, "a"));
+                stage.send_event(2, change(7, 0, true, "new"));
+                stage.send_event(2, json!({"type": "synced", "rev": 7}));
+                stage.send_event(2, change(8, 7, false, "a"));
                 stage.hang_up();
             }
             3 => {
-                stage.tell(3, json!({"type": "reset", "reason": "external", "rev": 9}));
+                stage.send_event(3, json!({"type": "reset", "reason": "external", "rev": 9}));
                 stage.hang_up();
             }
-            _ => stage.tell(4, change(10, 0, true, "b")),
+            _ => stage.send_event(4, change(10, 0, true, "b")),
         }
     });
     let expected = ["change 5", "reset 0", "change 7", "synced 7", "change 8", "reset 9", "change 10"];

@@ -71,7 +71,7 @@ fn the_typescript_types_compile_and_have_names_that_no_browser_has() {
 }
 
 #[test]
-fn the_entity_of_a_change_says_what_its_value_is() {
+fn the_entity_of_a_change_narrows_its_value() {
     let samples = Samples::of("js");
     let Some(tsc) = tsc(&samples) else { return };
     let program = |member: &str| {

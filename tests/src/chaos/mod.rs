@@ -62,7 +62,7 @@ pub struct Figures {
 /// What the driver does to one client, and sees of it.
 #[derive(Debug, Default)]
 struct Control {
-    /// The present connection.
+    /// The current connection.
     stream: Mutex<Option<UnixStream>>,
     /// Milliseconds for which it is to read nothing.
     pause: AtomicU64,

@@ -1,4 +1,4 @@
-//! What a method sees of the store: a snapshot to read, or a transaction to write.
+//! The transactions that methods run in: a snapshot to read, or a write.
 
 use super::{Failure, JsonText, Result};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
@@ -20,7 +20,7 @@ impl<'c> ReadTx<'c> {
         Self { conn, rev, now }
     }
 
-    /// Revision of this view; in a write, the revision that it makes.
+    /// Revision of this view; in a write, the revision that it will be.
     pub fn rev(&self) -> u64 {
         self.rev
     }
@@ -30,7 +30,7 @@ impl<'c> ReadTx<'c> {
         self.now
     }
 
-    /// A prepared statement that only reads, kept for the next time.
+    /// A prepared statement that only reads, from the cache of its connection.
     ///
     /// # Errors
     /// SQLite's, and [`Failure::Writes`] for a statement that writes.
@@ -76,16 +76,16 @@ impl<'c> ReadTx<'c> {
     }
 }
 
-/// Who asked for a write.
+/// The caller of a write.
 #[derive(Debug, Clone, Default)]
 pub struct Author {
-    /// What subscribers and the change log are told.
+    /// What events and the change log show as `origin`.
     pub origin: Origin,
     /// The connection; `None` for the daemon itself, and where a connection lasts no longer than its call.
     pub peer: Option<Caller>,
 }
 
-/// A connection, for what is to end with it.
+/// A connection, for state that ends with it.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// Its number.
@@ -94,7 +94,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether it is still there. Once this is false, `Registry::on_disconnect` is called or has been.
+    /// Whether it is still open. Once this is false, `Registry::on_disconnect` is called or has been.
     pub fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
     }
@@ -118,7 +118,7 @@ pub(super) struct Recorded {
     pub(super) after: Option<JsonText>,
 }
 
-/// Called when the fate of a transaction is known: whether it was committed.
+/// Called at the end of a transaction: with whether it was committed.
 pub(super) type OnEnd = Box<dyn FnOnce(bool) + Send>;
 
 /// A write in progress. Entities change through [`entity`](super::entity), which logs each change.
@@ -150,7 +150,7 @@ impl<'c> WriteTx<'c> {
         Self { read: ReadTx::new(conn, rev, now), author, changes: Vec::new(), on_end: Vec::new() }
     }
 
-    /// Who asked for this write.
+    /// The caller of this write.
     pub fn author(&self) -> &Author {
         self.author
     }
@@ -183,19 +183,20 @@ impl<'c> WriteTx<'c> {
         self.changes.push(change);
     }
 
-    /// What an entity of which this write made `now` (JSON) was before; `None` when this write has not made it so.
+    /// The committed state of an entity that this write changed to `now` (JSON): `None` when this write did not do that,
+    /// `Some(None)` when the entity was not committed before.
     pub(crate) fn committed(&self, now: &str) -> Option<Option<&str>> {
-        let made =
+        let change =
             self.changes.iter().rev().find(|c| c.after.as_ref().is_some_and(|after| after.get() == now))?;
         let first = self
             .changes
             .iter()
-            .find(|c| (c.module, c.entity, &c.id) == (made.module, made.entity, &made.id))?;
+            .find(|c| (c.module, c.entity, &c.id) == (change.module, change.entity, &change.id))?;
         Some(first.before.as_ref().map(JsonText::get))
     }
 
-    /// Calls `f` when the fate of this write is known, on the writer thread: with `true` after its commit and
-    /// before anybody is told, with `false` when it was rolled back. For state in memory that goes with rows.
+    /// Calls `f` at the end of this write, on the writer thread: with `true` after its commit and before subscribers are
+    /// notified, with `false` after a rollback. For state in memory that belongs to rows.
     pub fn on_end(&mut self, f: impl FnOnce(bool) + Send + 'static) {
         self.on_end.push(Box::new(f));
     }

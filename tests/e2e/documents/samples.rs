@@ -141,7 +141,7 @@ impl Drop for Program {
     }
 }
 
-/// Runs a program to its end; answers what it printed.
+/// Runs a program to its end; returns what it printed.
 pub(super) fn output(command: &mut Command) -> String {
     let mut program = Program::start(command);
     program.end_of_input();
@@ -150,12 +150,12 @@ pub(super) fn output(command: &mut Command) -> String {
     text
 }
 
-/// Names the daemon's home to a program.
+/// Gives a program the daemon's home.
 pub(super) fn at_home<'a>(command: &'a mut Command, daemon: &Daemon) -> &'a mut Command {
     command.env("STINA_HOME", daemon.directory())
 }
 
-/// Names a socket to a program, and a home that is not there.
+/// Gives a program a socket, and a home that does not exist.
 pub(super) fn at_socket<'a>(command: &'a mut Command, socket: &Path) -> &'a mut Command {
     command.env("STINA_SOCKET", socket).env("STINA_HOME", "/nowhere")
 }
@@ -181,7 +181,7 @@ fn messages(daemon: &Daemon) -> Vec<Value> {
     page["value"]["items"].as_array().unwrap().clone()
 }
 
-/// A program that makes its standard input a message does so, and ends at once when somebody cancels it.
+/// A program that streams its standard input into a message does so, and ends at once when another client cancels it.
 pub(super) fn streams_and_is_cancelled(daemon: &Daemon, command: impl Fn() -> Command) {
     let mut whole = Program::start(&mut command());
     whole.reads("hej på ");
@@ -249,7 +249,11 @@ fn change(rev: u64, prev: u64, initial: bool, key: &str) -> Value {
 
 /// A client that prints type and revision of events until revision 10 gets each once, from the right cursor.
 pub(super) fn each_revision_once(run: impl FnOnce(&Scripted) -> String) {
-    let scripted = Scripted::start(|stage| {
+    let mut refusals = ["busy", "shutting_down"].iter();
+    let scripted = Scripted::start(move |stage| {
+        if let Some(kind) = refusals.next() {
+            return stage.refuse(kind);
+        }
         let number = stage.connection as u64;
         stage.reply(json!(number));
         match number {
@@ -277,5 +281,6 @@ pub(super) fn each_revision_once(run: impl FnOnce(&Scripted) -> String) {
     let requests = scripted.requests();
     let from: Vec<Value> =
         requests.iter().map(|r| json!([r["params"]["since"], r["params"]["epoch"]])).collect();
-    assert_eq!(json!(from), json!([[null, null], [null, null], [8, "e"], [null, null]]));
+    assert_eq!(json!(from[..2]), json!([[null, null], [null, null]]), "refused, and sent again");
+    assert_eq!(json!(from[2..]), json!([[null, null], [null, null], [8, "e"], [null, null]]));
 }

@@ -106,7 +106,7 @@ fn the_node_programs_are_typed() {
             return stina_tests::skip(&format!("@types/{package} is not installed"));
         }
     }
-    let programs = ["client.mjs", "watch.mjs", "stream.mjs", "websocket.mjs"];
+    let programs = ["watch.mjs", "chat.mjs", "websocket.mjs"];
     let args = [&["--checkJs", "--types", "node"][..], &programs].concat();
     output(&mut compile(&samples, &tsc, &args));
     // A wrong param is an error, so the types do reach the calls.

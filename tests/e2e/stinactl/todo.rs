@@ -330,6 +330,11 @@ fn help_of_edit_explains_its_fields() {
     ] {
         assert!(lines.contains(&expected), "{expected} in\n{help}");
     }
+    let add = ok(&daemon, &["todo", "add", "--help"]);
+    assert!(
+        add.contains("Due time: see below") && !add.contains("removes it"),
+        "there is nothing to remove: {add}"
+    );
     // The options common to all commands come last.
     let at = |option: &str| lines.iter().position(|line| line.contains(option)).unwrap();
     assert!(

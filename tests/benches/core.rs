@@ -70,7 +70,7 @@ fn parent() {
     }
 }
 
-/// What a daemon can't be faster than: a thread that sends back every line.
+/// The lower bound for a round trip: a thread that sends back every line.
 fn serve_echo(path: &Path) {
     let listener = UnixListener::bind(path).unwrap();
     std::thread::spawn(move || {

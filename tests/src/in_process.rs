@@ -21,7 +21,7 @@ pub struct InProcess {
     thread: Option<std::thread::JoinHandle<Result<(), app::RunError>>>,
 }
 
-/// What it runs with.
+/// Its configuration.
 #[derive(Debug)]
 pub struct Setup {
     /// The modules.

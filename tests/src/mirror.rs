@@ -1,4 +1,4 @@
-//! What a client makes of the events that it gets, and the database to hold it against.
+//! A mirror that a client builds from events, and the database to compare it with.
 
 use crate::Peer;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ pub type Entities = BTreeMap<(String, String), Value>;
 pub struct Mirror {
     /// Last revision received.
     pub rev: u64,
-    /// What is there.
+    /// The entities.
     pub entities: Entities,
     /// Whether the snapshot is complete: only then is `rev` a cursor for `since`.
     pub whole: bool,

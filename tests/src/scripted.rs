@@ -1,4 +1,4 @@
-//! A daemon that follows a script: for what the real one does only when something is wrong.
+//! A scripted daemon, for behaviour that the real one shows only in trouble.
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-/// What it does upon a request; `store.hello` it answers by itself.
+/// Answers a request. `store.hello` is answered without it.
 type Script = dyn FnMut(&mut Stage<'_>) + Send;
 
 /// One request, and the means to answer it.

@@ -38,7 +38,7 @@ struct SubscriptionCursor {
     ready: VecDeque<JsonText>,
 }
 
-/// What a subscription does next.
+/// The next step of a subscription.
 enum Stage {
     /// Read the snapshot.
     TakeSnapshot,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use stina_tests::random::Random;
 use stina_tests::{Daemon, Framing, Peer};
 
-/// What is promised.
+/// The promised time.
 const NOTICED: Duration = Duration::from_millis(100);
 
 const INSERT: &str =

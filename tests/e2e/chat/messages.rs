@@ -228,7 +228,7 @@ fn equal_and_odd_times_keep_one_strict_order_for_everybody() {
         .filter(|change| change["entity"] == "message")
         .map(|mut change| change["value"].take())
         .collect();
-    // What a client does that receives them one by one.
+    // A client that receives them one by one does this.
     mirrored.sort_by_key(|m| (m["createdAt"].as_i64().unwrap(), m["seq"].as_u64().unwrap()));
     let expected: Vec<String> =
         [1, 2, 0].into_iter().flat_map(|start| (start..30).step_by(3)).map(|i| format!("m{i}")).collect();

@@ -294,7 +294,7 @@ fn a_subscriber_that_does_not_read_holds_no_more_of_long_texts_than_of_short_one
         late.event_of("synced");
         late
     };
-    // What making them takes is taken once.
+    // The memory to create them is allocated once.
     drop((late(), late()));
     let Some((_, before)) = daemon.memory() else {
         return stina_tests::skip("only Linux's /proc shows the memory of a process");

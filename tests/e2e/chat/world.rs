@@ -60,7 +60,7 @@ pub(super) enum End {
     Killed(Instant),
 }
 
-/// What was sent of a message.
+/// The sent text of a message.
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) id: String,
@@ -311,7 +311,7 @@ impl World {
     }
 }
 
-/// What a write to the disk may take on a slow machine, beside the half second.
+/// The time that a write to the disk may take on a slow machine, beside the half second.
 pub(super) const DISK: Duration = Duration::from_millis(1500);
 pub(super) const HALF_A_SECOND: Duration = Duration::from_millis(500);
 const SAVED_AT_ONCE: usize = 4096;

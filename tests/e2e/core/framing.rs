@@ -66,7 +66,7 @@ fn the_examples_of_the_specification_hold_on_every_framing() {
             // A line holds no line break.
             let request = request.replace('\n', " ");
             peer.send_raw(request.as_bytes());
-            // What has no reply is followed by something that has.
+            // A message without a reply is followed by a call that has one.
             let reply = match expected {
                 Some(_) => peer.reply(),
                 None => peer.exchange(br#"{"jsonrpc":"2.0","id":"end","method":"store.ping"}"#),
@@ -91,7 +91,7 @@ fn bad_input_gets_its_error_and_the_connection_lives_on() {
     let call = |method: &str, params: Value| {
         json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
     };
-    // What a connection leaves in memory is short.
+    // A connection leaves little in memory.
     let long_prefix = call("kv.subscribe", json!({ "prefix": long }));
     let long_version = call("store.hello", json!({"client": {"name": "t", "version": long}}));
     let cases: &[(&[u8], i64, &str)] = &[
@@ -313,7 +313,7 @@ fn a_websocket_that_breaks_the_rules_gets_the_error_and_the_close_code() {
     let unasked = Frame::message(ping.as_bytes().to_vec(), OpCode::Data(Data::Continue), true);
     for (frame, error, code) in [(not_text, Some(-32700), 1007), (unasked, None, 1002)] {
         let mut socket = connect();
-        // What was asked before is answered all the same.
+        // Earlier calls are answered first.
         socket.write(Message::text(ping)).unwrap();
         socket.send(Message::Frame(frame)).unwrap();
         let mut replies = Vec::new();

@@ -42,7 +42,7 @@ fn a_refused_connection_is_answered_in_its_own_framing() {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
-        // What was not read of the request may end the stream with a reset, after the answer.
+        // The unread rest of the request may end the stream with a reset, after the answer.
         let _ = stream.read_to_string(&mut answer);
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
         assert!(answer.contains("\"kind\":\"busy\""), "{answer}");

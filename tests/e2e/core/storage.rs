@@ -104,7 +104,7 @@ fn a_database_out_of_a_dump_is_refused_with_the_command_that_marks_it_as_ours() 
         made.peer().call("kv.set", json!({"key": "a", "value": 1}));
         made.stop();
         std::fs::copy(made.database(), path).unwrap();
-        // What `.dump` does not carry over.
+        // `.dump` does not carry this over.
         let conn = rusqlite::Connection::open(path).unwrap();
         conn.pragma_update(None, "application_id", 0).unwrap();
     });

@@ -71,7 +71,7 @@ impl Drop for Live {
     }
 }
 
-/// What is followed, without the times.
+/// The lines that `follow` printed, without times.
 fn lines(shown: &str) -> Vec<&str> {
     let role = |line: &'_ str| -> Option<usize> { line.split_once("  20").map(|(role, _)| role.len()) };
     shown.lines().map(|line| role(line).map_or(line, |end| &line[..end])).collect()

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use stina_tests::Daemon;
 
-/// What a command answered.
+/// The `value` of a command's reply.
 fn value(daemon: &Daemon, args: &[&str]) -> Value {
     let ran = ctl(daemon, &[&["memory", "--json"], args].concat());
     assert_eq!(ran.code, 0, "{args:?}: {ran:?}");

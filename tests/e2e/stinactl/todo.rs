@@ -191,7 +191,7 @@ fn lists_show_all_pages_with_unique_prefixes() {
     }
     assert_eq!(ok(&daemon, &["todo", "list"]).lines().count(), 1201);
     assert_eq!(ok(&daemon, &["todo", "list", "--all", "--json"]).lines().count(), 1200);
-    // What is made in one transaction has ids of one millisecond; those shown still name one each.
+    // Todos created in one transaction have ids of one millisecond; the shown prefixes are unique all the same.
     let table = ok(&daemon, &["todo", "list"]);
     for row in [1, 600, 1200] {
         let row = &rows(&table)[row];

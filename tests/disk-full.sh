@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A full disk: `storage_full` is told, reads go on, writes go on once there is room, nothing acknowledged is lost,
+# A full disk: writes answer `storage_full`, reads continue, writes continue once there is room, nothing acknowledged is lost,
 # nothing is done twice, and the database is whole.
 #
-#   tests/disk-full.sh [MIB]               on a file system of that size in memory, 16 when not said; needs root
+#   tests/disk-full.sh [MIB]               on a file system of that size in memory, 16 by default; needs root
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

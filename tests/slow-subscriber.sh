@@ -3,7 +3,7 @@
 # grows by at most 2 MiB, the others' p99 stays within 10 % of that of a daemon without, and the stopped ones see every
 # revision once and in order when they are continued.
 #
-#   tests/slow-subscriber.sh [CHANGES]     1,000,000 when not said
+#   tests/slow-subscriber.sh [CHANGES]     1,000,000 by default
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

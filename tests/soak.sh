@@ -4,7 +4,7 @@
 #   tests/soak.sh                      all: chaos, cuts, foreign
 #   tests/soak.sh chaos [ROUNDS] [SEED]  8 clients, 4 writing; kill -9, stop, SIGSTOP, disconnects; 200 rounds
 #   tests/soak.sh cuts [EVERY]           each mutating method on each framing, cut after every byte, and sent again
-#   tests/soak.sh foreign [TIMES]        how soon writes of other processes are told; 100 times
+#   tests/soak.sh foreign [TIMES]        how soon writes of other processes are noticed; 100 times
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

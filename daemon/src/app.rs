@@ -23,7 +23,7 @@ pub enum RunError {
     /// The socket does not work.
     #[error("cannot listen: {0}")]
     Listen(#[from] std::io::Error),
-    /// It served, and can't go on.
+    /// It served, and can't continue.
     #[error(transparent)]
     Fatal(#[from] Fatal),
 }
@@ -101,7 +101,7 @@ pub async fn run(
     fatal.or_else(|| signal.cause().cloned()).map_or(Ok(()), |fatal| Err(fatal.into()))
 }
 
-/// Binds the socket again if somebody has removed it; answers why that can't be done.
+/// Binds the socket again if another program has removed it; returns the reason if that fails.
 fn bind_again(instance: &Instance, listener: &mut Listener) -> Option<String> {
     if instance.is_bound() {
         return None;

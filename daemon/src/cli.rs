@@ -29,7 +29,7 @@ pub struct Args {
     /// Socket [env: STINA_SOCKET] [default: stinad.sock in the home]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// What is logged to standard error: error, warn, info, debug, trace, or a filter such as `stinad::store=debug`
+    /// Log level on standard error: error, warn, info, debug, trace, or a filter such as `stinad::store=debug`
     #[arg(long, env = "STINA_LOG", value_name = "FILTER", default_value = "info")]
     log: String,
     /// Days for which the change log keeps what was changed and deleted; the newest 1000 revisions stay longer, without what
@@ -50,7 +50,7 @@ const REFUSED: u8 = 4;
 #[must_use]
 pub fn main(modules: &[Module]) -> ExitCode {
     let args = Args::parse();
-    // Whatever is made from here on is its owner's alone, the socket included.
+    // Only the owner can read the files created from here on, the socket included.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     if let Err(error) = start_log(&args.log) {
         return fail(2, &error);
@@ -92,10 +92,10 @@ fn exit_code(error: &RunError) -> u8 {
     }
 }
 
-/// Files that the daemon may have open: more than all its connections, which macOS's 256 would not hold.
+/// Files that the daemon may have open: more than all its connections; macOS's default of 256 is too few.
 const OPEN_FILES: u64 = 1024;
 
-/// Raises the soft limit of open files, as far as the hard one lets it.
+/// Raises the soft limit of open files, as far as the hard limit allows.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.map_or(OPEN_FILES, |hard| hard.min(OPEN_FILES));
@@ -107,7 +107,7 @@ fn raise_file_limit() {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the program's last word is for the person who started it")]
+#[expect(clippy::print_stderr, reason = "the reason of the exit is for the person who started it")]
 fn fail(code: u8, error: &dyn std::error::Error) -> ExitCode {
     eprintln!("stinad: {error}");
     ExitCode::from(code)
@@ -122,7 +122,7 @@ fn start_log(filter: &str) -> Result<(), tracing_subscriber::filter::ParseError>
         .with_env_filter(filter)
         .with_ansi(is_terminal)
         .with_writer(std::io::stderr)
-        // It would tell of a closed standard error on standard error, and panic.
+        // Otherwise it would report a closed standard error on standard error, and panic.
         .log_internal_errors(false)
         .init();
     Ok(())
@@ -132,9 +132,9 @@ async fn serve(config: Config, modules: &[Module], quiet: bool) -> Result<(), Ru
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    // A write beyond a file size limit is then an error that a client is told, and not the end of the daemon.
+    // With a handler, a write beyond a file size limit is an error that the client gets, and does not end the daemon.
     let _file_size = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
-    // It does not end with the terminal that it was started from.
+    // With a handler, the daemon outlives the terminal that it was started from.
     let _hangup = signal(SignalKind::hangup())?;
     let on_signal = stop.clone();
     tokio::spawn(async move {
@@ -155,7 +155,7 @@ async fn serve(config: Config, modules: &[Module], quiet: bool) -> Result<(), Ru
     .await
 }
 
-/// What it serves, where, and what to type next.
+/// Prints what it serves, where, and what to type next.
 fn welcome(store: &Store, socket: &Path, modules: &[&str]) {
     let shown = shell(&socket.display().to_string());
     let found = stina_protocol::paths::socket(&|name| std::env::var_os(name));
@@ -180,7 +180,7 @@ fn welcome(store: &Store, socket: &Path, modules: &[&str]) {
     let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
 }
 
-/// A word as a shell takes it.
+/// A word, quoted for a shell where needed.
 fn shell(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,".contains(c);
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }

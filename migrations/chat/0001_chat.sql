@@ -6,7 +6,7 @@ CREATE TABLE chat_conversations (
     ai_model      TEXT,
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
-    message_count INTEGER NOT NULL DEFAULT 0, -- kept by the triggers below
+    message_count INTEGER NOT NULL DEFAULT 0, -- maintained by the triggers below
     rev           INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX chat_conversations_in_order ON chat_conversations (created_at, seq);
@@ -23,7 +23,7 @@ CREATE TABLE chat_interactions (
 ) STRICT;
 CREATE INDEX chat_interactions_in_order ON chat_interactions (conversation_id, created_at, seq);
 
--- The conversation is that of the interaction; here too, so that a conversation is read through one index.
+-- `conversation_id` repeats the interaction's, so that one index serves the messages of a conversation.
 CREATE TABLE chat_messages (
     seq             INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     id              TEXT    NOT NULL UNIQUE,
@@ -49,14 +49,14 @@ CREATE TRIGGER chat_messages_uncounted AFTER DELETE ON chat_messages BEGIN
     UPDATE chat_conversations SET message_count = message_count - 1 WHERE id = old.conversation_id;
 END;
 
--- What was saved of a message that is being written, after its `content`. Pieces, so that a save writes only
--- what is new. They become `content` when the message ends.
+-- The saved text of a streaming message, after its `content`. In pieces, so that a save writes only the new text.
+-- They become `content` when the message ends.
 CREATE TABLE chat_pieces (
     message INTEGER NOT NULL REFERENCES chat_messages (seq) ON DELETE CASCADE,
-    start   INTEGER NOT NULL, -- where it begins in the text, in bytes
+    start   INTEGER NOT NULL, -- its offset in the text, in bytes
     text    TEXT    NOT NULL,
     PRIMARY KEY (message, start)
 ) STRICT;
 
--- The words of complete messages, made by the daemon (modules/text_search.rs); rowid is the message's seq.
+-- The indexed words of complete messages. The daemon computes them (modules/text_search.rs); rowid is the message's seq.
 CREATE VIRTUAL TABLE chat_search USING fts5 (words, content = '', contentless_delete = 1, tokenize = 'ascii');

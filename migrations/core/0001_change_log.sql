@@ -1,4 +1,4 @@
--- The ledger: which migrations this database has had, and by whom.
+-- The ledger: the migrations that were applied to this database.
 CREATE TABLE core_migrations (
     module     TEXT    NOT NULL,
     version    INTEGER NOT NULL,
@@ -15,7 +15,7 @@ CREATE TABLE core_meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row a change. One B-tree that grows at its end: an integer key and no index, since every write appends here.
+-- One row for each change. One B-tree that grows at its end: an integer key and no index, since every write appends here.
 CREATE TABLE core_changes (
     seq        INTEGER NOT NULL PRIMARY KEY, -- the revision, times 2^22, plus the number of the change in it
     at         INTEGER NOT NULL,
@@ -31,8 +31,8 @@ CREATE TABLE core_changes (
     parts      INTEGER NOT NULL DEFAULT 0 -- of a delete: how many changes right before it deleted parts of the entity
 ) STRICT;
 
--- What each write with a `requestId` answered, so that a repeat answers the same. Neither `value` nor `seq`: the answer
--- is forgotten, and only its id is still known.
+-- The answer of each write with a `requestId`, so that a repeat gets the same. With neither `value` nor `seq` the answer is
+-- forgotten, and only its id is still known.
 CREATE TABLE core_results (
     request_id  TEXT    NOT NULL PRIMARY KEY,
     at          INTEGER NOT NULL,

@@ -1,5 +1,5 @@
 CREATE TABLE memories (
-    seq         INTEGER PRIMARY KEY, -- the rowid in memory_search; a rowid without a name may change when copied
+    seq         INTEGER PRIMARY KEY, -- the rowid in memory_search; VACUUM may change an implicit rowid
     id          TEXT    NOT NULL UNIQUE,
     title       TEXT    NOT NULL,
     content     TEXT    NOT NULL,
@@ -14,7 +14,7 @@ CREATE TABLE memories (
 CREATE INDEX memories_created ON memories (created_at, id);
 CREATE INDEX memories_valid_until ON memories (valid_until) WHERE valid_until IS NOT NULL;
 
--- The tags again, for memory.list with a tag.
+-- The tags of each memory, for memory.list with a tag.
 CREATE TABLE memory_tags (
     tag        TEXT    NOT NULL,
     created_at INTEGER NOT NULL, -- the memory's
@@ -23,7 +23,7 @@ CREATE TABLE memory_tags (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX memory_tags_id ON memory_tags (id);
 
--- Holds words, not texts: the daemon makes them, so that case, marks and unspaced scripts are as it wants them.
+-- Holds words, not texts: the daemon splits and folds the text, which handles case, marks and scripts without spaces.
 CREATE VIRTUAL TABLE memory_search USING fts5 (
     title, content, tags, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '2 3'
 );

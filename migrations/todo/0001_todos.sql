@@ -7,11 +7,11 @@ CREATE TABLE todos (
     due_at        INTEGER,
     metadata      TEXT,             -- JSON object
     source        TEXT,
-    comment_count INTEGER NOT NULL DEFAULT 0, -- kept by the triggers below
+    comment_count INTEGER NOT NULL DEFAULT 0, -- maintained by the triggers below
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
     rev           INTEGER NOT NULL,
-    -- due_at in the order of todo.list: none comes last. No generated column: an index on one never covers.
+    -- due_at in the order of todo.list: none comes last. Not a generated column: an index on one never covers.
     due_order     INTEGER NOT NULL CHECK (due_order = ifnull(due_at, 9223372036854775807))
 ) STRICT;
 CREATE INDEX todos_order ON todos (status, due_order, created_at, id);

@@ -138,7 +138,7 @@ fn deltas() {
     println!("fsyncs                              {:>8.1} /s", commits as f64 / SECONDS as f64);
 }
 
-/// Sends deltas at a steady rate; each says when it was sent.
+/// Sends deltas at a steady rate; each carries its send time.
 fn write(owner: &mut Peer, epoch: Instant, rate: u32) {
     let (start, mut offset) = (Instant::now(), 0);
     for i in 0..rate * u32::try_from(SECONDS).unwrap() {

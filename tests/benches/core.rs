@@ -70,7 +70,7 @@ fn parent() {
     }
 }
 
-/// What a daemon can't be faster than: a thread that sends back every line.
+/// The lower bound for a round trip: a thread that sends back every line.
 fn serve_echo(path: &Path) {
     let listener = UnixListener::bind(path).unwrap();
     std::thread::spawn(move || {
@@ -128,7 +128,7 @@ fn throughput(mut children: Vec<Child>) -> f64 {
     writes as f64 / SECONDS as f64
 }
 
-/// Says that it is ready, waits for the word, writes for the time, says how often.
+/// Prints that it is ready, waits for a line, writes for that time, and prints how often.
 fn child<W: FnMut(u64)>(prepare: impl FnOnce() -> W) {
     let mut write = prepare();
     write(0);

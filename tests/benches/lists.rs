@@ -105,7 +105,7 @@ fn memories() {
         ("a common word", word(2)),
         ("two words", format!("{} {}", word(100), word(200))),
         ("three words, one common", format!("{} {} {}", word(3), word(40), word(500))),
-        ("the beginning of words", word(1000)[..3].to_owned()),
+        ("a prefix of words", word(1000)[..3].to_owned()),
         ("a letter", "b".to_owned()),
         ("Chinese that is everywhere", "北京".to_owned()),
         ("Chinese and a number", "记忆77777".to_owned()),

@@ -51,7 +51,7 @@ fn room(file: &str) -> &str {
     file.split(['/', '.']).next().unwrap_or(file)
 }
 
-/// What each room of the daemon may import: the picture in `docs/architecture.md`, downwards.
+/// The rooms that each room of the daemon may import: the table "Rooms" of `docs/architecture.md`.
 const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["cli", "modules"]),
     ("cli", &["app", "config", "instance", "rpc", "store"]),

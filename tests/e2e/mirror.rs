@@ -1,4 +1,4 @@
-//! A mirror kept by events equals the database: from the present state, and from any revision on.
+//! A mirror kept by events equals the database: from a snapshot, and from any revision on.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use crate::Peer;
 use serde_json::{Value, json};
 
-/// A call, what it answers, and what subscribers are told.
+/// A call, what it answers, and the events that it sends.
 pub struct Case {
     /// The method.
     pub method: &'static str,
@@ -12,18 +12,18 @@ pub struct Case {
     /// The `value` of the reply (the reply itself where it has none), or `data` of the error; members that are not
     /// named here are not looked at.
     pub answers: Result<Value, Value>,
-    /// `op id` of each change in the one notification; none when nothing is told.
-    pub told: &'static [&'static str],
+    /// `op id` of each change in the one notification; empty when none is sent.
+    pub events: &'static [&'static str],
 }
 
 /// A call that succeeds.
-pub fn ok(method: &'static str, params: Value, answer: Value, told: &'static [&'static str]) -> Case {
-    Case { method, params, answers: Ok(answer), told }
+pub fn ok(method: &'static str, params: Value, answer: Value, events: &'static [&'static str]) -> Case {
+    Case { method, params, answers: Ok(answer), events }
 }
 
 /// A call that fails, and changes nothing.
 pub fn err(method: &'static str, params: Value, error: Value) -> Case {
-    Case { method, params, answers: Err(error), told: &[] }
+    Case { method, params, answers: Err(error), events: &[] }
 }
 
 /// The error that a field is wrong.
@@ -79,12 +79,12 @@ pub fn run(case: &Case, caller: &mut Peer, watcher: &mut Peer) {
     let events = watcher.drain();
     let changes: Vec<&Value> = events.iter().filter(|e| e["type"] == "change").collect();
     assert!(changes.len() <= 1, "one notification a transaction: {events:?}");
-    let told: Vec<String> = changes
+    let sent: Vec<String> = changes
         .iter()
         .flat_map(|e| e["changes"].as_array().unwrap())
         .map(|c| format!("{} {}", c["op"].as_str().unwrap(), c["id"].as_str().unwrap()))
         .collect();
-    assert_eq!(told, case.told, "{} {}", case.method, case.params);
+    assert_eq!(sent, case.events, "{} {}", case.method, case.params);
     if let (Some(change), Ok(reply)) = (changes.first(), &outcome) {
         assert_eq!(change["rev"], reply["rev"]);
     }

@@ -5,7 +5,7 @@ use crate::mutations::{mutating_methods, prepare};
 use crate::{Daemon, Framing, Peer, Proxy, Way};
 use serde_json::{Value, json};
 
-/// What was cut, and what became of it. Promises that do not hold are panics.
+/// The counts of cuts and their results. A broken promise is a panic.
 #[derive(Debug, Default)]
 pub struct Figures {
     /// Mutating methods.

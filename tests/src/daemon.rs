@@ -107,7 +107,7 @@ impl Daemon {
         self.home.path().join("stinad.log")
     }
 
-    /// What the daemon logged.
+    /// The log of the daemon.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
     }

@@ -21,7 +21,7 @@ pub struct InProcess {
     thread: Option<std::thread::JoinHandle<Result<(), app::RunError>>>,
 }
 
-/// What it runs with.
+/// Its configuration.
 #[derive(Debug)]
 pub struct Setup {
     /// The modules.
@@ -30,7 +30,7 @@ pub struct Setup {
     pub limits: Limits,
     /// The clock.
     pub clock: Clock,
-    /// The directory; a new one when not said.
+    /// The directory; by default a new one.
     pub home: Option<TempDir>,
     /// Whether the database is in memory.
     pub memory: bool,

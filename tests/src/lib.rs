@@ -1,6 +1,6 @@
 //! The harness: a real daemon per test, in a directory of its own, and peers that speak to it over every framing.
 //!
-//! Nothing waits without a deadline, nothing sleeps to give something a moment, nothing looks at the real HOME.
+//! Nothing waits without a deadline, nothing sleeps and hopes, nothing looks at the real HOME.
 
 #![allow(
     clippy::print_stderr,

@@ -1,4 +1,4 @@
-//! What a client makes of the events that it gets, and the database to hold it against.
+//! A mirror that a client builds from events, and the database to compare it with.
 
 use crate::Peer;
 use serde_json::{Value, json};
@@ -11,11 +11,11 @@ pub type Entities = BTreeMap<(String, String), Value>;
 /// of what was never there.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Mirror {
-    /// Last revision told.
+    /// Last revision received.
     pub rev: u64,
-    /// What is there.
+    /// The entities.
     pub entities: Entities,
-    /// Whether all of the present entities have come: what `since` can go on from.
+    /// Whether the snapshot is complete: only then is `rev` a cursor for `since`.
     pub whole: bool,
 }
 
@@ -27,7 +27,7 @@ impl Mirror {
         match event["type"].as_str() {
             Some("change") => {
                 assert_eq!(event["prev"], self.rev, "a hole: {event}");
-                assert!(rev > self.rev || event["initial"] == true, "told twice: {event}");
+                assert!(rev > self.rev || event["initial"] == true, "sent twice: {event}");
                 event["changes"].as_array().expect("changes").iter().for_each(|change| self.apply(change));
             }
             Some("synced") => self.whole = true,
@@ -71,7 +71,7 @@ pub fn list(peer: &mut Peer, method: &str, mut params: Value, limit: usize) -> V
     }
 }
 
-/// The database as the lists tell it, in pages of `limit`.
+/// The database as the lists show it, in pages of `limit`.
 pub fn database(peer: &mut Peer, limit: usize) -> Entities {
     let todos = list(peer, "todo.list", json!({"includeArchived": true}), limit);
     let ids: Vec<&str> = todos.iter().map(|todo| todo["id"].as_str().expect("an id")).collect();
@@ -111,8 +111,9 @@ fn chat(peer: &mut Peer, conversations: &[Value], limit: usize) -> (Vec<Value>, 
         loop {
             let mut page = peer.call("chat.listInteractions", params.clone())["value"].take();
             for mut interaction in std::mem::take(page["items"].as_array_mut().expect("items")) {
-                let told = interaction.as_object_mut().and_then(|i| i.remove("messages")).expect("messages");
-                messages.extend(told.as_array().expect("messages").iter().cloned());
+                let nested =
+                    interaction.as_object_mut().and_then(|i| i.remove("messages")).expect("messages");
+                messages.extend(nested.as_array().expect("messages").iter().cloned());
                 interactions.push(interaction);
             }
             if page["next"].is_null() {
@@ -124,7 +125,7 @@ fn chat(peer: &mut Peer, conversations: &[Value], limit: usize) -> (Vec<Value>, 
     (interactions, messages)
 }
 
-/// The revisions that each `requestId` of the change log has, read from its beginning; panics at a hole.
+/// The revisions that each `requestId` of the change log has, read from its start; panics at a hole.
 pub fn revisions_by_request(peer: &mut Peer) -> BTreeMap<String, Vec<u64>> {
     let mut found: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     let (mut since, mut last) = (json!(0), 0);

@@ -81,7 +81,7 @@ impl Peer {
     /// Sends one message as it is.
     pub fn send_raw(&mut self, message: &[u8]) {
         match self.try_send_raw(message) {
-            // The daemon may end a WebSocket at a message that is too large: its answer says so.
+            // The daemon may end a WebSocket at a message that is too large: its answer has the reason.
             Err(e) if matches!(self.io, Io::Socket(_)) && e.kind() == io::ErrorKind::BrokenPipe => {}
             sent => sent.expect("sent"),
         }

@@ -1,4 +1,4 @@
-//! A daemon that follows a script: for what the real one does only when something is wrong.
+//! A scripted daemon, for behaviour that the real one shows only in trouble.
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-/// What it does upon a request; `store.hello` it answers by itself.
+/// Answers a request. `store.hello` is answered without it.
 type Script = dyn FnMut(&mut Stage<'_>) + Send;
 
 /// One request, and the means to answer it.
@@ -25,7 +25,7 @@ pub struct Stage<'a> {
 
 impl Stage<'_> {
     fn send(&mut self, message: &Value) {
-        self.say(&format!("{message}\n"));
+        self.send_text(&format!("{message}\n"));
     }
 
     /// Answers with a result.
@@ -41,14 +41,14 @@ impl Stage<'_> {
         self.send(&reply);
     }
 
-    /// Tells a subscription of an event.
-    pub fn tell(&mut self, subscription: u64, event: Value) {
+    /// Sends an event to a subscription.
+    pub fn send_event(&mut self, subscription: u64, event: Value) {
         let params = json!({"subscription": subscription, "result": event});
         self.send(&json!({"jsonrpc": "2.0", "method": "kv.event", "params": params}));
     }
 
-    /// Sends text as it is: part of a message, say.
-    pub fn say(&mut self, text: &str) {
+    /// Sends text as it is, such as a part of a message.
+    pub fn send_text(&mut self, text: &str) {
         // The client may be gone by now.
         let _ = self.stream.write_all(text.as_bytes());
     }

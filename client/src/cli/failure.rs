@@ -94,7 +94,7 @@ impl Failure {
                 None => "start it with `stinad`, or with `cargo run --release` in the checkout".to_owned(),
             }],
             Self::Call(crate::Error::OutcomeUnknown { request_id }) => {
-                vec![format!("`stinactl result {request_id}` tells whether it happened")]
+                vec![format!("`stinactl result {request_id}` shows whether it happened")]
             }
             Self::Call(crate::Error::Rpc(fault)) => match &fault.error {
                 Error::Conflict { current: Some(current) } if current.is_object() => {
@@ -168,7 +168,7 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// An argument that this program refuses reads as if the daemon had refused it.
+/// An argument that this program refuses is reported as if the daemon had refused it.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Call(error.into())

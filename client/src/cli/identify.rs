@@ -18,11 +18,11 @@ pub(super) trait Named {
     fn id(&self) -> &str;
     /// Its title.
     fn title(&self) -> &str;
-    /// What tells it from others with the same title.
+    /// Distinguishes it from others with the same title.
     fn remark(&self) -> String;
 }
 
-/// Most candidates that an ambiguity names.
+/// Most candidates that the error lists.
 const SHOWN: usize = 10;
 
 /// The entities that a name may mean: how many, and the first of them.
@@ -59,8 +59,8 @@ impl<T: Named> Candidates<T> {
     }
 }
 
-/// The entity that `typed` means. A whole id wins over a title, and a title over a prefix of an id; of those with the
-/// same title, the `likely` ones are meant where there are any.
+/// The entity that `typed` means. A whole id wins over a title, and a title over a prefix of an id; of several
+/// with the same title it is a `likely` one, if there is one.
 pub(super) async fn identify<T: Named>(
     typed: &str,
     get: impl AsyncFn(EntityId) -> Result<Reply<T>>,

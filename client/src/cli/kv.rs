@@ -103,8 +103,8 @@ fn parse(key: &str) -> Result<Key, Failure> {
     Ok(Key::new(key).map_err(|reason| Error::invalid("key", reason))?)
 }
 
-/// A value that begins as an object, an array or a quoted string was meant as JSON: it is not stored as text because of
-/// a slip.
+/// A value that begins as an object, an array or a quoted string must be JSON: a typing error in it is an error, not a
+/// string.
 fn parse_or_string(text: &str) -> Result<Json, Error> {
     let meant = text.trim_start().starts_with(['{', '[', '"']);
     match Json::parse(text) {

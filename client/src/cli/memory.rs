@@ -3,7 +3,7 @@
 use super::Context;
 use super::failure::Failure;
 use super::metadata::Metadata;
-use super::noun::{Arguments, Noun, Verb};
+use super::noun::{Arguments, Noun, Verb, say_what_removes};
 use super::output::Look;
 use super::search;
 use super::table::{Cell, Column};
@@ -28,7 +28,7 @@ pub(super) enum Memory {
     Search {
         #[command(flatten)]
         search: search::Search,
-        /// Expired ones too, until they are deleted 7 days later
+        /// Also expired ones, until they are deleted 7 days later
         #[arg(short, long)]
         all: bool,
     },
@@ -60,7 +60,7 @@ pub(super) struct Add {
 
 /// Change one or more fields of a memory; other fields stay unchanged
 #[derive(Debug, clap::Args)]
-#[command(after_help = when::FORMS)]
+#[command(after_help = when::FORMS, mut_args(say_what_removes))]
 pub(super) struct Edit {
     /// What it is about, or `-` to read it from standard input; may be empty
     #[arg(long, value_name = "TEXT")]
@@ -81,13 +81,13 @@ pub(super) struct Edit {
 /// The fields that `add` and `edit` share.
 #[derive(Debug, clap::Args)]
 pub(super) struct Details {
-    /// Expiry: see below; `none` removes it. The daemon deletes the memory 7 days later
+    /// Expiry: see below; the daemon deletes the memory 7 days later
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true, value_parser = When::read)]
     until: Option<When>,
-    /// Any JSON object; `none` removes it
+    /// Any JSON object
     #[arg(long, value_name = "JSON", value_parser = Metadata::read)]
     metadata: Option<Metadata>,
-    /// Where it came from; an empty text removes it
+    /// Where it came from
     #[arg(long, value_name = "TEXT")]
     source: Option<String>,
 }
@@ -100,7 +100,7 @@ pub(super) struct List {
     /// Only with exactly this tag
     #[arg(short, long, value_parser = tag)]
     tag: Option<Tag>,
-    /// Expired ones too, until they are deleted 7 days later
+    /// Also expired ones, until they are deleted 7 days later
     #[arg(short, long)]
     all: bool,
 }

@@ -1,4 +1,4 @@
-//! `stinactl`: the store from the command line. One file a noun: its arguments on top, then one `run`. `noun` has the
+//! `stinactl`: the store from the command line. One file for each noun: its arguments, then one `run`. `noun` has the
 //! commands that todos and memories share.
 
 mod failure;
@@ -42,7 +42,7 @@ use stina_protocol::Error;
 /// Talks to stinad, which owns Stina's database.
 ///
 /// Exit codes: 0 ok, 1 error, 2 wrong arguments, 3 daemon not reachable, 4 not found, 5 conflict, 6 invalid,
-/// 7 outcome unknown (a write was sent and not answered; `stinactl result ID` tells).
+/// 7 outcome unknown (a write was sent and not answered; `stinactl result ID` shows its answer, if it happened).
 #[derive(Debug, Parser)]
 #[command(name = "stinactl", version)]
 struct Args {
@@ -89,7 +89,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// How long a call may take by default.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What every command has.
+/// The context of a command.
 struct Context {
     client: Client,
     out: Output,
@@ -156,7 +156,7 @@ impl Command {
         matches!(self, Self::Watch(_) | Self::Chat(chat::Chat::Follow(_)))
     }
 
-    /// Reads standard input where an argument says so.
+    /// Reads standard input for arguments that are `-`.
     fn resolve(mut self) -> Result<Self, Failure> {
         match &mut self {
             Self::Call(call) => call.resolve()?,

@@ -14,9 +14,9 @@ use std::marker::PhantomData;
 use stina_protocol::types::Paging;
 use stina_protocol::{EntityId, Error, Method, Reply, Resource, With};
 
-/// Arguments of a command, and the params that they mean.
+/// The arguments of a command, which become params of a method.
 pub(super) trait Arguments: clap::Args + Debug {
-    /// What the protocol takes.
+    /// The params.
     type Params;
 
     /// The texts that are read from standard input where they are `-`.
@@ -37,11 +37,11 @@ pub(super) trait Noun: Resource<Changes: PartialEq> + Debug {
     /// Arguments of `edit`: the fields.
     type EditArgs: Arguments<Params = Self::Changes>;
 
-    /// Its place in a usage line.
+    /// Its name in a usage line, such as `TODO`.
     const PLACEHOLDER: &'static str;
-    /// What belongs to it, for the help of `show` and `rm`: ` with its comments`.
+    /// For the help of `show` and `rm`, the entities that belong to it: ` with its comments`.
     const WITH: &'static str = "";
-    /// What `show` says about `--json`, if it prints more than one reply.
+    /// The help of `show` about `--json`, if it prints more than one reply.
     const SHOW_JSON: Option<&'static str> = None;
     /// The columns of a list.
     const COLUMNS: &'static [Column<Self>];
@@ -51,10 +51,10 @@ pub(super) trait Noun: Resource<Changes: PartialEq> + Debug {
     /// The filter for all of them: names are looked up among these.
     fn all() -> Self::Filter;
 
-    /// The title by which it can be named.
+    /// The title that names it.
     fn title(&self) -> &str;
 
-    /// What tells it from others with the same title.
+    /// Distinguishes it from others with the same title, in the list of candidates.
     fn remark(&self) -> String;
 
     /// Its name in a confirmation.
@@ -62,12 +62,12 @@ pub(super) trait Noun: Resource<Changes: PartialEq> + Debug {
         one_line(self.title())
     }
 
-    /// What a confirmation of `add` and `edit` says after the name: `, due tomorrow`.
+    /// The text after the name in a confirmation of `add` and `edit`: `, due tomorrow`.
     fn note(&self) -> String {
         String::new()
     }
 
-    /// What was removed with it: ` and its comment`.
+    /// The entities that were removed with it: ` and its comment`.
     fn removed_with(&self) -> String {
         String::new()
     }
@@ -77,30 +77,40 @@ pub(super) trait Noun: Resource<Changes: PartialEq> + Debug {
         true
     }
 
-    /// What `show` prints under the title, between the id and the revision: names and values, without those that it
-    /// does not have.
+    /// The names and values that `show` prints between the id and the revision; a value that is `None` is left out.
     fn details(&self) -> Vec<(&'static str, Option<String>)>;
 
-    /// The text of many lines that `show` prints after the details.
+    /// The long text that `show` prints after the details.
     fn body(&self) -> Option<&str>;
 
-    /// Prints what `show` has after that, in both forms.
+    /// Prints the rest of `show`, as text or as JSON.
     async fn show_more(&self, client: &Client, out: &Output) -> Result<(), Failure> {
         let _ = (client, out);
         Ok(())
     }
 
-    /// Whether an edit computes a field from its present value, in [`Self::amend`].
+    /// Whether an edit computes a field from its current value, in [`Self::amend`].
     fn is_relative(edit: &Self::EditArgs) -> bool {
         let _ = edit;
         false
     }
 
-    /// Adds the fields to `changes` that are computed from their present values.
+    /// Adds the fields to `changes` that are computed from their current values.
     fn amend(&self, edit: &Self::EditArgs, changes: &mut Self::Changes) -> Result<(), Error> {
         let _ = (edit, changes);
         Ok(())
     }
+}
+
+/// Adds to the help of an argument of `edit` what removes its field.
+pub(super) fn say_what_removes(arg: clap::Arg) -> clap::Arg {
+    let more = match arg.get_id().as_str() {
+        "description" | "source" => "an empty text removes it",
+        "due" | "until" | "metadata" => "`none` removes it",
+        _ => return arg,
+    };
+    let help = arg.get_help().map_or(more.to_owned(), |help| format!("{help}; {more}"));
+    arg.help(help)
 }
 
 /// The commands.
@@ -174,7 +184,7 @@ impl<N: Noun> Named for N {
 }
 
 impl<N: Noun> Which<N> {
-    /// The entity. Of those with the same title, the likely ones are meant where there are any.
+    /// The named entity. Of several with the same title it is a likely one, if there is one.
     pub(super) async fn find(&self, client: &Client, likely: impl Fn(&N) -> bool) -> Result<N, Failure> {
         let entities = Entities::<N>::new(client.clone());
         let list = async |limit, cursor| {
@@ -185,7 +195,7 @@ impl<N: Noun> Which<N> {
 }
 
 impl<N: Noun> Verb<N> {
-    /// Reads standard input where an argument says so, and checks what can be checked without a daemon.
+    /// Reads standard input for arguments that are `-`, and checks arguments as far as that needs no daemon.
     pub(super) fn resolve(&mut self) -> Result<(), Failure> {
         match self {
             Self::Add(add) => read_stdin(add.texts()),
@@ -228,7 +238,7 @@ impl<N: Noun> Verb<N> {
                 confirm(out, "changed", &edit(&entities, entity, &fields, condition).await?)
             }
             Self::Rm { which, condition } => {
-                // What has changed since it was found stays.
+                // `rm` deletes only the revision that it looked up: an entity that changed since is a `conflict`.
                 let entity = which.find(client, |_| true).await?;
                 let if_rev = condition.if_rev.unwrap_or(entity.rev());
                 let reply = entities.delete_if(entity.id(), if_rev).await?;
@@ -239,8 +249,8 @@ impl<N: Noun> Verb<N> {
     }
 }
 
-/// Sets each field as a whole and leaves the others alone, so that nobody else's change is lost. Fields that are
-/// computed from their present values are set only if these are still present, and are computed again if not.
+/// Sets only the given fields, so that no change of another client is lost. Fields that are computed from their current
+/// values are set only at that revision, and are computed again after a conflict.
 async fn edit<N: Noun>(
     entities: &Entities<N>,
     mut entity: N,
@@ -269,13 +279,13 @@ async fn edit<N: Noun>(
     }
 }
 
-/// Confirms what was done to an entity, with what one wants to know about it then.
+/// Confirms a write to an entity.
 fn confirm<N: Noun>(out: &Output, what: &str, reply: &Reply<N>) -> Result<(), Failure> {
     let entity = &reply.value;
     done(out, what, &format!("{}  {}{}", entity.id(), entity.name(), entity.note()), reply)
 }
 
-/// Confirms what was done to what; machines get the reply.
+/// Confirms a write: a sentence, or the reply as JSON.
 pub(super) fn done<T: serde::Serialize>(
     out: &Output,
     what: &str,

@@ -21,7 +21,7 @@ pub(super) enum Look {
 /// Columns of a long text in a list where there is no terminal to fit in.
 const GIST: usize = 100;
 
-/// Where results go. Each call writes at once: nothing stays in a buffer.
+/// The standard output. Each call writes at once: nothing stays in a buffer.
 #[derive(Debug)]
 pub(super) struct Output {
     /// Whether machines read it.
@@ -63,7 +63,7 @@ impl Output {
         stdout.flush()
     }
 
-    /// Confirms a write: what it did to what, and its revision.
+    /// Confirms a write: the verb, the name, and the revision.
     pub(super) fn did(&self, what: &str, name: &str, rev: u64) -> io::Result<()> {
         let rev = self.paint(Look::Faint, &format!("(revision {rev})"));
         self.line(&format!("{what} {} {rev}", super::text::clean(name)))
@@ -87,7 +87,7 @@ impl Output {
         if self.width.is_none() { text.into() } else { super::text::clean_lines(text) }
     }
 
-    /// The beginning of a long text, on one line and as much of it as a list shows.
+    /// The start of a long text on one line, as much of it as a list shows.
     pub(super) fn gist(&self, text: &str) -> String {
         let columns = self.width.unwrap_or(GIST);
         // No character takes more than 4 bytes, and few take no column: the rest is not worth a look.

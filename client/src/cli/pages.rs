@@ -1,4 +1,4 @@
-//! Lists, page after page; where one is cut off, it says so.
+//! Lists, page after page, with a remark where one is cut off.
 
 use super::failure::Failure;
 use super::output::Output;

@@ -28,7 +28,7 @@ impl Search {
         find: impl AsyncFn(Content, Limit) -> Result<Reply<Page<T>>>,
     ) -> std::result::Result<(), Failure> {
         let query = Content::new(self.query.join(" ")).map_err(refused("query"))?;
-        // One more than is shown tells whether there are more, unless the daemon's limit forbids it.
+        // One more than is shown is read to know whether there are more, unless the daemon's limit forbids it.
         let (shown, most) = (self.limit, u64::from(Limit::MAX));
         let limit = Limit::new(most.min(shown + 1)).unwrap_or_default();
         let mut hits = find(query, limit).await?.value.items;

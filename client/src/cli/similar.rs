@@ -9,7 +9,7 @@ pub(super) struct Similar {
 
 /// Least similarity of a name that may be meant.
 const LIKELY: f64 = 0.8;
-/// Shortest text that is looked for inside names: a shorter one is in too many.
+/// Shortest text that is searched for inside names: a shorter one is in too many.
 const SHORTEST_PART: usize = 3;
 
 impl Similar {

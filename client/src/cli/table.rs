@@ -12,12 +12,12 @@ pub(super) struct Column<T> {
     cell: fn(&T, &Output) -> Cell,
 }
 
-/// What becomes of a column that is wider than there is room for.
+/// How a column that is too wide for the terminal is shortened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fit {
-    /// It stays whole, as long as others can give way.
+    /// It stays whole as long as other columns can be cut.
     Whole,
-    /// It gives way to the others, the widest first.
+    /// It is cut, the widest such column first.
     Flexible,
     /// It shows as much of each id as is unique.
     Id,
@@ -69,7 +69,7 @@ impl<T: AsRef<str>> From<T> for Cell {
 
 /// Spaces between columns.
 const GAP: usize = 2;
-/// Narrowest that a flexible column becomes, as long as others can't give way too.
+/// Narrowest that a flexible column becomes, as long as the rest fits.
 const NARROWEST: usize = 8;
 
 impl<'o, T> Table<'o, T> {
@@ -123,7 +123,7 @@ impl<'o, T> Table<'o, T> {
     }
 }
 
-/// Makes the widest of `columns` narrower, down to `narrowest`, until all together take no more than `room`.
+/// Makes the widest of `columns` narrower, down to `narrowest`, until all of them fit into `room`.
 fn shrink(widths: &mut [usize], columns: &[usize], narrowest: usize, room: usize) {
     while widths.iter().sum::<usize>() > room {
         let widest = columns.iter().copied().max_by_key(|column| widths[*column]);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_aligned_whatever_the_width_of_characters() {
+    fn columns_are_aligned_with_wide_characters() {
         assert_eq!(
             lines(None),
             ["a         日本語 and more than fits  1", "long key  x\\ty                       10000"]
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn the_flexible_column_gives_way_to_the_terminal() {
+    fn the_flexible_column_is_cut_to_the_terminal() {
         let narrow = lines(Some(30));
         assert_eq!(narrow, ["a         日本語 and m…  1", "long key  x\\ty           10000"]);
         assert!(narrow.iter().all(|line| width(line) <= 30));
     }
 
     #[test]
-    fn all_columns_give_way_to_a_terminal_too_narrow_for_one() {
+    fn all_columns_are_cut_in_a_very_narrow_terminal() {
         let narrow = lines(Some(16));
         assert_eq!(narrow, ["a     日…   1", "lon…  x\\ty  100…"]);
         for columns in 7..40 {
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_take_no_room() {
+    fn colours_have_no_width() {
         let cells = [Cell::new(Look::Bad, "abcdef"), Cell::new(Look::Plain, "x")];
         assert_eq!(line(&cells, &[4, 1], |_, text| format!("<{text}>")), "<abc…>  <x>");
     }

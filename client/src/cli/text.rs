@@ -48,7 +48,7 @@ pub(super) fn or_dash(text: &str) -> &str {
     if text.is_empty() { "-" } else { text }
 }
 
-/// Columns that `text` takes.
+/// The width of `text` in columns.
 pub(super) fn width(text: &str) -> usize {
     text.width()
 }

@@ -6,7 +6,7 @@ mod status;
 use super::Context;
 use super::failure::Failure;
 use super::metadata::Metadata;
-use super::noun::{Arguments, Noun, Verb, Which};
+use super::noun::{Arguments, Noun, Verb, Which, say_what_removes};
 use super::output::{Look, Output};
 use super::table::{Cell, Column};
 use super::{or_none, refused, text, when};
@@ -57,7 +57,7 @@ pub(super) struct Add {
 
 /// Change one or more fields of a todo; other fields stay unchanged
 #[derive(Debug, clap::Args)]
-#[command(after_help = when::FORMS)]
+#[command(after_help = when::FORMS, mut_args(say_what_removes))]
 pub(super) struct Edit {
     /// What to do, or `-` to read it from standard input
     #[arg(short, long, value_name = "TEXT")]
@@ -72,16 +72,16 @@ pub(super) struct Edit {
 /// The fields that `add` and `edit` share.
 #[derive(Debug, clap::Args)]
 pub(super) struct Details {
-    /// More about it, or `-` to read it from standard input; an empty text removes it
+    /// More about it, or `-` to read it from standard input
     #[arg(short, long, value_name = "TEXT")]
     description: Option<String>,
-    /// Due time: see below; `none` removes it
+    /// Due time: see below
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true, value_parser = When::read)]
     due: Option<When>,
-    /// Any JSON object; `none` removes it
+    /// Any JSON object
     #[arg(long, value_name = "JSON", value_parser = Metadata::read)]
     metadata: Option<Metadata>,
-    /// Where it came from; an empty text removes it
+    /// Where it came from
     #[arg(long, value_name = "TEXT")]
     source: Option<String>,
 }
@@ -95,7 +95,7 @@ pub(super) struct List {
     /// Only with this status: not_started, in_progress, completed or cancelled; may be given several times
     #[arg(short, long, value_parser = status::read, value_delimiter = ',')]
     status: Vec<Status>,
-    /// Archived ones too: done or cancelled, and not changed since midnight
+    /// Also archived ones: done or cancelled, and not changed since midnight
     #[arg(short, long)]
     all: bool,
     /// Only those due before this time: see below

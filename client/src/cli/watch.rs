@@ -148,8 +148,7 @@ fn line(out: &Output, Changes { rev, at, origin, .. }: &Changes, change: &Change
     line
 }
 
-/// The members of an entity that are worth room on the line: not those that it shows already, nor those that every
-/// change updates.
+/// The members of an entity, without those that the line shows already or that every change updates.
 fn gist(id: &str, entity: &Json) -> String {
     const SHOWN: [&str; 4] = ["id", "rev", "createdAt", "updatedAt"];
     let Ok(members) = entity.to::<BTreeMap<String, Box<RawValue>>>() else { return entity.get().to_owned() };

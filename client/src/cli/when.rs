@@ -13,12 +13,12 @@ pub(super) const FORMS: &str = "WHEN is a day, a time of day, or both: `today`, 
     (min, h, d, w, mo, y), `+3d 9:00` is that day at that time. ISO 8601 with or without an offset, and milliseconds \
     since the Unix epoch, work too. Without an offset, your time zone applies.";
 
-/// A time, or `none`: an argument.
+/// An argument that is a time or `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct When(pub(super) Option<Millis>);
 
 impl When {
-    /// Reads an argument, as seen from now in the local zone.
+    /// Reads an argument, relative to now in the local zone.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         if text.trim().eq_ignore_ascii_case("none") { Ok(Self(None)) } else { time(text).map(Some).map(Self) }
     }

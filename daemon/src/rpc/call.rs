@@ -1,11 +1,11 @@
-//! What a call may use beside its params.
+//! The context of a call.
 
 use super::peers::{Peer, Peers};
 use crate::stop::Stop;
 use crate::store::Store;
 use std::sync::Arc;
 
-/// What a method that is no plain read or write may use.
+/// The context of a method that is not a plain read or write.
 #[derive(Debug, Clone)]
 pub struct CallContext {
     /// The store.

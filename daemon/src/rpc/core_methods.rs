@@ -18,7 +18,7 @@ use stina_protocol::types::{MAX_ID, NoParams};
 use stina_protocol::undo::{History, Trash, Undo};
 use stina_protocol::{Error, Json, VERSION};
 
-/// Registers them.
+/// Registers the core methods.
 pub(crate) fn register(registry: &mut Registry, modules: &[Module]) {
     let all: Arc<[Module]> = modules.into();
     registry.know(modules.iter().flat_map(|module| module.entities));

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 /// The result of a call as JSON, or why it failed.
 pub(crate) type Reply = Result<JsonText, Fault>;
 
-/// A call that was begun.
+/// How a call goes on once it has begun.
 pub(crate) enum Started {
     /// It has finished.
     Done(Reply),

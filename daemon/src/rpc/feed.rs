@@ -4,7 +4,7 @@ use super::spool::Spool;
 use crate::store::{Entity, EntityKind, JsonText, LiveChange, Position, ReadTx, Result, Transient};
 use stina_protocol::event::Op;
 
-/// The changes that concern one subscription: made from the params of a `subscribe` call.
+/// The filter of one subscription, parsed from the params of its `subscribe` call.
 pub trait Feed: Send + Sync + 'static {
     /// Whether a change concerns this subscription.
     fn wants(&self, change: &LiveChange) -> bool;
@@ -15,7 +15,7 @@ pub trait Feed: Send + Sync + 'static {
     /// Those of the reads.
     fn initial(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()>;
 
-    /// Whether an event that is not in the log concerns it.
+    /// Whether a transient event concerns it.
     fn wants_transient(&self, transient: &Transient) -> bool {
         let _ = transient;
         false
@@ -24,7 +24,7 @@ pub trait Feed: Send + Sync + 'static {
     /// The state of the open streams, whose events are not in the log, for a subscription that has caught up with it.
     ///
     /// Call `position` while no such event can be published: the subscription gets those that follow this position.
-    /// Leave out what begins in a revision after its [`Position::head`].
+    /// Leave out streams that begin in a revision after its [`Position::head`].
     fn open_streams(&self, position: &dyn Fn() -> Position) -> OpenStreams {
         OpenStreams { from: position(), events: Vec::new() }
     }
@@ -56,7 +56,7 @@ impl Initial<'_> {
 /// The answer of [`Feed::open_streams`].
 #[derive(Debug)]
 pub struct OpenStreams {
-    /// The position after which the subscription goes on live.
+    /// The position from which the subscription continues live.
     pub from: Position,
     /// Events, as JSON.
     pub events: Vec<JsonText>,

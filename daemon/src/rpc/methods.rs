@@ -39,7 +39,7 @@ pub(crate) struct Opening {
 pub(super) enum Run {
     /// A few rows: read where the call arrived, without a hop to another thread.
     Read(Box<ReadFn>),
-    /// As many rows as there are: read on a thread for blocking work.
+    /// Any number of rows: read on a thread for blocking work.
     Scan(Box<ScanFn>),
     /// In the writer.
     Write(Arc<PrepareFn>),
@@ -47,7 +47,7 @@ pub(super) enum Run {
     Call(Box<CallFn>),
     Subscribe(Box<SubscribeFn>),
     Unsubscribe,
-    /// `store.sync`: the connection itself knows when.
+    /// `store.sync`: the connection answers it when its subscriptions have caught up.
     Sync,
     /// `store.transact`: the steps are methods of this table.
     Transact,

@@ -49,8 +49,8 @@ pub(super) fn document(methods: &Methods) -> JsonText {
 }
 
 /// The schema of a change, whose `members` are entities of the kind that `entity` names: one alternative for each kind, so
-/// that a program that looks at the one knows what the others are. Where they are not nullable, a put has them and a delete
-/// has not.
+/// that a program that checks `entity` knows the type of the members. Where they are not nullable, a put has them and a
+/// delete does not.
 fn by_entity(change: &Value, members: &[&str], nullable: bool, kinds: &[(&str, Value)]) -> Value {
     let mut alternatives = Vec::new();
     for (name, entity) in kinds {

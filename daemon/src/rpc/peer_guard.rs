@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// however the connection ended.
 #[derive(Debug)]
 pub(crate) struct PeerGuard {
-    /// What its calls may use.
+    /// The context of its calls.
     pub(crate) call: CallContext,
     /// The methods that it may call.
     pub(crate) methods: Arc<Methods>,
@@ -17,7 +17,7 @@ pub(crate) struct PeerGuard {
 impl Drop for PeerGuard {
     fn drop(&mut self) {
         let CallContext { store, peer, peers, .. } = &self.call;
-        // The modules come last: one that still finds the connection open is called for its end after that.
+        // The modules come last: a module that still finds the connection open is called at its end after that.
         peers.disconnect(peer);
         self.methods.disconnected(store, peer.id);
     }

@@ -1,4 +1,4 @@
-//! The connections, as far as other connections may know of them.
+//! The connections, as far as other connections can see them.
 
 use crate::limits::Limits;
 use crate::store::{Caller, Position};
@@ -39,11 +39,11 @@ pub struct Peer {
     pub(crate) calls: AtomicUsize,
     /// Permits for long reads.
     pub(crate) scans: Semaphore,
-    /// Its subscriptions, to show them; those that have ended are dead here. The session owns them.
+    /// Its subscriptions, for `store.clients`; weak, because the session owns them.
     progress: Mutex<Vec<Weak<Progress>>>,
 }
 
-/// How far a subscription has come.
+/// How far a subscription has read.
 #[derive(Debug)]
 pub(crate) struct Progress {
     id: u64,
@@ -55,7 +55,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Notes how far the subscription has come: its revision, and the next item of the event buffer once it is live.
+    /// Records how far the subscription has read: its revision, and the next item of the event buffer once it is live.
     pub(super) fn report(&self, read_rev: u64, next: Option<u64>) {
         self.read_rev.store(read_rev, Ordering::Release);
         self.next.store(next.map_or(0, |next| next + 1), Ordering::Release);

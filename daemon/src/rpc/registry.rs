@@ -15,7 +15,7 @@ use stina_protocol::method::{Bare, Method, MethodKind, Read, Wire, Write};
 use stina_protocol::params::Members;
 use tokio_util::sync::CancellationToken;
 
-/// A module: everything that the daemon needs to know of it.
+/// A module: everything that the daemon needs from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Module {
     /// Its name, the first part of its methods' names.
@@ -42,7 +42,7 @@ impl Module {
     }
 }
 
-/// Takes the methods of the modules.
+/// Collects the methods of the modules.
 #[derive(Default)]
 pub struct Registry {
     methods: Methods,
@@ -53,12 +53,12 @@ pub struct Registry {
 type TaskFn = Box<dyn FnOnce(Store, CancellationToken) -> BoxFuture<'static, ()> + Send>;
 type StartFn = Box<dyn FnOnce(&mut WriteTx<'_>) -> Result<()> + Send>;
 
-/// What runs without being called.
+/// Work that no call starts.
 #[derive(Default)]
 pub(crate) struct Background {
     /// Writes to be done before the first connection.
     pub(crate) at_start: Vec<StartFn>,
-    /// Work that goes on until the daemon stops.
+    /// Work that runs until the daemon stops.
     pub(crate) tasks: Vec<TaskFn>,
 }
 
@@ -78,12 +78,12 @@ impl Registry {
         Self { limits: Arc::clone(limits), ..Self::default() }
     }
 
-    /// The methods, and what runs without being called.
-    /// Takes the sorts of entities that there are.
+    /// Adds kinds of entities.
     pub(super) fn know(&mut self, entities: impl Iterator<Item = &'static EntityKind>) {
         self.methods.entities.extend(entities);
     }
 
+    /// The methods, and the work that no call starts.
     pub(crate) fn finish(self) -> (Arc<Methods>, Background) {
         (Arc::new(self.methods), self.background)
     }
@@ -184,7 +184,7 @@ impl Registry {
         self.background.tasks.push(Box::new(move |store, stop| Box::pin(f(store, stop))));
     }
 
-    /// Calls `f` in each undo, once everything is put back, for what goes with the rows: [`WriteTx::changes`] is what the
+    /// Calls `f` in each undo, once everything is put back, for what goes with the rows: [`WriteTx::changed`] is what the
     /// undo has changed.
     pub fn on_undo(&mut self, f: impl Fn(&mut WriteTx<'_>) -> Result<()> + Send + Sync + 'static) {
         self.methods.on_undo.push(Box::new(f));

@@ -34,11 +34,11 @@ struct SubscriptionCursor {
     read_rev: u64,
     /// When the filter dropped the first revision after `sent_rev`.
     silent_since: Option<Instant>,
-    /// Events that are to be sent before the next step.
+    /// Events to send before the next step.
     ready: VecDeque<JsonText>,
 }
 
-/// What a subscription does next.
+/// The next step of a subscription.
 enum Stage {
     /// Read the snapshot.
     TakeSnapshot,
@@ -55,7 +55,7 @@ enum Stage {
 /// A step that failed, and the stage from which it is tried again.
 struct Failed(Stage, Failure);
 
-/// A subscription of which nothing is read yet.
+/// A subscription that has not read anything yet.
 pub(crate) struct NewSubscription {
     store: Store,
     feed: Arc<dyn Feed>,
@@ -90,7 +90,7 @@ impl NewSubscription {
             // A reader may see a revision before it is published.
             head = store.read(|tx| Ok(tx.rev())).await?;
         }
-        // A client that names an epoch holds something of it, even without a `since`.
+        // A client that gives an epoch holds entities of it, even without a `since`.
         let is_foreign = start.epoch.as_ref().is_some_and(|epoch| **epoch != *store.epoch());
         let is_void = is_foreign || start.since.is_some_and(|since| since > head);
         let (sent_rev, read_rev) = match start.since {
@@ -119,7 +119,7 @@ impl NewSubscription {
     }
 }
 
-/// Nothing is skipped: what could not be read is read again until the disk answers.
+/// Nothing is skipped: a failed read is repeated until it succeeds.
 async fn try_again(failure: &Failure) {
     tracing::error!(%failure, "a subscription can't read, trying again");
     tokio::time::sleep(RETRY).await;
@@ -215,7 +215,7 @@ impl SubscriptionCursor {
             CatchUp::ReadLog => {
                 let (since, feed) = (self.read_rev, Arc::clone(&self.feed));
                 let read = self.store.scan(move |tx| {
-                    // Filtered here, so that no more is held than is sent.
+                    // Filtered here, so that only revisions to be sent are held in memory.
                     let wants = |change: &LiveChange| feed.wants(change);
                     let revisions = read_since(tx, since, 256, budget, View::Wanted(&wants))?;
                     Ok((oldest_rev(tx)?, revisions))
@@ -337,7 +337,7 @@ impl SubscriptionCursor {
         self.mark_sent(self.read_rev);
     }
 
-    /// Notes that everything up to `rev` was sent.
+    /// Records that everything up to `rev` was sent.
     fn mark_sent(&mut self, rev: u64) {
         (self.sent_rev, self.silent_since) = (rev, None);
     }

@@ -1,4 +1,4 @@
-//! Copies of the database that are worth something: whole, verified, on disk, private.
+//! Copies of the database: complete, verified, synced to disk, private.
 
 use super::OpenError;
 use super::connection::{self, beside};
@@ -14,10 +14,10 @@ pub(super) fn copy_path(db: &Path, why: &str, now: i64) -> PathBuf {
 
 /// Copies the database at `from`, its WAL included, to the new file `to`, and checks the copy.
 ///
-/// `from` is not written to. A copy that fails is removed.
+/// `from` is not written to. A failed copy is removed.
 pub(super) fn verified_copy(from: &Path, to: &Path) -> Result<(), OpenError> {
     copy(from, to).map_err(|reason| {
-        // Half a copy must not look like one.
+        // A partial copy must not look like a complete one.
         let _ = std::fs::remove_file(to);
         OpenError::Copy { path: to.to_owned(), reason }
     })
@@ -39,7 +39,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
     sync_directory(to).map_err(|e| text(&e))
 }
 
-/// Removes all but the newest copies of one sort.
+/// Removes all but the newest copies with that reason.
 pub(super) fn remove_old_copies(db: &Path, why: &str, kept: usize) {
     let prefix = beside(db, &format!(".{why}-"));
     let (Some(directory), Some(prefix)) = (prefix.parent(), prefix.file_name()) else { return };
@@ -56,7 +56,7 @@ pub(super) fn remove_old_copies(db: &Path, why: &str, kept: usize) {
     }
 }
 
-/// Makes a new or renamed directory entry durable.
+/// Syncs the directory of a new or renamed file, so that its entry is durable.
 pub(super) fn sync_directory(file: &Path) -> std::io::Result<()> {
     match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),

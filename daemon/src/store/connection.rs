@@ -1,4 +1,4 @@
-//! Opening connections: which file, whose file, which settings.
+//! Opens connections: identifies the file, and applies the settings.
 
 use super::failure::OpenError;
 use crate::limits::Limits;
@@ -18,7 +18,7 @@ pub const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Stin");
 /// SQLite's number of `auto_vacuum=INCREMENTAL`.
 pub(super) const INCREMENTAL: i64 = 2;
 
-/// How often the writer's wait for a lock of another process looks whether the daemon is to stop.
+/// How often a writer that waits for a lock of another process checks whether the daemon is to stop.
 pub(super) const LOCK_LOOK: Duration = Duration::from_millis(100);
 
 /// Where a database is.
@@ -26,7 +26,7 @@ pub(super) const LOCK_LOOK: Duration = Duration::from_millis(100);
 pub enum Location {
     /// A file.
     File(PathBuf),
-    /// Memory, under a name of its own; gone with the process.
+    /// Memory, under a unique name; it ends with the process.
     Memory(String),
 }
 
@@ -40,7 +40,7 @@ impl Location {
         }
     }
 
-    /// For people.
+    /// Its name for people.
     pub fn display(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -56,13 +56,13 @@ impl Location {
         }
     }
 
-    /// Where there is room for what goes with it: beside the file, or where the system keeps what is temporary.
+    /// The directory for temporary files: the one of the database file, else the system's.
     pub fn directory(&self) -> PathBuf {
         let beside = self.file().and_then(Path::parent).filter(|path| !path.as_os_str().is_empty());
         beside.map_or_else(std::env::temp_dir, Path::to_owned)
     }
 
-    /// What SQLite is to open.
+    /// The name that SQLite opens.
     pub(super) fn name(&self) -> &Path {
         match self {
             Self::File(path) => path,
@@ -78,12 +78,12 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Size of the database (`""`) or of a file beside it; 0 when it is not there.
+/// Size of the database (`""`) or of a file beside it; 0 when it is missing.
 pub(crate) fn file_bytes(path: &Path, suffix: &str) -> u64 {
     beside(path, suffix).metadata().map_or(0, |m| m.len())
 }
 
-/// What is found where the database should be.
+/// What [`identify`] found at the path of the database.
 pub(super) enum Found {
     Nothing,
     Ours,
@@ -95,7 +95,7 @@ pub(super) enum Found {
 pub(super) fn identify(path: &Path) -> Result<Found, OpenError> {
     let not_ours = |found: &str| OpenError::NotOurs { path: path.to_owned(), found: found.to_owned() };
     let mut header = Vec::with_capacity(100);
-    // To open a pipe would wait for somebody to write into it.
+    // Opening a pipe would wait for a writer.
     match path.metadata() {
         Ok(found) if found.is_file() => _ = File::open(path)?.take(100).read_to_end(&mut header)?,
         Ok(_) => return Err(not_ours("it is no regular file")),
@@ -103,7 +103,7 @@ pub(super) fn identify(path: &Path) -> Result<Found, OpenError> {
         Err(error) => return Err(error.into()),
     }
     if header.is_empty() {
-        // SQLite would replay an orphaned WAL over a database made in its place.
+        // SQLite would replay an orphaned WAL over a new database of that name.
         return match beside(path, "-wal").metadata() {
             Ok(wal) if wal.len() > 0 => Err(not_ours("it is empty or missing, but its -wal file holds data")),
             _ => Ok(Found::Nothing),
@@ -119,14 +119,14 @@ pub(super) fn identify(path: &Path) -> Result<Found, OpenError> {
     }
 }
 
-/// Whether a database that does not say that it is ours is one after all, as `.dump` loses the mark.
+/// Whether a database without our application id has our tables: `.dump` loses the id.
 fn has_our_tables(path: &Path) -> bool {
     let sql = "SELECT count(*) = 2 FROM sqlite_schema WHERE name IN ('core_migrations', 'core_changes')";
     let found = open_unchanged(path).and_then(|conn| conn.query_row(sql, [], |row| row.get(0)));
     found.unwrap_or(false)
 }
 
-/// Makes an empty file that only its owner can read, or makes an existing one so.
+/// Creates an empty file that only its owner can read, or makes an existing one private.
 pub(super) fn private_file(path: &Path) -> std::io::Result<()> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
     let mode = file.metadata()?.permissions().mode();
@@ -175,8 +175,8 @@ pub(super) fn read_flags() -> OpenFlags {
     OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX
 }
 
-/// Opens a database that nobody serves, to look at it. Where no WAL and no journal has to be read with it, not even
-/// the files come to be that SQLite makes beside a database in WAL mode.
+/// Opens a database that no daemon serves, to inspect it. Where it has no WAL and no journal, this does not even create the
+/// files that SQLite creates beside a database in WAL mode.
 pub(super) fn look_at(path: &Path) -> rusqlite::Result<Connection> {
     if file_bytes(path, "-wal") > 0 || file_bytes(path, "-journal") > 0 {
         return Connection::open_with_flags(path, read_flags());
@@ -184,7 +184,7 @@ pub(super) fn look_at(path: &Path) -> rusqlite::Result<Connection> {
     open_unchanged(path)
 }
 
-/// Opens a database without its WAL and without locks, so that nothing is made or changed.
+/// Opens a database without its WAL and without locks, so that no file is created or changed.
 fn open_unchanged(path: &Path) -> rusqlite::Result<Connection> {
     let mut uri = b"file:".to_vec();
     for byte in path.as_os_str().as_bytes() {
@@ -200,7 +200,7 @@ fn open_unchanged(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Settings that every connection has.
 ///
-/// `temp_store` stays as it is: in memory, what undoes a savepoint is a list that SQLite walks from its beginning at
+/// `temp_store` stays at its default: in memory, the journal of a savepoint is a list that SQLite walks from its start at
 /// every statement with a trigger or a foreign key, and deleting 300,000 messages takes minutes instead of seconds.
 pub(super) fn settings(conn: &Connection, limits: &Limits) -> rusqlite::Result<()> {
     conn.busy_timeout(limits.lock_wait)?;
@@ -221,11 +221,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_undoes_a_large_write_may_leave_memory() {
+    fn the_journal_of_a_savepoint_is_not_kept_in_memory() {
         let dir = tempfile::tempdir().unwrap();
         let conn = writable(&Location::new(&dir.path().join("x.db")), &Limits::default()).unwrap();
-        let place: i64 = conn.pragma_query_value(None, "temp_store", |row| row.get(0)).unwrap();
+        let temp_store: i64 = conn.pragma_query_value(None, "temp_store", |row| row.get(0)).unwrap();
         // 2 is memory: see `settings`.
-        assert_ne!(place, 2);
+        assert_ne!(temp_store, 2);
     }
 }

@@ -1,11 +1,11 @@
-//! What goes wrong inside, and the one table that says what a client is told of it.
+//! The errors of the store, and the one table that maps them to the kinds that clients get.
 
 use rusqlite::ErrorCode;
 use std::path::PathBuf;
 use stina_protocol::{Error, Fault};
 use uuid::Uuid;
 
-/// Result of everything that runs in a transaction, and of what else may fail as [`Failure`] does.
+/// Result of an operation that fails with a [`Failure`].
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// Why an operation on the store failed.
@@ -14,7 +14,7 @@ pub enum Failure {
     /// An error that the client gets as it is.
     #[error(transparent)]
     Protocol(#[from] Error),
-    /// SQLite said no.
+    /// SQLite failed.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
     /// No read connection was free in time.
@@ -26,7 +26,7 @@ pub enum Failure {
     /// A temporary file failed.
     #[error("temporary file: {0}")]
     File(#[from] std::io::Error),
-    /// The database holds what can't be: text for people, without what users wrote.
+    /// The database holds an impossible value. The text is for people, without user data.
     #[error("damaged: {0}")]
     Corrupt(String),
     /// A read tried to run a statement that writes.
@@ -46,7 +46,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The fault that the client gets. The rest goes to the log, under the id that the fault carries.
+    /// The fault that the client gets. The details go to the log, under the id that the fault carries.
     pub fn into_fault(self) -> Fault {
         match self {
             Self::Protocol(error) => error.into(),
@@ -90,7 +90,7 @@ impl Failure {
         }
     }
 
-    /// Text for the log: SQLite's message without SQL, which may hold what users wrote.
+    /// Text for the log: SQLite's message without the SQL, which may hold user data.
     fn for_log(&self) -> String {
         match self {
             Self::Sqlite(rusqlite::Error::SqlInputError { error, msg, .. }) => format!("{error}: {msg}"),
@@ -102,7 +102,7 @@ impl Failure {
 /// Why the store could not be opened. Its text is for the person who started the daemon.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The file is somebody else's.
+    /// The file is not a database of stinad.
     #[error(
         "{path} is not a database of stinad ({found}); it was left untouched. Name another file with --db or STINA_DB_PATH."
     )]
@@ -112,7 +112,7 @@ pub enum OpenError {
         /// What it is instead.
         found: String,
     },
-    /// The file is empty where a database was.
+    /// The file is empty, and was a database.
     #[error(
         "{path} is empty, and was a database: it is damaged. It was left untouched. Put a copy in its place, or remove it to begin with an empty database."
     )]
@@ -120,18 +120,18 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
-    /// The `-wal` file is of another database.
+    /// The `-wal` file belongs to another database.
     #[error("{wal} is not the WAL of {path}, which was put there or written by another program since: to open them together would damage the database. Both were left untouched. To serve {path} as it is, put the other aside and start again: mv {from} {to}", path = path.display(), wal = wal.display(), from = quoted(wal), to = quoted(aside))]
     StaleWal {
         /// The database.
         path: PathBuf,
-        /// The file that is not its.
+        /// The foreign `-wal` file.
         wal: PathBuf,
-        /// A name to keep that by.
+        /// A free name to move it to.
         aside: PathBuf,
     },
-    /// The file has our tables, but not the mark that it is ours.
-    #[error("{path} has the tables of stinad but not its mark, as when it was made from a dump. It was left untouched. If it is yours, mark it and start again: sqlite3 {file} 'PRAGMA application_id = {id}'", path = path.display(), file = quoted(path), id = super::APPLICATION_ID)]
+    /// The file has our tables, but not our application id.
+    #[error("{path} has the tables of stinad but not its mark, as when it was created from a dump. It was left untouched. If it is yours, mark it and start again: sqlite3 {file} 'PRAGMA application_id = {id}'", path = path.display(), file = quoted(path), id = super::APPLICATION_ID)]
     Unmarked {
         /// The file.
         path: PathBuf,
@@ -146,8 +146,8 @@ pub enum OpenError {
         /// `module/version name`.
         migration: String,
     },
-    /// A migration that was applied has another text in this binary.
-    #[error("{path} was made with another text of migration {migration} (applied by stinad {applied_by}); this stinad {this} does not match it. It was left untouched.", this = env!("CARGO_PKG_VERSION"))]
+    /// An applied migration has another text in this binary.
+    #[error("{path} was created with another text of migration {migration} (applied by stinad {applied_by}); this stinad {this} does not match it. It was left untouched.", this = env!("CARGO_PKG_VERSION"))]
     Changed {
         /// The file.
         path: PathBuf,
@@ -156,7 +156,7 @@ pub enum OpenError {
         /// Version of the daemon that applied it.
         applied_by: String,
     },
-    /// The copy that is made before migrating failed or does not verify.
+    /// The copy before migrating failed or does not verify.
     #[error("the safety copy {path} before migrating failed, so nothing was migrated: {reason}")]
     Copy {
         /// The copy.
@@ -172,9 +172,9 @@ pub enum OpenError {
         /// Why.
         source: rusqlite::Error,
     },
-    /// A migration left rows that refer to others that are not there; it was rolled back.
+    /// A migration left rows that refer to missing ones; it was rolled back.
     #[error(
-        "migration {migration} failed and was rolled back: a row of {table} refers to one of {parent} that is not there"
+        "migration {migration} failed and was rolled back: a row of {table} refers to a missing row of {parent}"
     )]
     ForeignKeys {
         /// `module/version name`.
@@ -184,7 +184,7 @@ pub enum OpenError {
         /// Table that it refers to.
         parent: String,
     },
-    /// SQLite or the file system said no.
+    /// SQLite or the file system failed.
     #[error("cannot open the database {path}: {reason}")]
     Unusable {
         /// The database.
@@ -192,10 +192,10 @@ pub enum OpenError {
         /// Why.
         reason: String,
     },
-    /// SQLite said no.
+    /// SQLite failed.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    /// The file system said no.
+    /// The file system failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
     /// The readers could not be opened.
@@ -203,7 +203,7 @@ pub enum OpenError {
     Readers(#[from] r2d2::Error),
 }
 
-/// A path as a shell takes it.
+/// A path, quoted for a shell.
 fn quoted(path: &std::path::Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

@@ -1,7 +1,7 @@
-//! Bringing a database to the schema of this binary, or refusing it before anything is touched.
+//! Migrates a database to the schema of this binary, or refuses it before anything is touched.
 //!
-//! One ledger for all modules (`core_migrations`), because the question before touching a file is about the
-//! whole of it: has it anything that this binary does not know?
+//! One ledger for all modules (`core_migrations`), because before a file is touched, all of them must
+//! be known to this binary.
 
 use super::connection::{self, APPLICATION_ID, Found, INCREMENTAL, Location};
 use super::{OpenError, StoreConfig, backup};
@@ -57,7 +57,7 @@ pub(super) const CORE: ModuleSchema = ModuleSchema {
     }],
 };
 
-/// A migration that a database has had.
+/// A migration that was applied to a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Applied {
     module: String,
@@ -67,15 +67,16 @@ pub(super) struct Applied {
     stinad: String,
 }
 
-/// Names the copies that are made before migrating.
+/// In the names of the copies from before migrations.
 const MIGRATION_COPY: &str = "before-migration";
-/// Copies of this sort that are kept beside the database, the newest.
+/// How many of those copies are kept beside the database: the newest.
 const COPIES_KEPT: usize = 3;
 
 /// A migration that a database still needs.
 type Pending = (&'static str, &'static Migration);
 
-/// Opens the database for writing, with every migration of `modules` applied. `renew` says that it is to have a new epoch.
+/// Opens the database for writing, with every migration of `modules` applied. With
+/// `renew`, it gets a new epoch.
 pub(super) fn open(
     config: &StoreConfig,
     modules: &[ModuleSchema],
@@ -119,7 +120,7 @@ pub(super) fn open(
     Ok(connection::writable(&config.location, &config.limits)?)
 }
 
-/// Makes a new database beside its place and moves it there whole, so that a crash leaves nothing half made.
+/// Creates a new database under another name and renames it when it is complete, so that a crash leaves no partial one.
 fn create_file(path: &Path, schemas: &[ModuleSchema], limits: &Limits, now: i64) -> Result<(), OpenError> {
     let new = connection::beside(path, ".new");
     for suffix in ["", "-journal", "-wal", "-shm"] {
@@ -128,7 +129,7 @@ fn create_file(path: &Path, schemas: &[ModuleSchema], limits: &Limits, now: i64)
     connection::private_file(&new)?;
     let mut conn = connection::writable(&Location::File(new.clone()), limits)?;
     create(&mut conn, schemas, now)?;
-    // Everything into the main file: its header must say that it is ours before it has that name.
+    // Everything into the main file: its header must have our application id before it has that name.
     conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     connection::keep_wal_when_closed(&conn, false)?;
     conn.close().map_err(|(_, error)| error)?;
@@ -152,7 +153,7 @@ fn create(conn: &mut Connection, schemas: &[ModuleSchema], now: i64) -> Result<(
     apply(conn, &pending, now)
 }
 
-/// Compares the ledger with what this binary knows, on a read-only handle.
+/// Compares the ledger with the migrations of this binary, on a read-only handle.
 fn look(path: &Path, schemas: &[ModuleSchema], limits: &Limits) -> Result<Vec<Pending>, OpenError> {
     let conn = connection::look_at(path)?;
     connection::read_settings(&conn, limits)?;
@@ -186,7 +187,7 @@ fn look(path: &Path, schemas: &[ModuleSchema], limits: &Limits) -> Result<Vec<Pe
     Ok(all.filter(|(module, m)| !is_applied(module, m.version)).collect())
 }
 
-/// Every migration that a database has had.
+/// Every migration that was applied to a database.
 pub(super) fn ledger(conn: &Connection) -> rusqlite::Result<Vec<Applied>> {
     let sql = "SELECT module, version, name, checksum, stinad FROM core_migrations ORDER BY module, version";
     conn.prepare(sql)?
@@ -202,8 +203,8 @@ pub(super) fn ledger(conn: &Connection) -> rusqlite::Result<Vec<Applied>> {
         .collect()
 }
 
-/// Foreign keys are off meanwhile, so that a migration may build a table anew that others refer to: with them on, to
-/// drop the old one would delete or refuse what refers to it. SQLite ignores the setting within a transaction.
+/// Foreign keys are off meanwhile, so that a migration may rebuild a table that others refer to: with them on, dropping the
+/// old one would delete the rows that refer to it, or fail. SQLite ignores the setting within a transaction.
 /// Source: <https://www.sqlite.org/lang_altertable.html#otheralter>.
 fn apply(conn: &mut Connection, pending: &[Pending], now: i64) -> Result<(), OpenError> {
     conn.pragma_update(None, "foreign_keys", false)?;
@@ -243,7 +244,7 @@ fn new_epoch() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-/// Begins a new history, whose id it answers: a subscriber with a cursor into the old one is told so.
+/// Begins a new history and returns its epoch: a subscriber with a cursor of the old one is `reset`.
 pub(super) fn renew_epoch(conn: &Connection) -> rusqlite::Result<String> {
     let epoch = new_epoch();
     conn.execute("UPDATE core_meta SET value = ? WHERE name = 'epoch'", [&epoch])?;

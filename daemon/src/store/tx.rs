@@ -1,4 +1,4 @@
-//! What a method sees of the store: a snapshot to read, or a transaction to write.
+//! The transactions that methods run in: a snapshot to read, or a write.
 
 use super::recording::{self, Changes, MAX_CHANGES, Recorded};
 use super::{Failure, Result};
@@ -22,7 +22,7 @@ impl<'c> ReadTx<'c> {
         Self { conn, rev, now }
     }
 
-    /// Revision of this view; in a write, the revision that it makes.
+    /// Revision of this view; in a write, the revision that it will be.
     pub fn rev(&self) -> u64 {
         self.rev
     }
@@ -32,7 +32,7 @@ impl<'c> ReadTx<'c> {
         self.now
     }
 
-    /// A prepared statement that only reads, kept for the next time.
+    /// A prepared statement that only reads, from the cache of its connection.
     ///
     /// # Errors
     /// SQLite's, and [`Failure::Writes`] for a statement that writes.
@@ -78,16 +78,16 @@ impl<'c> ReadTx<'c> {
     }
 }
 
-/// Who asked for a write.
+/// The caller of a write.
 #[derive(Debug, Clone, Default)]
 pub struct Author {
-    /// What subscribers and the change log are told.
+    /// What events and the change log show as `origin`.
     pub origin: Origin,
     /// The connection; `None` for the daemon itself, and where a connection lasts no longer than its call.
     pub peer: Option<Caller>,
 }
 
-/// A connection, for what is to end with it.
+/// A connection, for state that ends with it.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// Its number.
@@ -96,7 +96,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether it is still there. Once this is false, `Registry::on_disconnect` is called or has been.
+    /// Whether it is still open. Once this is false, `Registry::on_disconnect` is called or has been.
     pub fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
     }
@@ -120,7 +120,7 @@ pub struct TxChange {
     pub exists: bool,
 }
 
-/// Called when the fate of a transaction is known: whether it was committed.
+/// Called at the end of a transaction: with whether it was committed.
 pub(super) type OnEnd = Box<dyn FnOnce(bool) + Send>;
 
 /// A write in progress. Entities change through [`entity`](super::entity), which logs each change.
@@ -162,7 +162,7 @@ impl<'c> WriteTx<'c> {
         Self { read: ReadTx::new(conn, rev, now), author, changes, on_end: Vec::new(), undoes: None }
     }
 
-    /// Who asked for this write.
+    /// The caller of this write.
     pub fn author(&self) -> &Author {
         self.author
     }
@@ -226,8 +226,8 @@ impl<'c> WriteTx<'c> {
         )
     }
 
-    /// Calls `f` when the fate of this write is known, on the writer thread: with `true` after its commit and
-    /// before anybody is told, with `false` when it was rolled back. For state in memory that goes with rows.
+    /// Calls `f` at the end of this write, on the writer thread: with `true` after its commit and before subscribers are
+    /// notified, with `false` after a rollback. For state in memory that belongs to rows.
     pub fn on_end(&mut self, f: impl FnOnce(bool) + Send + 'static) {
         self.on_end.push(Box::new(f));
     }

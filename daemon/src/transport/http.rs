@@ -98,7 +98,7 @@ fn json(status: StatusCode, body: String) -> HttpResponse {
     reply
 }
 
-/// The whole response to a connection beyond the limit, whatever it asks.
+/// The whole response to a connection beyond the limit, for any request.
 pub(super) fn unavailable(body: &str) -> String {
     let length = body.len();
     format!(
@@ -118,7 +118,7 @@ async fn post(server: &Arc<Server>, request: Request<Incoming>, pid: Option<i32>
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => return too_large(limit),
         Err(_) => {
-            return plain(StatusCode::BAD_REQUEST, "stinad: the body broke off\n", (CONNECTION, "close"));
+            return plain(StatusCode::BAD_REQUEST, "stinad: the body was cut off\n", (CONNECTION, "close"));
         }
     };
     let guard = server.connect(Framing::Http, pid);

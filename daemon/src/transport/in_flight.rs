@@ -26,12 +26,12 @@ impl InFlight {
         self.syncs.push_back((position, slot));
     }
 
-    /// Calls that wait for the store, and for nothing that this connection does.
+    /// How many calls wait for the store, rather than for events of this connection.
     pub(super) fn running(&self) -> usize {
         self.running.len()
     }
 
-    /// All of them.
+    /// How many calls are in flight.
     pub(super) fn len(&self) -> usize {
         self.running.len() + self.syncs.len()
     }

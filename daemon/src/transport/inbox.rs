@@ -1,4 +1,4 @@
-//! The ordered inbox: calls that have arrived and wait for those before them, and what may begin next.
+//! The ordered inbox: calls that have arrived and wait for those before them, and which may begin next.
 
 use super::outbox::Slot;
 use futures_util::future::BoxFuture;

@@ -31,9 +31,9 @@ const LOG_AGAIN: Duration = Duration::from_secs(60);
 
 /// The permit of an accepted connection.
 enum Permit {
-    /// To be served.
+    /// The connection is served.
     Serve(OwnedSemaphorePermit),
-    /// To be answered `busy`, because too many are served.
+    /// The connection is answered `busy`, because too many are served.
     Refuse(OwnedSemaphorePermit),
 }
 
@@ -48,7 +48,7 @@ impl Listener {
         })
     }
 
-    /// Takes another socket in the place of this one. Connections stay.
+    /// Replaces the socket. Connections stay.
     pub(crate) fn rebind(&mut self, socket: std::os::unix::net::UnixListener) -> io::Result<()> {
         socket.set_nonblocking(true)?;
         self.socket = UnixListener::from_std(socket)?;
@@ -61,8 +61,8 @@ impl Listener {
             match self.socket.accept().await {
                 Ok((stream, _)) => self.admit(server, stream),
                 Err(error) => {
-                    // Out of file descriptors, most likely: others must close theirs first. Not said ten times a
-                    // second until they do.
+                    // Usually out of file descriptors: other connections must close first. The log must not get ten
+                    // lines a second until then.
                     self.log_seldom(&error);
                     tokio::time::sleep(ACCEPT_AGAIN).await;
                 }

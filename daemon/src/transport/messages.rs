@@ -23,7 +23,7 @@ impl<S: Source> Messages<S> {
         if self.is_drained { self.source.take_rest() } else { self.source.take() }
     }
 
-    /// After [`Self::take`] gave none: whether it may now give a last line without a line break, which counts once
+    /// After [`Self::take`] returned none: whether it may now give a last line without a line break, which counts once
     /// nothing more can come.
     pub(super) fn may_have_rest(&mut self) -> bool {
         self.has_ended && !std::mem::replace(&mut self.is_drained, true)

@@ -44,13 +44,13 @@ impl<O: Sink> Outbox<O> {
         self.sink.pending() < self.limits.output_bytes
     }
 
-    /// Begins a turn, in which nothing was answered yet.
+    /// Begins a turn, with a new budget.
     pub(super) fn begin_turn(&mut self) {
         self.answered = 0;
     }
 
-    /// Whether this turn has answered so much that other connections are to have theirs: large results are work.
-    pub(super) fn has_had_its_turn(&self) -> bool {
+    /// Whether the results of this turn have used up its budget in bytes: then other connections get a turn.
+    pub(super) fn is_turn_over(&self) -> bool {
         self.answered >= self.limits.output_bytes
     }
 

@@ -1,4 +1,4 @@
-//! What every connection shares, and how all of them end.
+//! The state that all connections share, and their end.
 
 use crate::limits::Limits;
 use crate::rpc::{CallContext, Framing, Methods, PeerGuard, Peers};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// What every connection shares.
+/// The state that all connections share.
 pub(crate) struct Server {
     store: Store,
     methods: Arc<Methods>,

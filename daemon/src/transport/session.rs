@@ -83,7 +83,7 @@ impl<O: Sink> Session<O> {
                 self.begin_waiting();
                 left -= 1;
             }
-            let has_more = left == 0 || self.outbox.has_had_its_turn();
+            let has_more = left == 0 || self.outbox.is_turn_over();
             if messages.is_drained() && !has_more && !is_last_sync_begun {
                 // The peer has ended its side: the connection ends once everything up to here was sent.
                 is_last_sync_begun = true;
@@ -128,7 +128,7 @@ impl<O: Sink> Session<O> {
             while let Some((slot, reply)) = self.in_flight.take_sync() {
                 self.outbox.answer(slot, reply);
             }
-            let has_more = self.outbox.has_had_its_turn();
+            let has_more = self.outbox.is_turn_over();
             let Self { inbox, in_flight, .. } = &mut self;
             tokio::select! {
                 () = inbox.unblocked(), if inbox.is_blocked() => {}
@@ -147,7 +147,7 @@ impl<O: Sink> Session<O> {
         self.inbox.is_empty()
             && self.in_flight.len() < self.limits.calls_per_connection
             && self.outbox.has_room()
-            && !self.outbox.has_had_its_turn()
+            && !self.outbox.is_turn_over()
     }
 
     /// Whether every call was answered and every answer sent.
@@ -192,7 +192,7 @@ impl<O: Sink> Session<O> {
 
     /// Begins calls of the inbox, as many as may.
     fn begin_waiting(&mut self) {
-        while self.in_flight.running() < self.limits.calls_per_connection && !self.outbox.has_had_its_turn() {
+        while self.in_flight.running() < self.limits.calls_per_connection && !self.outbox.is_turn_over() {
             let Some(WaitingCall { method, params, slot }) = self.inbox.next() else { return };
             if self.outbox.is_batch_full(&slot) {
                 let error = Error::TooLarge { limit: self.limits.frame_bytes as u64 };

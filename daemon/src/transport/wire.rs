@@ -1,9 +1,9 @@
-//! What a framing gives a session: where messages come from, and where they go.
+//! The interface between a framing and a session: a source and a sink of messages.
 
 use std::io;
 use stina_protocol::frame::Line;
 
-/// Where messages come from.
+/// A source of messages.
 pub(super) trait Source: Send {
     /// Waits until more may be taken; `false` when no more will come. Cancel safe.
     fn fill(&mut self) -> impl Future<Output = io::Result<bool>> + Send;
@@ -19,7 +19,7 @@ pub(super) trait Source: Send {
     }
 }
 
-/// Where messages go.
+/// A sink of messages.
 pub(super) trait Sink: Send {
     /// Queues a message.
     fn push(&mut self, message: String);

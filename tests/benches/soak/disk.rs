@@ -1,4 +1,4 @@
-//! A disk that is full: said as such, reads go on, writes go on once there is room, nothing acknowledged is lost.
+//! A full disk: writes answer `storage_full`, reads continue, writes continue once there is room, nothing acknowledged is lost.
 
 use crate::STINAD;
 use serde_json::{Value, json};
@@ -27,18 +27,18 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes until the disk is full, and a while longer; answers how often it was told so.
+    /// Writes until the disk is full, and a while longer; answers how often it got `storage_full`.
     fn fill(&mut self, at_most: u64) -> u64 {
         let error = (0..at_most).find_map(|_| self.try_one().err()).expect("the disk is full in the end");
         assert_eq!(error["kind"], "storage_full", "{error}");
-        let mut told = 1;
+        let mut refused = 1;
         for _ in 0..20 {
             if let Err(error) = self.try_one() {
                 assert_eq!(error["kind"], "storage_full", "{error}");
-                told += 1;
+                refused += 1;
             }
         }
-        told
+        refused
     }
 
     fn assert_all_there(&mut self) {
@@ -62,18 +62,21 @@ pub(crate) fn run(directory: &Path) {
     let mut writer = Writer { peer: daemon.peer(), acknowledged: Vec::new(), next: 0 };
     let at_most = bytes / VALUE as u64 * 2;
 
-    let told = writer.fill(at_most);
-    println!("full after {} writes; {told} told storage_full", writer.acknowledged.len());
+    let refused = writer.fill(at_most);
+    println!("full after {} writes; {refused} answered storage_full", writer.acknowledged.len());
     writer.assert_all_there();
     println!("reads go on");
     let changes = watcher.drain().iter().filter(|e| e["type"] == "change").count();
-    assert_eq!(changes, writer.acknowledged.len(), "told is what was acknowledged, and no more");
+    assert_eq!(changes, writer.acknowledged.len(), "the log has what was acknowledged, and no more");
 
     std::fs::remove_file(&filler).unwrap();
     eventually("writes go on", || writer.try_one().is_ok());
     let resumed = writer.acknowledged.len();
-    let told = writer.fill(at_most);
-    println!("{} more once there is room; {told} told storage_full", writer.acknowledged.len() - resumed);
+    let refused = writer.fill(at_most);
+    println!(
+        "{} more once there is room; {refused} answered storage_full",
+        writer.acknowledged.len() - resumed
+    );
 
     daemon.kill();
     daemon.restart();

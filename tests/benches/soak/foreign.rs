@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use stina_tests::random::Random;
 use stina_tests::{Daemon, Framing, Peer};
 
-/// What is promised.
+/// The promised time.
 const NOTICED: Duration = Duration::from_millis(100);
 
 const INSERT: &str =
@@ -54,7 +54,7 @@ fn measure(name: &str, daemon: &Daemon, times: u64, mut write: impl FnMut()) {
     let mut random = Random::new(times);
     let mut taken: Vec<Duration> = (0..times)
         .map(|_| {
-            // At any moment of the watch's rhythm.
+            // At any time in the watch's interval.
             park_timeout(Duration::from_millis(random.below(60)));
             write();
             let written = Instant::now();

@@ -27,7 +27,7 @@ const STINAD: &str = env!("CARGO_BIN_EXE_stinad-under-test");
 const USAGE: &str = "soak chaos [ROUNDS] [SEED] | cuts [EVERY] | foreign [TIMES] | slow [CHANGES] | disk-full DIRECTORY
     chaos: 8 clients, 4 of them writing, so many rounds of kill, stop, suspend, disconnect; the seed is printed
     cuts: each mutating method on each framing, cut after every (or each EVERYth) byte and sent again
-    foreign: how soon writes of another process are told, so many times
+    foreign: how soon writes of another process are noticed, so many times
     slow: a stopped subscriber, and so many changes by others
     disk-full: on a small file system that may be filled";
 

@@ -37,7 +37,7 @@ struct Twin {
 pub(crate) fn run(changes: u64) {
     let mut twins: Vec<Twin> = ["without", "ndjson", "websocket"].into_iter().map(twin).collect();
     println!("slow subscriber: {changes} changes for each of three daemons");
-    // Caches, ring and WAL are as full as they get before memory is compared.
+    // Caches, event buffer and WAL are as full as they get before memory is compared.
     let warm_up = (changes / 5).clamp(20_000, 200_000);
     loaded(&mut twins, warm_up);
     for twin in &mut twins {
@@ -118,12 +118,12 @@ impl Twin {
             .stdout(Stdio::piped())
             .spawn()
             .expect("this program again");
-        let mut said = BufReader::new(child.stdout.take().expect("piped"));
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = String::new();
-        said.read_line(&mut line).expect("a word");
+        output.read_line(&mut line).expect("a word");
         assert_eq!(line, "subscribed\n");
         signal(&child, Signal::STOP);
-        self.subscriber = Some((child, said));
+        self.subscriber = Some((child, output));
     }
 
     fn report(&mut self) -> Figure {
@@ -155,12 +155,12 @@ impl Twin {
 
     /// The end of what the stopped one is to see, and its report.
     fn continue_it(&mut self) {
-        let Some((mut child, mut said)) = self.subscriber.take() else { return };
+        let Some((mut child, mut output)) = self.subscriber.take() else { return };
         self.peer.call("kv.set", json!({"key": "end", "value": 1}));
         let start = Instant::now();
         signal(&child, Signal::CONT);
         let mut line = String::new();
-        said.read_line(&mut line).expect("a word");
+        output.read_line(&mut line).expect("a word");
         print!("{}: continued, converged in {:.1} s: {line}", self.name, start.elapsed().as_secs_f64());
         assert!(child.wait().expect("its end").success(), "it saw something that must not be");
     }

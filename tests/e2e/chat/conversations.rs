@@ -1,6 +1,6 @@
 //! Conversations and the current one: cases over every framing, with the notifications that they cause.
 
-use super::{append, members, told};
+use super::{append, changed, members};
 use crate::daemon;
 use serde_json::{Value, json};
 use stina_tests::cases::{err, ok, run};
@@ -11,7 +11,7 @@ use stinad::limits::Limits;
 const CURRENT: &str = "put chat.currentConversation";
 
 #[test]
-fn conversations_answer_and_tell_the_same_over_every_framing() {
+fn conversations_reply_and_notify_the_same_over_every_framing() {
     for framing in Framing::ALL {
         let daemon = daemon();
         let mut watcher = daemon.peer();
@@ -97,7 +97,7 @@ fn conversations_answer_and_tell_the_same_over_every_framing() {
 }
 
 #[test]
-fn whatever_stands_in_the_pointer_is_tolerated() {
+fn any_value_in_the_pointer_is_tolerated() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     for value in [json!("c_gone"), json!(7), json!({"id": "c"}), json!(""), json!(null)] {
@@ -112,7 +112,7 @@ fn whatever_stands_in_the_pointer_is_tolerated() {
 }
 
 #[test]
-fn a_deleted_conversation_takes_all_that_is_in_it_along_and_tells_it_at_once() {
+fn deleting_a_conversation_deletes_its_contents_in_one_notification() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     peer.call("chat.startConversation", json!({"id": "c1"}));
@@ -127,7 +127,10 @@ fn a_deleted_conversation_takes_all_that_is_in_it_along_and_tells_it_at_once() {
     peer.call("chat.deleteConversation", json!({"id": "c1"}));
     let events = watcher.drain();
     assert_eq!(events.len(), 1);
-    assert_eq!(told(&events), ["delete m1", "delete m2", "delete m3", "delete i1", "delete i2", "delete c1"]);
+    assert_eq!(
+        changed(&events),
+        ["delete m1", "delete m2", "delete m3", "delete i1", "delete i2", "delete c1"]
+    );
     for (method, id) in [("chat.getInteraction", "i1"), ("chat.getConversation", "c1")] {
         assert_eq!(peer.fail(method, json!({"id": id}))["kind"], "not_found");
     }
@@ -154,7 +157,7 @@ fn clearing_the_history_leaves_the_current_conversation_alone() {
     let events = watcher.drain();
     assert_eq!(events.len(), 1, "one revision");
     let expected = ["delete m-c1", "delete i-c1", "delete c1", "delete m-c3", "delete i-c3", "delete c3"];
-    assert_eq!(told(&events), expected);
+    assert_eq!(changed(&events), expected);
     let left = peer.call("chat.listConversations", json!({}))["value"].take();
     assert_eq!(members(&left, "id"), ["c2"]);
     assert_eq!(peer.call("chat.countMessages", json!({}))["value"], 1);
@@ -205,8 +208,8 @@ fn a_transaction_of_several_chat_methods_is_one_notification() {
     peer.call("store.transact", json!({"ops": ops}));
     let events = watcher.drain();
     assert_eq!(events.len(), 1);
-    // The conversation changes with each step, and is told once.
-    assert_eq!(told(&events), ["put c", CURRENT, "put i", "put m1", "put m2"]);
+    // The conversation changes with each step, and is sent once.
+    assert_eq!(changed(&events), ["put c", CURRENT, "put i", "put m1", "put m2"]);
     let error = peer.fail("store.transact", json!({"ops": [append("m3"), append("m1")]}));
     assert_eq!((error["kind"].as_str(), error["index"].as_u64()), (Some("already_exists"), Some(1)));
     assert_eq!(peer.call("chat.countMessages", json!({}))["value"], 2);
@@ -214,7 +217,7 @@ fn a_transaction_of_several_chat_methods_is_one_notification() {
 }
 
 #[test]
-fn a_delete_of_more_than_a_frame_is_told_and_read_all_the_same() {
+fn a_delete_larger_than_a_frame_is_sent_and_can_be_read() {
     let limits = Limits { frame_bytes: 8192, ..Limits::default() };
     let daemon = InProcess::start(Setup { limits, ..Setup::default() });
     let mut peer = daemon.peer();
@@ -234,8 +237,8 @@ fn a_delete_of_more_than_a_frame_is_told_and_read_all_the_same() {
     let mut late = daemon.peer();
     late.call("chat.subscribe", json!({"conversationId": "large", "since": rev - 1}));
     for watcher in watchers.iter_mut().chain([&mut late]) {
-        let told = told(&watcher.drain());
-        assert_eq!(told[..5], deleted, "{told:?}");
+        let sent = changed(&watcher.drain());
+        assert_eq!(sent[..5], deleted, "{sent:?}");
     }
     let page = &peer.call("store.changes", json!({"since": rev - 2}))["value"];
     let [append, delete, start] = page["items"].as_array().unwrap().as_slice() else { panic!("{page}") };

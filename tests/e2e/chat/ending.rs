@@ -1,6 +1,6 @@
 //! Messages that are no longer written: owners that go, cancels, deletes, transactions, bounds.
 
-use super::{begin, delta, stored, told, watcher};
+use super::{begin, changed, delta, stored, watcher};
 use crate::daemon;
 use serde_json::json;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn waiting(millis: u64) -> InProcess {
 }
 
 #[test]
-fn an_owner_that_goes_leaves_an_aborted_message_with_all_its_words() {
+fn an_owner_that_disconnects_leaves_an_aborted_message_with_its_whole_text() {
     for framing in Framing::LIVE {
         let mut daemon = daemon();
         let mut watcher = watcher(&daemon, framing);
@@ -45,7 +45,7 @@ fn an_owner_that_goes_leaves_an_aborted_message_with_all_its_words() {
 }
 
 #[test]
-fn a_begin_that_its_connection_does_not_outlive_leaves_nothing_open() {
+fn a_begin_whose_connection_ends_leaves_no_open_message() {
     let limits = Limits { open_streams: 1, ..Limits::default() };
     let daemon = InProcess::start(Setup { limits, ..Setup::default() });
     let mut other = daemon.peer();
@@ -101,7 +101,7 @@ fn a_cancel_reaches_the_owner_and_ends_the_message_in_any_case() {
     assert_eq!(ended["value"]["aborted"], false);
     other.call("chat.cancelMessage", json!({"messageId": "ignored"}));
     owner.event_of("cancel");
-    let ended = owner.events_until(|e| told(std::slice::from_ref(e)).contains(&"put ignored".to_owned()));
+    let ended = owner.events_until(|e| changed(std::slice::from_ref(e)).contains(&"put ignored".to_owned()));
     let message = ended.last().unwrap()["changes"].as_array().unwrap().last().unwrap()["value"].clone();
     assert_eq!((&message["content"], &message["aborted"]), (&json!("words"), &json!(true)));
     assert_eq!(
@@ -112,7 +112,7 @@ fn a_cancel_reaches_the_owner_and_ends_the_message_in_any_case() {
 }
 
 #[test]
-fn who_subscribes_while_a_message_is_cancelled_is_told_so() {
+fn a_late_subscriber_receives_a_pending_cancel() {
     let daemon = daemon();
     let mut owner = daemon.peer();
     begin(&mut owner, "m");
@@ -136,7 +136,7 @@ fn an_aborted_interaction_asks_the_owners_of_its_messages_to_end_them() {
     let message = stored(&mut owner, "m");
     assert_eq!(message["aborted"], true, "effective at once");
     owner.event_of("cancel");
-    let ended = owner.events_until(|e| told(std::slice::from_ref(e)).contains(&"put m".to_owned()));
+    let ended = owner.events_until(|e| changed(std::slice::from_ref(e)).contains(&"put m".to_owned()));
     assert_eq!(
         ended.last().unwrap()["changes"].as_array().unwrap().last().unwrap()["value"]["state"],
         "complete"
@@ -155,16 +155,16 @@ fn a_message_begun_and_aborted_in_one_transaction_is_ended_all_the_same() {
     ]);
     for round in 0..20 {
         owner.call("store.transact", json!({"ops": ops}));
-        // Its beginning is told before anybody is asked to end it.
+        // The put of the message comes before the cancel.
         let events = owner.events_until(|event| event["type"] == "cancel");
-        assert!(told(&events).contains(&"put m".to_owned()), "round {round}: {events:?}");
-        owner.events_until(|e| told(std::slice::from_ref(e)).contains(&"put m".to_owned()));
+        assert!(changed(&events).contains(&"put m".to_owned()), "round {round}: {events:?}");
+        owner.events_until(|e| changed(std::slice::from_ref(e)).contains(&"put m".to_owned()));
         owner.call("chat.deleteInteraction", json!({"id": "i"}));
     }
 }
 
 #[test]
-fn what_is_deleted_is_no_longer_written() {
+fn a_deleted_message_takes_no_more_deltas() {
     let daemon = daemon();
     let mut owner = daemon.peer();
     let mut watcher = watcher(&daemon, Framing::Ndjson);
@@ -176,7 +176,7 @@ fn what_is_deleted_is_no_longer_written() {
         delta(&mut owner, "m", 0, "gone");
         watcher.drain();
         daemon.peer().call(method, params);
-        assert!(told(&watcher.drain()).contains(&"delete m".to_owned()));
+        assert!(changed(&watcher.drain()).contains(&"delete m".to_owned()));
         assert_eq!(
             owner.fail("chat.appendDelta", json!({"messageId": "m", "offset": 4, "text": "x"}))["kind"],
             "not_found"

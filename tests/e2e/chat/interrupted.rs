@@ -30,7 +30,7 @@ proptest! {
     })]
 
     #[test]
-    fn everybody_ends_with_what_is_stored_and_that_is_what_was_sent(acts in acts()) {
+    fn all_subscribers_end_with_the_stored_text_which_is_the_sent_text(acts in acts()) {
         let mut world = World::new();
         for act in acts {
             world.act(act);
@@ -52,7 +52,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_older_than_half_a_second_survives_a_crash() {
+fn text_older_than_half_a_second_survives_a_crash() {
     let mut world = World::new();
     for owner in [0, 1] {
         world.begin(owner);
@@ -77,7 +77,7 @@ fn what_is_older_than_half_a_second_survives_a_crash() {
 }
 
 #[test]
-fn words_sent_after_the_end_are_refused_or_part_of_it() {
+fn a_delta_after_the_end_is_refused_or_part_of_the_message() {
     let mut world = World::new();
     for round in 0..40 {
         world.begin(round % 2);

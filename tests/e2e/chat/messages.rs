@@ -1,13 +1,13 @@
 //! Messages and interactions: cases over every framing, with the notifications that they cause.
 
-use super::{append, members, told};
+use super::{append, changed, members};
 use crate::daemon;
 use serde_json::{Value, json};
 use stina_tests::Framing;
 use stina_tests::cases::{err, ok, run};
 
 #[test]
-fn messages_answer_and_tell_the_same_over_every_framing() {
+fn messages_reply_and_notify_the_same_over_every_framing() {
     for framing in Framing::ALL {
         let daemon = daemon();
         let mut watcher = daemon.peer();
@@ -171,7 +171,7 @@ fn a_message_without_a_home_gets_one_in_the_same_transaction() {
     let events = watcher.drain();
     assert_eq!(events.len(), 1);
     assert_eq!(
-        told(&events),
+        changed(&events),
         [
             format!("put {conversation}"),
             "put chat.currentConversation".to_owned(),
@@ -180,8 +180,8 @@ fn a_message_without_a_home_gets_one_in_the_same_transaction() {
         ]
     );
     let values = events[0]["changes"].as_array().unwrap();
-    assert_eq!(values[3]["value"], message, "told as it is answered");
-    assert_eq!(values[2]["value"].get("messages"), None, "an interaction is told without its messages");
+    assert_eq!(values[3]["value"], message, "sent as it is answered");
+    assert_eq!(values[2]["value"].get("messages"), None, "an interaction is sent without its messages");
     // The next one without an interaction opens another, in the same conversation.
     let next = append(&mut peer, json!({}));
     assert_eq!(next["conversationId"], conversation);
@@ -228,7 +228,7 @@ fn equal_and_odd_times_keep_one_strict_order_for_everybody() {
         .filter(|change| change["entity"] == "message")
         .map(|mut change| change["value"].take())
         .collect();
-    // What a client does who was told of them one by one.
+    // A client that receives them one by one does this.
     mirrored.sort_by_key(|m| (m["createdAt"].as_i64().unwrap(), m["seq"].as_u64().unwrap()));
     let expected: Vec<String> =
         [1, 2, 0].into_iter().flat_map(|start| (start..30).step_by(3)).map(|i| format!("m{i}")).collect();

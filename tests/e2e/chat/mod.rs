@@ -1,4 +1,4 @@
-//! Chat: conversations, messages, and messages as they are being written.
+//! Chat: conversations, messages, and streaming messages.
 
 mod conversations;
 mod ending;
@@ -27,7 +27,7 @@ fn members<'v>(page: &'v Value, name: &str) -> Vec<&'v str> {
 }
 
 /// `op id` of every change in events.
-fn told(events: &[Value]) -> Vec<String> {
+fn changed(events: &[Value]) -> Vec<String> {
     let changes =
         events.iter().filter(|e| e["type"] == "change").flat_map(|e| e["changes"].as_array().unwrap());
     changes.map(|c| format!("{} {}", c["op"].as_str().unwrap(), c["id"].as_str().unwrap())).collect()

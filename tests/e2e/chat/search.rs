@@ -41,7 +41,7 @@ fn any_typed_text_is_searched_for_in_any_script() {
 }
 
 #[test]
-fn a_search_finds_what_is_there_now() {
+fn a_search_finds_only_current_messages() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     peer.call("chat.startConversation", json!({"id": "c1"}));

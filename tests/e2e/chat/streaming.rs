@@ -1,6 +1,6 @@
 //! Messages as they are being written.
 
-use super::{begin, delta, stored, told, watcher};
+use super::{begin, changed, delta, stored, watcher};
 use crate::daemon;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use stina_tests::cases::{err, ok, run};
 use stina_tests::{Framing, Peer, eventually};
 
 #[test]
-fn words_are_told_as_they_come_and_the_whole_at_the_end() {
+fn deltas_are_sent_as_they_come_and_the_whole_message_at_the_end() {
     for framing in Framing::LIVE {
         let daemon = daemon();
         let mut owner = daemon.connect(framing);
@@ -23,7 +23,7 @@ fn words_are_told_as_they_come_and_the_whole_at_the_end() {
             (&json!("streaming"), &json!("Hé"))
         );
         let events = watcher.drain();
-        assert_eq!(told(&events), ["put c", "put i", "put m"]);
+        assert_eq!(changed(&events), ["put c", "put i", "put m"]);
         assert_eq!(events[0]["changes"][2]["value"], begun["value"]);
         assert_eq!(delta(&mut owner, "m", 3, "j 🙂"), json!({"offset": 9}));
         assert_eq!(delta(&mut owner, "m", 9, "!"), json!({"offset": 10}));
@@ -35,7 +35,7 @@ fn words_are_told_as_they_come_and_the_whole_at_the_end() {
         assert_eq!((&whole["metadata"], &whole["aborted"]), (&json!({"tokens": 3}), &json!(false)));
         assert_eq!(finished["rev"], json!(begun["rev"].as_u64().unwrap() + 1), "words make no revision");
         let events = watcher.drain();
-        assert_eq!(told(&events), ["put c", "put m"]);
+        assert_eq!(changed(&events), ["put c", "put m"]);
         assert_eq!(&events[0]["changes"][1]["value"], whole);
         assert_eq!(&stored(&mut owner, "m"), whole);
     }
@@ -133,7 +133,7 @@ fn streaming_answers_the_same_over_every_lasting_framing() {
 }
 
 #[test]
-fn over_http_nobody_can_own_a_message_but_anybody_can_stop_one() {
+fn over_http_a_message_cannot_be_begun_but_can_be_stopped() {
     let daemon = daemon();
     let mut http = daemon.connect(Framing::Http);
     let error = http.fail("chat.beginMessage", json!({"role": "assistant"}));
@@ -155,7 +155,7 @@ fn over_http_nobody_can_own_a_message_but_anybody_can_stop_one() {
 }
 
 #[test]
-fn a_late_subscriber_gets_the_text_so_far_and_then_exactly_what_follows() {
+fn a_late_subscriber_gets_the_text_so_far_then_each_later_delta() {
     let daemon = daemon();
     let mut owner = daemon.peer();
     owner.call("chat.startConversation", json!({"id": "c"}));
@@ -224,7 +224,7 @@ fn a_burst_of_deltas_sent_without_waiting_is_taken_in_order() {
 }
 
 #[test]
-fn words_are_saved_within_half_a_second_in_no_revision() {
+fn text_is_saved_within_half_a_second_without_a_revision() {
     let mut daemon = daemon();
     let mut owner = daemon.peer();
     for id in ["m", "n"] {
@@ -244,7 +244,7 @@ fn words_are_saved_within_half_a_second_in_no_revision() {
     daemon.kill();
     while other.receive().is_some() {}
     daemon.restart();
-    // Both are ended in one revision, which who resumes is told.
+    // Both are ended in one revision, which a subscriber that resumes gets.
     let mut peer = daemon.peer();
     peer.call("chat.subscribe", json!({"since": rev}));
     let events = peer.drain();
@@ -259,7 +259,7 @@ fn words_are_saved_within_half_a_second_in_no_revision() {
 }
 
 #[test]
-fn a_delta_larger_than_the_ring_reaches_everybody() {
+fn a_delta_larger_than_the_event_buffer_reaches_all_subscribers() {
     let daemon = daemon();
     let mut owner = daemon.peer();
     begin(&mut owner, "m");
@@ -277,7 +277,7 @@ fn a_delta_larger_than_the_ring_reaches_everybody() {
 }
 
 #[test]
-fn who_does_not_read_holds_no_more_of_long_texts_than_of_short_ones() {
+fn a_subscriber_that_does_not_read_holds_no_more_of_long_texts_than_of_short_ones() {
     const LONG: usize = 4 << 20;
     let daemon = daemon();
     let mut owner = daemon.peer();
@@ -294,14 +294,14 @@ fn who_does_not_read_holds_no_more_of_long_texts_than_of_short_ones() {
         late.event_of("synced");
         late
     };
-    // What making them takes is taken once.
+    // The memory to create them is allocated once.
     drop((late(), late()));
     let Some((_, before)) = daemon.memory() else {
         return stina_tests::skip("only Linux's /proc shows the memory of a process");
     };
     let mut stalled: Vec<Peer> = (0..16).map(|_| late()).collect();
     let (_, after) = daemon.memory().unwrap();
-    // Each of them is to be told 16 MiB, and holds one message: 4 MiB, and room to read it.
+    // Each of them is to be sent 16 MiB, and holds one message: 4 MiB, and room to read it.
     assert!(after < before + 16 * 10 * 1024, "memory grew from {before} to {after} KiB");
     delta(&mut owner, "m3", LONG, "!");
     for reader in stalled.iter_mut().take(2) {

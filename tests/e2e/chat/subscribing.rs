@@ -1,6 +1,6 @@
-//! Who is told what of the chat.
+//! Which events of the chat a subscriber gets.
 
-use super::{append, told};
+use super::{append, changed};
 use crate::daemon;
 use serde_json::{Value, json};
 use stina_tests::Peer;
@@ -130,17 +130,17 @@ fn a_filter_lets_its_conversation_and_the_pointer_pass() {
 }
 
 #[test]
-fn who_subscribes_to_all_modules_gets_all_of_the_chat_but_no_words() {
+fn a_subscriber_to_all_modules_gets_all_of_the_chat_without_deltas() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     two_conversations(&mut peer);
     let mut watcher = daemon.peer();
     watcher.call("store.subscribe", json!({"initial": true, "modules": ["chat"]}));
     let events = watcher.drain();
-    assert_eq!(told(&events).len(), 2 + 4 + 7);
+    assert_eq!(changed(&events).len(), 2 + 4 + 7);
     assert_eq!(summary(&events).last().unwrap(), "synced");
     peer.call("chat.appendDelta", json!({"messageId": "s", "offset": 6, "text": "!"}));
     assert_eq!(watcher.drain(), [] as [Value; 0]);
     peer.call("chat.finishMessage", json!({"messageId": "s"}));
-    assert_eq!(told(&watcher.drain()), ["put c2", "put s"]);
+    assert_eq!(changed(&watcher.drain()), ["put c2", "put s"]);
 }

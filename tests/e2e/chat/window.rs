@@ -1,6 +1,6 @@
-//! What is committed and not told yet: subscribers, owners and cancels that come in that moment.
+//! Between commit and notification: subscribers, owners and cancels that come then.
 
-use super::{begin, delta, members, told};
+use super::{begin, changed, delta, members};
 use serde_json::{Value, json};
 use std::sync::{Condvar, Mutex};
 use stina_protocol::types::NoParams;
@@ -9,7 +9,7 @@ use stina_tests::{DEADLINE, InProcess, Peer, eventually};
 use stinad::modules::{chat, kv};
 use stinad::rpc::{Module, Registry};
 
-/// A module whose write, once it is committed, keeps everybody from being told until the gate is open.
+/// A module whose write, once it is committed, holds back its notification until the gate is open.
 const HOLD: Module = Module { name: "hold", migrations: &[], entities: &[], register };
 
 stina_protocol::methods! {
@@ -34,10 +34,10 @@ fn open_the_gate() {
     GATE.1.notify_all();
 }
 
-/// The type of each event, of changes what they tell, of words the words.
+/// The type of each event; of a change its operations, of a delta its text.
 fn summary(events: &[Value]) -> Vec<String> {
     let one = |event: &Value| match event["type"].as_str() {
-        Some("change") => told(std::slice::from_ref(event)).join(", "),
+        Some("change") => changed(std::slice::from_ref(event)).join(", "),
         Some("delta") => format!("{} {} {}", event["messageId"], event["offset"], event["text"]),
         kind => kind.unwrap_or_default().to_owned(),
     };
@@ -51,7 +51,7 @@ fn subscribe(daemon: &InProcess, params: Value) -> Peer {
 }
 
 #[test]
-fn whoever_comes_between_commit_and_telling_gets_everything_once_and_in_order() {
+fn a_subscriber_between_commit_and_notification_gets_everything_once_and_in_order() {
     let daemon = InProcess::start(Setup { modules: &[kv::MODULE, chat::MODULE, HOLD], ..Setup::default() });
     let (mut owner, mut other) = (daemon.peer(), daemon.peer());
     owner.call("chat.startConversation", json!({"id": "c"}));
@@ -69,7 +69,7 @@ fn whoever_comes_between_commit_and_telling_gets_everything_once_and_in_order() 
         let page = other.call("chat.listMessages", json!({}));
         members(&page["value"], "id") == ["m1", "m2"]
     });
-    // More than the daemon has threads, and each ahead of what was told: they wait, and others are served.
+    // More than the daemon has threads, and each ahead of what was sent: they wait, and others are served.
     let mut ahead: Vec<Peer> = (0..8).map(|_| subscribe(&daemon, json!({"initial": true}))).collect();
     let mut late = subscribe(&daemon, json!({}));
     // Its cursor was read, so it is one of this history.
@@ -81,7 +81,7 @@ fn whoever_comes_between_commit_and_telling_gets_everything_once_and_in_order() 
     let refused = owner.reply().expect("an answer");
     assert_eq!(refused["error"]["data"]["field"], "messageId");
     assert_eq!(other.call("chat.cancelMessage", json!({"messageId": "m2"})), json!({"cancelled": true}));
-    // Who has read it is answered a sync once it was told.
+    // A client that has read it is answered a sync once it was sent.
     let syncing = other.send("store.sync", json!({}));
     late.call("store.ping", json!({}));
     open_the_gate();

@@ -60,7 +60,7 @@ pub(super) enum End {
     Killed(Instant),
 }
 
-/// What was sent of a message.
+/// The sent text of a message.
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) id: String,
@@ -107,9 +107,9 @@ impl Mirror {
         }
     }
 
-    /// Takes all up to `rev`, which somebody has seen: what is committed may be read before it is told.
+    /// Takes all up to `rev`, which another client has seen: a commit may be read before it is sent.
     pub(super) fn catch_up(&mut self, rev: u64) {
-        eventually("it is told", || {
+        eventually("it is sent", || {
             self.peer.drain().iter().for_each(|event| self.take(event));
             self.rev >= rev
         });
@@ -139,7 +139,7 @@ impl Mirror {
     fn take_delta(&mut self, event: &Value) {
         assert!(self.deltas, "not asked for");
         let id = event["messageId"].as_str().unwrap();
-        let (text, complete) = self.texts.get_mut(id).expect("told before its words are");
+        let (text, complete) = self.texts.get_mut(id).expect("sent before its deltas");
         assert!(!*complete, "words after the end");
         let offset = usize::try_from(event["offset"].as_u64().unwrap()).unwrap();
         assert!(offset == 0 || offset == text.len(), "at {} comes {offset}", text.len());
@@ -311,7 +311,7 @@ impl World {
     }
 }
 
-/// What a write to the disk may take on a slow machine, beside the half second.
+/// The time that a write to the disk may take on a slow machine, beside the half second.
 pub(super) const DISK: Duration = Duration::from_millis(1500);
 pub(super) const HALF_A_SECOND: Duration = Duration::from_millis(500);
 const SAVED_AT_ONCE: usize = 4096;
@@ -324,7 +324,7 @@ pub(super) fn check(sent: &Sent, stored: &Value) {
     if let End::Finished(whole) = &sent.end {
         return assert_eq!(text, whole);
     }
-    assert!(sent.text.starts_with(text), "{text:?} is no beginning of {sent:?}");
+    assert!(sent.text.starts_with(text), "{text:?} is no prefix of {sent:?}");
     match sent.end {
         End::Killed(at) => {
             let (old, recent) =

@@ -82,7 +82,7 @@ async fn a_transaction_answers_each_step_or_names_the_one_that_failed() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_is_refused_and_the_connection_lives_on() {
+async fn a_call_that_cannot_be_sent_is_refused_and_the_connection_stays() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
     let deep = format!("{}1{}", "[".repeat(119), "]".repeat(119));
@@ -122,7 +122,7 @@ async fn without_a_daemon_calls_wait_for_one_until_their_deadline() {
 }
 
 #[tokio::test]
-async fn a_closed_client_says_so() {
+async fn a_call_on_a_closed_client_is_an_error() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
     let mut events =
@@ -141,7 +141,7 @@ async fn a_closed_client_says_so() {
 }
 
 #[tokio::test]
-async fn a_client_that_nobody_has_any_more_is_closed() {
+async fn a_client_is_closed_when_its_last_handle_is_dropped() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
     let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
@@ -162,10 +162,10 @@ async fn a_client_that_nobody_has_any_more_is_closed() {
 }
 
 #[tokio::test]
-async fn an_answer_that_makes_no_sense_is_an_error_not_a_loop() {
+async fn an_unreadable_answer_is_an_error_not_a_loop() {
     let odd = Scripted::start(|stage| match stage.method {
         "kv.get" => stage.reply(json!("what?")),
-        _ => stage.tell(0, json!({"subscription": "none"})),
+        _ => stage.send_event(0, json!({"subscription": "none"})),
     });
     let client = connect(&odd.socket()).await;
     let unreadable = client.kv().get("a").await;
@@ -180,7 +180,7 @@ async fn an_answer_that_makes_no_sense_is_an_error_not_a_loop() {
 }
 
 #[tokio::test]
-async fn limits_of_nothing_are_limits_of_one() {
+async fn a_limit_of_zero_is_a_limit_of_one() {
     let daemon = daemon();
     let mut limits = super::limits();
     (limits.calls, limits.read_ahead, limits.subscription_bytes) = (0, 0, 0);

@@ -31,13 +31,13 @@ async fn words(events: &mut Subscription, message: &str, bytes: usize) -> String
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_said_through_a_scope_is_one_interaction() {
+async fn messages_of_one_scope_are_one_interaction() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
     let chat = client.chat();
     assert!(chat.current().await.unwrap().is_none());
     let scope = chat.interaction(None).unwrap().answered_by("openai").unwrap();
-    assert!(matches!(scope.abort().await, Err(Error::Rpc(_))), "nothing was said in it");
+    assert!(matches!(scope.abort().await, Err(Error::Rpc(_))), "it has no messages");
     let first = scope.instruction("be kind").await.unwrap().value;
     // Another conversation becomes current: what belongs together stays together.
     let other = chat.start_conversation(StartParams::default()).await.unwrap().value;
@@ -52,10 +52,10 @@ async fn what_is_said_through_a_scope_is_one_interaction() {
     assert_eq!(answer.finish().await.unwrap().value.state, MessageState::Complete);
     scope.assistant("that is all").await.unwrap();
 
-    let told = chat.get_interaction(scope.id()).await.unwrap().value;
-    assert_eq!(told.conversation_id, first.conversation_id);
-    assert_ne!(told.conversation_id, other.id);
-    let said: Vec<(Role, String, String)> = told
+    let stored = chat.get_interaction(scope.id()).await.unwrap().value;
+    assert_eq!(stored.conversation_id, first.conversation_id);
+    assert_ne!(stored.conversation_id, other.id);
+    let messages: Vec<(Role, String, String)> = stored
         .messages
         .unwrap()
         .into_iter()
@@ -74,7 +74,7 @@ async fn what_is_said_through_a_scope_is_one_interaction() {
         (Role::Assistant, "hej då", "null"),
         (Role::Assistant, "that is all", "null"),
     ];
-    assert_eq!(said, expected.map(|(role, text, metadata)| (role, text.to_owned(), metadata.to_owned())));
+    assert_eq!(messages, expected.map(|(role, text, metadata)| (role, text.to_owned(), metadata.to_owned())));
     // In a conversation that is named, and in none that is not there.
     let named = chat.interaction(Some(&other.id)).unwrap().user("here").await.unwrap().value;
     assert_eq!(named.conversation_id, other.id);
@@ -85,7 +85,7 @@ async fn what_is_said_through_a_scope_is_one_interaction() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn words_arrive_once_whatever_their_bytes_and_whatever_is_dropped() {
+async fn text_arrives_once_for_any_bytes_and_any_dropped_call() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
     let mut stream = client.chat().interaction(None).unwrap().stream(Role::Assistant).await.unwrap();
@@ -94,7 +94,7 @@ async fn words_arrive_once_whatever_their_bytes_and_whatever_is_dropped() {
         connect(&daemon.socket()).await.chat().subscribe(SubscribeParams::default()).await.unwrap();
     let all = ["å", "äö", "", "日本", "語 🙂", "\0\n"];
     for word in all {
-        // Given up before it was answered, or not.
+        // Dropped before it was answered, or not.
         let _ = tokio::time::timeout(Duration::ZERO, stream.push(word)).await;
     }
     stream.push("slut").await.unwrap();
@@ -105,7 +105,7 @@ async fn words_arrive_once_whatever_their_bytes_and_whatever_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_nobody_finishes_is_aborted() {
+async fn an_unfinished_message_is_aborted() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     let client = connect(&daemon.socket()).await;
@@ -123,7 +123,7 @@ async fn a_message_that_nobody_finishes_is_aborted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_writer_hears_that_a_message_is_to_end() {
+async fn the_writer_of_a_message_receives_its_cancel() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
     let other = connect(&daemon.socket()).await;
@@ -152,7 +152,7 @@ async fn the_writer_hears_that_a_message_is_to_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_that_a_client_writes_takes_one_subscription() {
+async fn all_streams_of_a_client_share_one_subscription() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     let client = connect(&daemon.socket()).await;
@@ -186,20 +186,20 @@ async fn all_that_a_client_writes_takes_one_subscription() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_whose_beginning_nobody_awaits_is_aborted() {
+async fn a_message_whose_begin_call_is_dropped_is_aborted() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     let client = connect(&daemon.socket()).await;
     let scope = || client.chat().interaction(None).unwrap();
     let steady = scope().stream(Role::Assistant).await.unwrap();
-    let mut given_up = 0;
+    let mut dropped = 0;
     for tenths in 0..40 {
         let scope = scope();
-        let beginning = scope.stream(Role::Assistant);
-        given_up +=
-            usize::from(tokio::time::timeout(Duration::from_micros(tenths * 100), beginning).await.is_err());
+        let begin = scope.stream(Role::Assistant);
+        dropped +=
+            usize::from(tokio::time::timeout(Duration::from_micros(tenths * 100), begin).await.is_err());
     }
-    assert!(given_up > 0);
+    assert!(dropped > 0);
     let open = |peer: &mut Peer| {
         let page = peer.call("chat.listMessages", json!({}))["value"].take();
         page["items"].as_array().unwrap().iter().filter(|m| m["state"] == "streaming").count()

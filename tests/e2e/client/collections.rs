@@ -15,7 +15,7 @@ fn ids(peer: &mut Peer, method: &str, params: Value) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mirror_of_todos_has_the_order_of_the_list_and_drops_what_is_done() {
+async fn a_mirror_of_todos_has_the_order_of_the_list_and_drops_done_todos() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     let client = connect(&daemon.socket()).await;
@@ -55,7 +55,7 @@ async fn mirrors_of_memories_and_conversations_have_the_order_of_their_lists() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mirror_of_messages_grows_word_by_word() {
+async fn a_mirror_of_messages_grows_with_each_delta() {
     let daemon = daemon();
     let mut owner = daemon.peer();
     owner.call("chat.startConversation", json!({"id": "c"}));
@@ -83,7 +83,7 @@ async fn a_mirror_of_messages_grows_word_by_word() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mirror_of_todos_leaves_out_what_the_list_does() {
+async fn a_mirror_of_todos_has_the_same_todos_as_the_list() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     let rev = ["open", "closed", "archived"].map(|id| {
@@ -104,7 +104,7 @@ async fn a_mirror_of_todos_leaves_out_what_the_list_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_memory_leaves_its_mirror_when_its_time_is_over() {
+async fn an_expired_memory_leaves_its_mirror() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     let now = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
@@ -135,7 +135,7 @@ async fn a_memory_leaves_its_mirror_when_its_time_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_over_before_all_have_arrived_goes_too() {
+async fn a_memory_that_expires_before_the_snapshot_is_complete_is_dropped_too() {
     let now = || i64::try_from(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
     let slow = Scripted::start(move |stage| {
         stage.reply(json!(1));
@@ -143,13 +143,13 @@ async fn what_is_over_before_all_have_arrived_goes_too() {
         let memory = json!({"id": "a", "title": "", "content": "", "metadata": null, "source": null, "tags": [],
             "validUntil": ends, "createdAt": 0, "updatedAt": 0, "rev": 1});
         let change = json!({"entity": "memory", "op": "put", "id": "a", "value": memory});
-        stage.tell(
+        stage.send_event(
             1,
             json!({"type": "change", "rev": 1, "prev": 0, "at": 0, "initial": true, "changes": [change]}),
         );
         // The mirror has looked at the clock by then.
         stina_tests::eventually("it is over", || now() > ends + 200);
-        stage.tell(1, json!({"type": "synced", "rev": 1}));
+        stage.send_event(1, json!({"type": "synced", "rev": 1}));
     });
     let client = connect(&slow.socket()).await;
     let mirror = client.memories().mirror(Memories::default()).await.unwrap();
@@ -161,11 +161,11 @@ async fn a_mirror_of_the_last_messages_has_no_older_ones_among_them() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     peer.call("chat.startConversation", json!({"id": "c"}));
-    let say = |peer: &mut Peer, id: &str| {
+    let append = |peer: &mut Peer, id: &str| {
         peer.call("chat.appendMessage", json!({"role": "user", "content": "", "id": id, "interactionId": id}))
     };
     for id in ["1", "2", "3", "4"] {
-        say(&mut peer, id);
+        append(&mut peer, id);
     }
     let client = connect(&daemon.socket()).await;
     let which =
@@ -176,7 +176,7 @@ async fn a_mirror_of_the_last_messages_has_no_older_ones_among_them() {
     assert_eq!(shown(), [is("3", false), is("4", false)]);
     peer.call("chat.abortInteraction", json!({"id": "1"}));
     peer.call("chat.abortInteraction", json!({"id": "3"}));
-    let rev = say(&mut peer, "5")["rev"].as_u64().unwrap();
+    let rev = append(&mut peer, "5")["rev"].as_u64().unwrap();
     mirror.wait(rev).await.unwrap();
     assert_eq!(shown(), [is("3", true), is("4", false), is("5", false)]);
 }

@@ -12,7 +12,7 @@ use stina_client::protocol::{Error as Kind, Json, RequestId};
 use stina_client::{CallOptions, Client, ConnectionState, Error};
 use stina_tests::{DEADLINE, Daemon, Peer, Proxy, Scripted, Way};
 
-/// What a call did: the client's answer, in short.
+/// The outcome of a call, in short.
 type Called = Result<String, Error>;
 
 /// Makes one call through a proxy for each place where the connection may be cut, every `step` bytes; `prepare`

@@ -24,15 +24,15 @@ fn shows(daemon: &Daemon, name: &str, args: &[&str], then: impl FnOnce(), last: 
     let mut command = daemon.command(&path.display().to_string());
     let mut child: Child = command.args(args).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let (found, told) = std::sync::mpsc::sync_channel(1);
+    let (found, matches) = std::sync::mpsc::sync_channel(1);
     let last = last.to_owned();
     std::thread::spawn(move || {
         let _ = found.send(lines.next().is_some());
         let _ = found.send(lines.any(|line| line.contains(&last)));
     });
-    assert_eq!(told.recv_timeout(stina_tests::DEADLINE), Ok(true), "{name} begins");
+    assert_eq!(matches.recv_timeout(stina_tests::DEADLINE), Ok(true), "{name} begins");
     then();
-    let seen = told.recv_timeout(stina_tests::DEADLINE);
+    let seen = matches.recv_timeout(stina_tests::DEADLINE);
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(seen, Ok(true), "{name} shows it");
@@ -43,8 +43,8 @@ fn the_transaction_over_three_modules_runs() {
     let daemon = daemon();
     let Some(path) = example("transaction") else { return };
     let output = daemon.command(&path.display().to_string()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.starts_with("revision 1: `Buy tea`, number 1"), "{output:?}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.starts_with("revision 1: `Buy tea`, number 1"), "{output:?}");
     let log = daemon.peer().call("store.changes", json!({"since": 0}));
     let changes = log["value"]["items"][0]["changes"].as_array().unwrap();
     let modules: Vec<_> = changes.iter().map(|change| change["module"].as_str().unwrap()).collect();

@@ -125,7 +125,7 @@ async fn a_mirror_heals_after_another_history_with_diffs_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_takes_no_patches_is_told_to_begin_anew() {
+async fn a_watcher_that_takes_no_patches_gets_the_whole_list_again() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
     let mirror = client.kv().mirror("").await.unwrap();
@@ -166,13 +166,13 @@ async fn entities_that_were_cut_off_half_way_are_never_shown() {
         stage.reply(json!(1));
         match stage.connection {
             1 => {
-                stage.tell(1, part(5, 0, "a"));
+                stage.send_event(1, part(5, 0, "a"));
                 stage.hang_up();
             }
             _ => {
-                stage.tell(1, part(7, 0, "b"));
-                stage.tell(1, part(7, 7, "c"));
-                stage.tell(1, json!({"type": "synced", "rev": 7}));
+                stage.send_event(1, part(7, 0, "b"));
+                stage.send_event(1, part(7, 7, "c"));
+                stage.send_event(1, json!({"type": "synced", "rev": 7}));
             }
         }
     });

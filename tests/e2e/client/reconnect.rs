@@ -1,4 +1,4 @@
-//! The connection comes back by itself, and says so.
+//! The client reconnects by itself, and its state shows it.
 
 use super::{builder, connect, event, limits, soon, state};
 use crate::daemon;
@@ -46,14 +46,14 @@ async fn a_stopped_daemon_is_noticed_while_a_subscription_waits() {
     daemon.signal(Signal::CONT);
     state(&client, "it is back", |s| matches!(s, ConnectionState::Connected { .. })).await;
     client.kv().set("a", 1).await.unwrap();
-    let told = soon("the change", async {
+    let next = soon("the change", async {
         loop {
             if let Event::Change(change) = event(&mut events).await {
                 return change;
             }
         }
     });
-    assert_eq!(told.await.rev, 1);
+    assert_eq!(next.await.rev, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,18 +80,18 @@ async fn a_connection_that_nobody_uses_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_mute_daemon_is_replaced_and_the_subscription_goes_on_where_it_was() {
+async fn a_connection_to_a_mute_daemon_is_replaced_and_the_subscription_resumes() {
     let scripted = Scripted::start(|stage| match (stage.connection, stage.method) {
         (1, "kv.subscribe") => {
             stage.reply(json!(7));
-            stage.tell(7, json!({"type": "synced", "rev": 41}));
+            stage.send_event(7, json!({"type": "synced", "rev": 41}));
         }
         // Not a word any more.
         (1, _) => {}
         (_, "kv.subscribe") => {
             stage.reply(json!(3));
             let origin = json!({"client": null});
-            stage.tell(
+            stage.send_event(
                 3,
                 json!({"type": "change", "rev": 43, "prev": 41, "at": 0, "origin": origin, "changes": []}),
             );

@@ -27,8 +27,8 @@ fn with_initial() -> SubscribeParams {
     SubscribeParams { head: Start::initial(), ..SubscribeParams::default() }
 }
 
-/// The keys of a part of the present entities.
-async fn present(events: &mut stina_client::Subscription) -> Vec<String> {
+/// The keys of a part of the snapshot.
+async fn snapshot_keys(events: &mut stina_client::Subscription) -> Vec<String> {
     let changes = change(events).await;
     assert!(changes.initial, "{changes:?}");
     changes.changes.into_iter().map(|change| change.id).collect()
@@ -86,7 +86,7 @@ impl Road {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_has_moved_on_meanwhile_is_told_as_compacted() {
+async fn a_log_that_was_trimmed_meanwhile_sends_reset_compacted() {
     let limits = Limits {
         log_bytes: 50_000,
         log_revisions: 1,
@@ -105,7 +105,7 @@ async fn a_log_that_has_moved_on_meanwhile_is_told_as_compacted() {
     let mut bare = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
     assert_eq!(event(&mut bare).await, Event::Synced { rev: 3 });
     let mut whole = client.subscribe::<Subscribe>(with_initial()).await.unwrap();
-    assert_eq!(present(&mut whole).await, ["a", "b", "c"]);
+    assert_eq!(snapshot_keys(&mut whole).await, ["a", "b", "c"]);
     assert_eq!(event(&mut whole).await, Event::Synced { rev: 3 });
     let mirror = client.kv().mirror("").await.unwrap();
     let (snapshot, mut patches) = mirror.watch();
@@ -127,7 +127,7 @@ async fn a_log_that_has_moved_on_meanwhile_is_told_as_compacted() {
     assert_eq!(event(&mut bare).await, reset);
     assert_eq!(event(&mut bare).await, Event::Synced { rev: last });
     assert_eq!(event(&mut whole).await, reset);
-    assert_eq!(present(&mut whole).await, ["b", "c", "d"]);
+    assert_eq!(snapshot_keys(&mut whole).await, ["b", "c", "d"]);
     assert_eq!(event(&mut whole).await, Event::Synced { rev: last });
     soon("the mirror heals", mirror.wait(last)).await.unwrap();
     let mut list = snapshot.items;
@@ -135,15 +135,15 @@ async fn a_log_that_has_moved_on_meanwhile_is_told_as_compacted() {
 
     let next = set(&mut peer, "e", 1);
     for events in [&mut bare, &mut whole] {
-        let told = change(events).await;
-        assert_eq!((told.rev, told.prev, told.initial), (next, last, false));
+        let next_change = change(events).await;
+        assert_eq!((next_change.rev, next_change.prev, next_change.initial), (next, last, false));
     }
     assert_eq!(steps(&mut patches, &mut list).await, ["+3 e"]);
     assert_eq!(keys(&list), keys(&mirror.snapshot().items));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_reads_too_late_for_the_log_is_told_so_and_goes_on() {
+async fn a_subscriber_that_reads_too_late_for_the_log_is_reset_and_continues() {
     let bounds = Limits {
         log_bytes: 20_000,
         log_revisions: 1,
@@ -166,27 +166,27 @@ async fn who_reads_too_late_for_the_log_is_told_so_and_goes_on() {
     eventually("the log is pruned", || {
         peer.call("store.hello", hello.clone())["oldestRev"].as_u64() > Some(last - 100)
     });
-    // What was held comes first; then the gap is told, and from there on nothing is missed.
-    let (mut told, mut resets) = (0, 0);
-    while told < last {
+    // Buffered events come first; then a reset, and from there on nothing is missed.
+    let (mut last_rev, mut resets) = (0, 0);
+    while last_rev < last {
         match event(&mut events).await {
             Event::Change(changes) => {
-                assert_eq!(changes.prev, told);
-                told = changes.rev;
+                assert_eq!(changes.prev, last_rev);
+                last_rev = changes.rev;
             }
-            Event::Synced { rev } => told = rev,
+            Event::Synced { rev } => last_rev = rev,
             Event::Reset { reason, rev } => {
                 assert_eq!(reason, ResetReason::Compacted);
-                (told, resets) = (rev, resets + 1);
+                (last_rev, resets) = (rev, resets + 1);
             }
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!((told, resets), (last, 1));
+    assert_eq!((last_rev, resets), (last, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_of_another_process_is_told_as_external_and_mirrors_heal() {
+async fn a_write_of_another_process_sends_reset_external_and_mirrors_recover() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     for key in ["a", "b", "c"] {
@@ -212,7 +212,7 @@ async fn a_write_of_another_process_is_told_as_external_and_mirrors_heal() {
     };
     assert_eq!(mirror.rev(), rev);
 
-    // Who is away meanwhile is told too.
+    // A subscriber that was away meanwhile is reset too.
     road.closed(|| {
         write("DELETE FROM kv_entries WHERE key = 'b'");
         eventually("it is noticed", || peer.call("store.ping", json!({}))["rev"].as_u64() > Some(rev));
@@ -231,7 +231,7 @@ async fn a_write_of_another_process_is_told_as_external_and_mirrors_heal() {
     assert_eq!(keys(&list), ["c", "d", "e"]);
 }
 
-/// A part of the present entities, as of `rev`.
+/// A part of the snapshot, as of `rev`.
 fn part(rev: u64, prev: u64, key: &str) -> Value {
     let entry = json!({"key": key, "value": 1, "rev": 1, "updatedAt": 0});
     let change = json!({"entity": "kv", "op": "put", "id": key, "value": entry});
@@ -244,14 +244,14 @@ async fn a_restored_database_is_another_history_on_the_same_connection() {
     let scripted = Scripted::start(|stage| match (stage.connection, stage.method) {
         (1, "kv.subscribe") => {
             stage.reply(json!(1));
-            stage.tell(1, part(9, 0, "old"));
-            stage.tell(1, json!({"type": "synced", "rev": 9}));
+            stage.send_event(1, part(9, 0, "old"));
+            stage.send_event(1, json!({"type": "synced", "rev": 9}));
         }
         (1, "kv.increment") => {
             stage.set_epoch("restored");
-            stage.tell(1, json!({"type": "reset", "reason": "restored", "rev": 3}));
-            stage.tell(1, part(3, 3, "new"));
-            stage.tell(1, json!({"type": "synced", "rev": 3}));
+            stage.send_event(1, json!({"type": "reset", "reason": "restored", "rev": 3}));
+            stage.send_event(1, part(3, 3, "new"));
+            stage.send_event(1, json!({"type": "synced", "rev": 3}));
         }
         // The connection breaks only once the client has taken all that in.
         (1, _) => stage.hang_up(),
@@ -283,23 +283,23 @@ async fn a_restored_database_is_another_history_on_the_same_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_history_that_is_replaced_while_its_entities_arrive_is_waited_for_no_longer() {
+async fn a_snapshot_of_a_replaced_history_is_no_longer_awaited() {
     let scripted = Scripted::start(|stage| match (stage.connection, stage.method) {
         (1, "kv.subscribe") => {
             stage.reply(json!(1));
-            stage.tell(1, part(9, 0, "a"));
-            stage.tell(1, json!({"type": "synced", "rev": 9}));
+            stage.send_event(1, part(9, 0, "a"));
+            stage.send_event(1, json!({"type": "synced", "rev": 9}));
         }
         (1, _) => {
-            stage.tell(1, json!({"type": "reset", "reason": "external", "rev": 10}));
-            stage.tell(1, part(10, 10, "a"));
+            stage.send_event(1, json!({"type": "reset", "reason": "external", "rev": 10}));
+            stage.send_event(1, part(10, 10, "a"));
             stage.set_epoch("other");
             stage.hang_up();
         }
         (_, "kv.subscribe") => {
             stage.reply(json!(2));
-            stage.tell(2, part(2, 0, "b"));
-            stage.tell(2, json!({"type": "synced", "rev": 2}));
+            stage.send_event(2, part(2, 0, "b"));
+            stage.send_event(2, json!({"type": "synced", "rev": 2}));
         }
         _ => stage.reply(json!({"rev": 2})),
     });
@@ -313,13 +313,13 @@ async fn a_history_that_is_replaced_while_its_entities_arrive_is_waited_for_no_l
 }
 
 #[tokio::test]
-async fn an_event_too_long_for_the_client_is_made_up_for_by_the_present_or_ends_the_subscription() {
+async fn an_event_too_long_for_the_client_is_replaced_by_a_snapshot_or_ends_the_subscription() {
     let daemon = daemon();
     let mut limits = limits();
     limits.message_bytes = 200 << 10;
     let client = builder(&daemon.socket()).limits(limits).connect().await.unwrap();
-    let mut with_present = client.subscribe::<Subscribe>(with_initial()).await.unwrap();
-    assert!(matches!(event(&mut with_present).await, Event::Synced { rev: 0 }));
+    let mut with_snapshot = client.subscribe::<Subscribe>(with_initial()).await.unwrap();
+    assert!(matches!(event(&mut with_snapshot).await, Event::Synced { rev: 0 }));
     let mirror = client.kv().mirror("").await.unwrap();
     let mut without = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
     assert!(matches!(event(&mut without).await, Event::Synced { rev: 0 }));
@@ -327,12 +327,12 @@ async fn an_event_too_long_for_the_client_is_made_up_for_by_the_present_or_ends_
     let step = |n: usize| json!({"method": "kv.set", "params": {"key": format!("k{n:03}"), "value": "x".repeat(1000)}});
     let ops: Vec<Value> = (0..300).map(step).collect();
     let rev = daemon.peer().call("store.transact", json!({"ops": ops}))["rev"].as_u64().unwrap();
-    assert!(matches!(event(&mut with_present).await, Event::Reset { reason: ResetReason::Compacted, .. }));
+    assert!(matches!(event(&mut with_snapshot).await, Event::Reset { reason: ResetReason::Compacted, .. }));
     let mut seen = 0;
     while seen < 300 {
-        seen += present(&mut with_present).await.len();
+        seen += snapshot_keys(&mut with_snapshot).await.len();
     }
-    assert!(matches!(event(&mut with_present).await, Event::Synced { .. }));
+    assert!(matches!(event(&mut with_snapshot).await, Event::Synced { .. }));
     soon("the mirror heals", mirror.wait(rev)).await.unwrap();
     assert_eq!(mirror.snapshot().items.len(), 300);
     let ended = soon("an end", without.next()).await.unwrap();
@@ -340,5 +340,5 @@ async fn an_event_too_long_for_the_client_is_made_up_for_by_the_present_or_ends_
     assert!(soon("nothing more", without.next()).await.is_none());
     // The others go on.
     let rev = daemon.peer().call("kv.set", json!({"key": "k000", "value": 1}))["rev"].as_u64().unwrap();
-    assert_eq!(change(&mut with_present).await.rev, rev);
+    assert_eq!(change(&mut with_snapshot).await.rev, rev);
 }

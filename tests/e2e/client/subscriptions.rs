@@ -42,8 +42,8 @@ async fn revisions_come_once_across_restarts_kills_and_suspensions() {
         daemon.restart();
     }
     for rev in 1..=head {
-        let told = change(&mut events).await;
-        assert_eq!((told.rev, told.prev), (rev, rev - 1));
+        let next = change(&mut events).await;
+        assert_eq!((next.rev, next.prev), (rev, rev - 1));
     }
 }
 
@@ -60,7 +60,7 @@ async fn a_subscription_begins_when_it_is_returned_also_if_the_daemon_dies_at_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_read_costs_a_constant_and_misses_nothing() {
+async fn a_subscriber_that_does_not_read_costs_a_constant_and_misses_nothing() {
     let daemon = daemon();
     let mut limits = limits();
     limits.subscription_bytes = 8 << 10;
@@ -72,17 +72,17 @@ async fn who_does_not_read_costs_a_constant_and_misses_nothing() {
     for i in 0..1500 {
         head = set(&mut peer, "k", format!("{i:0100}"));
     }
-    eventually("the subscription is given up", || subscriptions(&mut peer) == 0);
+    eventually("the subscription is dropped", || subscriptions(&mut peer) == 0);
     // The connection is not held up meanwhile.
     assert_eq!(client.store().ping().await.unwrap(), head);
     for rev in 1..=head {
-        let told = change(&mut events).await;
-        assert_eq!((told.rev, told.prev), (rev, rev - 1));
+        let next = change(&mut events).await;
+        assert_eq!((next.rev, next.prev), (rev, rev - 1));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn present_entities_come_whole_to_a_slow_reader() {
+async fn a_snapshot_reaches_a_slow_reader_complete() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     for batch in 0..4 {
@@ -102,7 +102,7 @@ async fn present_entities_come_whole_to_a_slow_reader() {
         let _ = tokio::time::timeout(Duration::from_millis(3), std::future::pending::<()>()).await;
         match event(&mut events).await {
             Event::Change(Changes { initial: true, changes, .. }) => seen += changes.len(),
-            // On a machine so slow that the subscription was given up, the set begins anew.
+            // On a machine so slow that the subscription was dropped, the snapshot begins again.
             Event::Reset { .. } => seen = 0,
             Event::Synced { .. } => break,
             other => panic!("{other:?}"),
@@ -121,10 +121,10 @@ async fn a_dropped_subscription_is_ended() {
         open.push(client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap());
     }
     let one_more = client.subscribe::<Subscribe>(SubscribeParams::default()).await;
-    assert!(one_more.is_err(), "the daemon's limit is told");
+    assert!(one_more.is_err(), "the daemon's limit is an error");
     drop(open);
     eventually("all are ended", || subscriptions(&mut peer) == 0);
-    // What is given up before the daemon answered is ended as well.
+    // A subscribe call that is dropped before the daemon answered is ended as well.
     let _ =
         tokio::time::timeout(Duration::ZERO, client.subscribe::<Subscribe>(SubscribeParams::default())).await;
     client.store().sync().await.unwrap();
@@ -132,7 +132,7 @@ async fn a_dropped_subscription_is_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_history_is_told_as_a_reset() {
+async fn another_history_sends_a_reset() {
     let mut daemon = daemon();
     set(&mut daemon.peer(), "a", 1);
     let client = connect(&daemon.socket()).await;
@@ -151,10 +151,10 @@ async fn another_history_is_told_as_a_reset() {
     daemon.kill();
     daemon.restart();
     set(&mut daemon.peer(), "c", 1);
-    assert_eq!(change(&mut events).await.changes[0].id, "c", "it is the present history now");
+    assert_eq!(change(&mut events).await.changes[0].id, "c", "it is the new history");
 }
 
-fn told(rev: u64, prev: u64, initial: bool, key: &str) -> serde_json::Value {
+fn change_event(rev: u64, prev: u64, initial: bool, key: &str) -> serde_json::Value {
     let entry = json!({"key": key, "value": 1, "rev": rev, "updatedAt": 0});
     let change = json!({"entity": "kv", "op": "put", "id": key, "value": entry});
     json!({"type": "change", "rev": rev, "prev": prev, "at": 0, "initial": initial,
@@ -171,12 +171,12 @@ async fn a_hole_or_a_repeat_in_the_stream_is_healed() {
         opened += 1;
         stage.reply(json!(opened));
         if opened == 1 {
-            stage.tell(1, told(6, 5, false, "a"));
-            stage.tell(1, told(6, 5, false, "a"));
-            stage.tell(1, told(9, 8, false, "c"));
+            stage.send_event(1, change_event(6, 5, false, "a"));
+            stage.send_event(1, change_event(6, 5, false, "a"));
+            stage.send_event(1, change_event(9, 8, false, "c"));
         } else {
-            stage.tell(opened, told(8, 6, false, "b"));
-            stage.tell(opened, told(9, 8, false, "c"));
+            stage.send_event(opened, change_event(8, 6, false, "b"));
+            stage.send_event(opened, change_event(9, 8, false, "c"));
         }
     });
     let client = connect(&scripted.socket()).await;
@@ -192,18 +192,18 @@ async fn a_hole_or_a_repeat_in_the_stream_is_healed() {
 }
 
 #[tokio::test]
-async fn present_entities_that_were_cut_off_are_void_and_come_anew() {
+async fn a_snapshot_that_was_cut_off_is_void_and_sent_again() {
     let scripted = Scripted::start(|stage| {
         if stage.method != "kv.subscribe" {
             return stage.reply(json!(true));
         }
         stage.reply(json!(1));
         if stage.connection == 1 {
-            stage.tell(1, told(5, 0, true, "old"));
+            stage.send_event(1, change_event(5, 0, true, "old"));
             stage.hang_up();
         } else {
-            stage.tell(1, told(7, 0, true, "new"));
-            stage.tell(1, json!({"type": "synced", "rev": 7}));
+            stage.send_event(1, change_event(7, 0, true, "new"));
+            stage.send_event(1, json!({"type": "synced", "rev": 7}));
         }
     });
     let client = connect(&scripted.socket()).await;
@@ -217,12 +217,12 @@ async fn present_entities_that_were_cut_off_are_void_and_come_anew() {
 }
 
 #[tokio::test]
-async fn what_a_newer_daemon_tells_beside_the_changes_is_passed_over() {
+async fn unknown_events_of_a_newer_daemon_are_ignored() {
     let newer = Scripted::start(|stage| {
         stage.reply(json!(1));
-        stage.tell(1, json!({"type": "synced", "rev": 5}));
-        stage.tell(1, json!({"type": "of tomorrow", "rev": {"not": "a number"}}));
-        stage.tell(1, told(6, 5, false, "a"));
+        stage.send_event(1, json!({"type": "synced", "rev": 5}));
+        stage.send_event(1, json!({"type": "of tomorrow", "rev": {"not": "a number"}}));
+        stage.send_event(1, change_event(6, 5, false, "a"));
     });
     let client = connect(&newer.socket()).await;
     let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();

@@ -1,4 +1,4 @@
-//! `rpc.discover`: the document says what is true.
+//! `rpc.discover`: the document is true.
 
 use crate::daemon;
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ fn every_listed_method_exists_and_takes_the_params_it_lists() {
 }
 
 #[test]
-fn null_is_as_good_as_a_param_left_out() {
+fn null_means_the_same_as_a_param_left_out() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     let document = peer.call("rpc.discover", json!({}));

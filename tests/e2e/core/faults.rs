@@ -9,12 +9,12 @@ use stina_tests::{Framing, Peer, eventually};
 #[test]
 fn kill_during_writes_loses_nothing_acknowledged_and_halves_nothing() {
     let mut daemon = daemon();
-    let mut told: BTreeMap<u64, Value> = BTreeMap::new();
+    let mut received: BTreeMap<u64, Value> = BTreeMap::new();
     let mut acknowledged: Vec<(u64, u64)> = Vec::new();
     let mut sent = 0_u64;
     for round in 0..8_u64 {
         let mut watcher = daemon.connect(Framing::LIVE[(round % 2) as usize]);
-        let since = told.keys().last().copied().unwrap_or(0);
+        let since = received.keys().last().copied().unwrap_or(0);
         watcher.call("kv.subscribe", json!({"since": since}));
         let mut writer = daemon.peer();
         // Each transaction writes two keys: half of one would show.
@@ -37,10 +37,10 @@ fn kill_during_writes_loses_nothing_acknowledged_and_halves_nothing() {
                 let rev = event["rev"].as_u64().unwrap();
                 assert_eq!(
                     event["prev"].as_u64().unwrap(),
-                    told.keys().last().copied().unwrap_or(0),
+                    received.keys().last().copied().unwrap_or(0),
                     "no gap, no repeat"
                 );
-                assert!(told.insert(rev, event["changes"].clone()).is_none());
+                assert!(received.insert(rev, event["changes"].clone()).is_none());
             }
         }
         daemon.restart();
@@ -65,8 +65,8 @@ fn kill_during_writes_loses_nothing_acknowledged_and_halves_nothing() {
         .filter(|e| e["type"] == "change")
         .map(|e| (e["rev"].as_u64().unwrap(), e["changes"].clone()))
         .collect();
-    for (rev, changes) in &told {
-        assert_eq!(replay.get(rev), Some(changes), "what was told is in the log");
+    for (rev, changes) in &received {
+        assert_eq!(replay.get(rev), Some(changes), "what was sent is in the log");
     }
     assert!(replay.keys().copied().eq(1..=replay.len() as u64), "no holes");
     daemon.stop();
@@ -82,7 +82,7 @@ fn limit_files(daemon: &stina_tests::Daemon, bytes: Option<u64>) {
 }
 
 #[test]
-fn a_failing_disk_is_told_as_such_nothing_is_told_of_it_and_writes_go_on_afterwards() {
+fn a_failing_disk_is_reported_without_notification_and_writes_continue_afterwards() {
     let daemon = daemon();
     let mut watcher = daemon.peer();
     watcher.call("kv.subscribe", json!({}));

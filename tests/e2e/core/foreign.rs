@@ -1,4 +1,4 @@
-//! Writers that are no clients are noticed and told.
+//! Writes that bypass the daemon are noticed and sent as `reset`.
 
 use crate::daemon;
 use serde_json::json;
@@ -8,7 +8,7 @@ use stina_tests::in_process::Setup;
 use stinad::limits::Limits;
 
 #[test]
-fn a_foreign_write_is_told_as_reset_and_the_new_set_follows() {
+fn a_foreign_write_sends_reset_and_the_new_snapshot() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     peer.call("kv.set", json!({"key": "a", "value": 1}));
@@ -27,7 +27,7 @@ fn a_foreign_write_is_told_as_reset_and_the_new_set_follows() {
     let set = watcher.event_of("change");
     let ids: Vec<_> = set["changes"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["a", "shell"]);
-    // Who was away meanwhile is told too.
+    // A subscriber that was away meanwhile is reset too.
     let mut resumed = daemon.peer();
     resumed.call("kv.subscribe", json!({"since": 1}));
     assert_eq!(resumed.event()["reason"], "external");
@@ -36,7 +36,7 @@ fn a_foreign_write_is_told_as_reset_and_the_new_set_follows() {
 }
 
 #[test]
-fn every_foreign_write_is_told_by_the_watch_alone() {
+fn every_foreign_write_is_noticed_by_the_watch_alone() {
     // No checkpoint and no other write of our own comes to its help.
     let limits = Limits { checkpoint_after: Duration::from_secs(3600), ..Limits::default() };
     let daemon = InProcess::start(Setup { limits, ..Setup::default() });
@@ -51,11 +51,11 @@ fn every_foreign_write_is_told_by_the_watch_alone() {
 }
 
 #[test]
-fn what_was_written_while_no_daemon_ran_is_told_to_who_resumes() {
+fn a_write_while_no_daemon_ran_sends_reset_on_resume() {
     let mut daemon = daemon();
     let (database, resume) = (daemon.database(), json!({"since": 1, "initial": true}));
     daemon.peer().call("kv.set", json!({"key": "a", "value": 1}));
-    // Nobody writes, somebody reads: nothing to tell.
+    // Another process reads and none writes: no reset.
     daemon.stop();
     let shell = rusqlite::Connection::open(&database).unwrap();
     shell.query_row("SELECT count(*) FROM kv_entries", [], |_| Ok(())).unwrap();
@@ -80,7 +80,7 @@ fn what_was_written_while_no_daemon_ran_is_told_to_who_resumes() {
     let mut peer = daemon.peer();
     peer.call("kv.subscribe", json!({"since": 2}));
     assert_eq!(peer.event(), json!({"type": "synced", "rev": 2}));
-    // An older copy put in its place: its revisions go on where other ones of the same numbers were told.
+    // An older copy put in its place: its revisions continue where others of the same numbers were sent.
     let epoch =
         daemon.peer().call("store.hello", json!({"client": {"name": "t", "version": "1"}}))["epoch"].clone();
     daemon.peer().call("kv.set", json!({"key": "a", "value": 3}));
@@ -99,7 +99,7 @@ fn what_was_written_while_no_daemon_ran_is_told_to_who_resumes() {
 }
 
 #[test]
-fn what_was_written_by_somebody_who_stays_while_no_daemon_ran_is_told_too() {
+fn a_write_while_no_daemon_ran_sends_reset_although_its_writer_stays_connected() {
     let mut daemon = daemon();
     daemon.peer().call("kv.set", json!({"key": "a", "value": 1}));
     // Its connection keeps the last one of the daemon from moving the WAL into the file, and so does its own write.

@@ -66,7 +66,7 @@ fn the_examples_of_the_specification_hold_on_every_framing() {
             // A line holds no line break.
             let request = request.replace('\n', " ");
             peer.send_raw(request.as_bytes());
-            // What has no reply is followed by something that has.
+            // A message without a reply is followed by a call that has one.
             let reply = match expected {
                 Some(_) => peer.reply(),
                 None => peer.exchange(br#"{"jsonrpc":"2.0","id":"end","method":"store.ping"}"#),
@@ -91,7 +91,7 @@ fn bad_input_gets_its_error_and_the_connection_lives_on() {
     let call = |method: &str, params: Value| {
         json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
     };
-    // What a connection leaves in memory is short.
+    // A connection leaves little in memory.
     let long_prefix = call("kv.subscribe", json!({ "prefix": long }));
     let long_version = call("store.hello", json!({"client": {"name": "t", "version": long}}));
     let cases: &[(&[u8], i64, &str)] = &[
@@ -162,7 +162,7 @@ fn a_frame_over_the_limit_is_answered_too_large() {
 }
 
 #[test]
-fn a_batch_whose_replies_are_too_large_is_not_gone_on_with() {
+fn a_batch_stops_once_its_replies_are_too_large() {
     let daemon = small_frames();
     for framing in Framing::ALL {
         let mut peer = daemon.connect(framing);
@@ -173,7 +173,7 @@ fn a_batch_whose_replies_are_too_large_is_not_gone_on_with() {
         let batch = json!([get(1), get(2), get(3), call(4, "kv.increment", json!({"key": "later"}))]);
         let reply = peer.exchange(batch.to_string().as_bytes()).unwrap();
         assert_eq!(outcome(&reply), "[1 ok, 2 ok, 3 -32006, 4 -32006]");
-        // What was refused was not done; what was done is told, however long.
+        // A refused call was not executed; an executed one is answered, however long the reply.
         assert_eq!(peer.call("kv.get", json!({"key": "later"}))["value"]["value"], 0);
         let delete = |id: u64, key: &str| call(id, "kv.delete", json!({ "key": key }));
         for key in ["a", "b", "c"] {
@@ -202,7 +202,7 @@ fn frames_may_arrive_in_pieces_of_any_size() {
 }
 
 #[test]
-fn half_a_frame_then_silence_holds_up_nobody_and_half_a_frame_at_the_end_is_answered() {
+fn half_a_frame_then_silence_blocks_nobody_and_is_answered_at_the_end() {
     let daemon = daemon();
     let half = daemon.peer();
     half.stream().write_all(b"{\"jsonrpc\":\"2.0\",").unwrap();
@@ -241,7 +241,7 @@ fn every_call_is_answered_after_the_sender_closed_its_side() {
 }
 
 #[test]
-fn a_subscriber_that_closes_its_side_hears_all_up_to_then_and_is_let_go() {
+fn a_subscriber_that_closes_its_side_gets_all_events_up_to_then_and_is_closed() {
     let daemon = daemon();
     let mut writer = daemon.peer();
     for i in 0..300 {
@@ -272,7 +272,7 @@ fn http_refuses_what_it_can_not_do() {
     assert_eq!(get("GET / HTTP/1.1"), "426");
     assert_eq!(get("DELETE / HTTP/1.1"), "405");
     assert_eq!(get("NONSENSE"), "400");
-    // Told at once, and not when all of it has come.
+    // Answered at once, and not when all of it has arrived.
     assert_eq!(get("POST / HTTP/1.1\r\nContent-Length: 99999999999"), "413");
 }
 
@@ -299,7 +299,7 @@ fn a_websocket_ends_with_a_closing_handshake() {
 }
 
 #[test]
-fn a_websocket_that_breaks_the_rules_is_told_before_it_is_closed() {
+fn a_websocket_that_breaks_the_rules_gets_the_error_and_the_close_code() {
     use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
     use tokio_tungstenite::tungstenite::{self, Message, protocol::frame::Frame};
     let daemon = daemon();
@@ -313,7 +313,7 @@ fn a_websocket_that_breaks_the_rules_is_told_before_it_is_closed() {
     let unasked = Frame::message(ping.as_bytes().to_vec(), OpCode::Data(Data::Continue), true);
     for (frame, error, code) in [(not_text, Some(-32700), 1007), (unasked, None, 1002)] {
         let mut socket = connect();
-        // What was asked before is answered all the same.
+        // Earlier calls are answered first.
         socket.write(Message::text(ping)).unwrap();
         socket.send(Message::Frame(frame)).unwrap();
         let mut replies = Vec::new();

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use stina_tests::{Daemon, Framing, Peer};
 
 #[test]
-fn the_second_daemon_says_who_holds_the_database_and_exits_with_3() {
+fn the_second_daemon_names_the_holder_of_the_database_and_exits_with_3() {
     let daemon = daemon();
     let held = |args: &[&str]| {
         let output = daemon.command(STINAD).args(args).output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{output:?}");
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains(&format!("pid {}", daemon.pid())), "{said}");
+        let printed = String::from_utf8(output.stderr).unwrap();
+        assert!(printed.contains(&format!("pid {}", daemon.pid())), "{printed}");
     };
     held(&[]);
     held(&["--socket", "other.sock"]);
@@ -56,7 +56,7 @@ fn a_stale_socket_is_replaced_and_anything_else_is_left() {
 }
 
 #[test]
-fn a_database_that_is_taken_away_ends_the_daemon_and_acknowledges_nothing() {
+fn a_removed_database_ends_the_daemon_and_no_write_is_acknowledged() {
     for replace in [false, true] {
         let mut daemon = daemon();
         let mut peer = daemon.peer();
@@ -90,7 +90,7 @@ fn a_database_that_is_taken_away_ends_the_daemon_and_acknowledges_nothing() {
 }
 
 #[test]
-fn an_orderly_end_leaves_the_database_alone_in_one_file() {
+fn an_orderly_stop_leaves_the_database_in_one_file() {
     let mut daemon = daemon();
     daemon.peer().call("kv.set", json!({"key": "a", "value": 1}));
     daemon.peer().call("kv.list", json!({}));
@@ -116,7 +116,7 @@ fn a_directory_for_all_users_is_refused_as_home() {
 }
 
 #[test]
-fn a_signal_stops_it_in_order_within_three_seconds_whoever_listens() {
+fn a_signal_stops_it_in_order_within_three_seconds_with_any_clients() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut daemon = daemon();
         let mut listeners: Vec<Peer> = Vec::new();
@@ -146,7 +146,7 @@ fn a_signal_stops_it_in_order_within_three_seconds_whoever_listens() {
 }
 
 #[test]
-fn store_stop_is_answered_and_what_is_in_flight_is_done() {
+fn store_stop_is_answered_and_calls_in_flight_finish() {
     for framing in Framing::ALL {
         let mut daemon = daemon();
         let mut peer = daemon.connect(framing);
@@ -167,7 +167,7 @@ fn store_stop_is_answered_and_what_is_in_flight_is_done() {
 }
 
 #[test]
-fn the_log_has_nothing_of_what_users_write() {
+fn the_log_has_no_user_text() {
     let daemon = Daemon::start_with(STINAD, &["--log", "info"], &[]);
     let mut peer = daemon.peer();
     peer.call("kv.set", json!({"key": "secret-key", "value": "secret-value"}));
@@ -177,7 +177,7 @@ fn the_log_has_nothing_of_what_users_write() {
 }
 
 #[test]
-fn wrong_arguments_are_told() {
+fn wrong_arguments_are_refused() {
     let daemon = Daemon::prepare(STINAD, &[], &[]);
     for args in [&["--nonsense"][..], &["--log", "a=b=c"]] {
         let output = daemon.command(STINAD).args(args).output().unwrap();
@@ -187,7 +187,7 @@ fn wrong_arguments_are_told() {
 }
 
 #[test]
-fn a_database_behind_a_link_is_made_and_watched_where_the_link_leads() {
+fn a_database_behind_a_link_is_created_and_watched_at_its_target() {
     let mut daemon = Daemon::prepare(STINAD, &["--db", "link.db"], &[]);
     let real = daemon.home().join("elsewhere/real.db");
     std::os::unix::fs::symlink("elsewhere/real.db", daemon.home().join("link.db")).unwrap();
@@ -206,9 +206,9 @@ fn a_database_behind_a_link_is_made_and_watched_where_the_link_leads() {
 }
 
 #[test]
-fn what_the_daemon_says_to_type_next_reaches_it_from_anywhere() {
+fn the_command_that_the_daemon_suggests_reaches_it_from_anywhere() {
     let home = Daemon::prepare(STINAD, &[], &[]);
-    let said = |args: &[&str]| {
+    let printed = |args: &[&str]| {
         let mut daemon = home.command(STINAD).args(args).stdout(Stdio::piped()).spawn().unwrap();
         let lines: Vec<String> =
             BufReader::new(daemon.stdout.take().unwrap()).lines().take(6).map(Result::unwrap).collect();
@@ -217,15 +217,15 @@ fn what_the_daemon_says_to_type_next_reaches_it_from_anywhere() {
         lines
     };
     let socket = home.home().join("my socket");
-    let lines = said(&["--socket", "my socket"]);
+    let lines = printed(&["--socket", "my socket"]);
     assert_eq!(lines[1], format!("socket  '{}'", socket.display()));
     assert!(lines[5].ends_with(&format!(" --socket '{}' stop", socket.display())), "{lines:?}");
-    let usual = &said(&[])[5];
+    let usual = &printed(&[])[5];
     assert!(usual.ends_with(" stop") && !usual.contains("--socket"), "{usual}");
 }
 
 #[test]
-fn a_log_that_nobody_reads_any_more_is_no_reason_to_end() {
+fn a_closed_standard_error_does_not_end_the_daemon() {
     let home = Daemon::prepare(STINAD, &[], &[]);
     let mut daemon = home.command(STINAD).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop((daemon.stdout.take(), daemon.stderr.take()));
@@ -247,7 +247,7 @@ fn with_open_files(limits: &str) -> Daemon {
 }
 
 #[test]
-fn every_connection_gets_a_file_though_the_shell_gives_few() {
+fn the_soft_limit_of_open_files_is_raised() {
     let daemon = with_open_files("-Sn 64");
     let mut peers: Vec<Peer> = (0..120).map(|_| daemon.peer()).collect();
     for peer in &mut peers {
@@ -257,7 +257,7 @@ fn every_connection_gets_a_file_though_the_shell_gives_few() {
 }
 
 #[test]
-fn running_out_of_files_is_logged_once_and_passes() {
+fn running_out_of_files_is_logged_once_and_recovers() {
     let daemon = with_open_files("-n 40");
     let mut peers: Vec<Peer> = (0..36).map(|_| daemon.peer()).collect();
     let served = peers.iter_mut().position(|peer| {

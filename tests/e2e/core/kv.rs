@@ -6,7 +6,7 @@ use stina_tests::Framing;
 use stina_tests::cases::{err, ok, run};
 
 #[test]
-fn kv_answers_and_tells_the_same_over_every_framing() {
+fn kv_replies_and_notifies_the_same_over_every_framing() {
     for framing in Framing::ALL {
         let daemon = daemon();
         let mut watcher = daemon.peer();
@@ -118,7 +118,7 @@ fn pages_of_a_list_stay_right_while_keys_come_and_go() {
 }
 
 #[test]
-fn a_value_keeps_its_digits_and_order_wherever_it_is_told() {
+fn a_value_keeps_its_digits_and_order_in_every_reply_and_event() {
     let daemon = daemon();
     let value = r#"{"z":18446744073709551616,"a":[1.10,-0,1E5]}"#;
     let mut peer = daemon.peer();
@@ -131,21 +131,21 @@ fn a_value_keeps_its_digits_and_order_wherever_it_is_told() {
     let call = |method: &str, params: Value| {
         raw(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string())
     };
-    let told = |answer: String| assert!(answer.contains(value), "{answer}");
-    told(raw(&set));
-    told(call("kv.get", json!({"key": "a"})));
-    told(call("kv.list", json!({})));
-    told(call("store.changes", json!({"since": 0})));
+    let keeps_value = |answer: String| assert!(answer.contains(value), "{answer}");
+    keeps_value(raw(&set));
+    keeps_value(call("kv.get", json!({"key": "a"})));
+    keeps_value(call("kv.list", json!({})));
+    keeps_value(call("store.changes", json!({"since": 0})));
     let conflict = raw(&set);
     assert!(conflict.contains(r#""kind":"conflict""#), "{conflict}");
-    told(conflict);
+    keeps_value(conflict);
     let step = |key: &str| json!({"method": "kv.delete", "params": {"key": key, "ifRev": 9}});
-    told(call("store.transact", json!({"ops": [step("a")]})));
+    keeps_value(call("store.transact", json!({"ops": [step("a")]})));
     assert_eq!(peer.call("kv.get", json!({"key": "a"}))["rev"], 1);
 }
 
 #[test]
-fn what_is_nested_as_deeply_as_may_be_can_be_read_wherever_it_is_told() {
+fn a_value_nested_to_the_limit_can_be_read_in_every_reply_and_event() {
     let daemon = daemon();
     let call = |id: u64, method: &str, params: &str| {
         format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)

@@ -14,7 +14,7 @@ fn with(limits: Limits) -> InProcess {
 }
 
 #[test]
-fn one_connection_too_many_is_told_busy_and_places_are_given_back() {
+fn one_connection_too_many_gets_busy_and_permits_are_released() {
     let daemon = with(Limits { connections: 3, ..Limits::default() });
     let mut first = daemon.peer();
     first.call("store.ping", json!({}));
@@ -42,7 +42,7 @@ fn a_refused_connection_is_answered_in_its_own_framing() {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
-        // What was not read of the request may end the stream with a reset, after the answer.
+        // The unread rest of the request may end the stream with a reset, after the answer.
         let _ = stream.read_to_string(&mut answer);
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
         assert!(answer.contains("\"kind\":\"busy\""), "{answer}");
@@ -57,13 +57,13 @@ fn refusals_are_bounded_too() {
     let mut first = daemon.peer();
     first.call("store.ping", json!({}));
     let waits = daemon.peer();
-    // The only place for a refusal is taken by one that says nothing.
+    // A peer that sends nothing takes the only permit for a refusal.
     assert_eq!(daemon.peer().receive(), None);
     drop(waits);
     eventually("a refusal is possible again", || {
         let mut peer = daemon.peer();
         peer.stream().write_all(b"{}\n").is_ok()
-            && peer.receive().is_some_and(|told| told["error"]["data"]["kind"] == "busy")
+            && peer.receive().is_some_and(|reply| reply["error"]["data"]["kind"] == "busy")
     });
 }
 
@@ -146,7 +146,7 @@ fn a_client_that_does_not_read_holds_up_no_long_reads_of_others() {
 }
 
 #[test]
-fn a_batch_of_large_answers_lets_others_have_their_turn() {
+fn a_batch_of_large_answers_does_not_delay_other_connections() {
     let daemon = with(Limits::default());
     let mut other = daemon.peer();
     other.call("kv.set", json!({"key": "large", "value": "x".repeat(4 << 20)}));
@@ -176,7 +176,7 @@ fn a_batch_of_too_many_calls_is_refused_whole() {
 }
 
 #[test]
-fn a_full_queue_of_writes_presses_back_then_says_busy() {
+fn a_full_write_queue_delays_the_client_then_answers_busy() {
     let limits = Limits {
         queued_writes: 1,
         queue_wait: Duration::from_millis(50),
@@ -193,7 +193,7 @@ fn a_full_queue_of_writes_presses_back_then_says_busy() {
     for peer in &mut peers {
         peer.send("kv.increment", json!({"key": "n"}));
     }
-    // One is in the writer's hands, one is queued; whoever is over must be told.
+    // One is being written, one is queued; every other one must be answered `busy`.
     let mut busy = 0;
     let mut reader = daemon.peer();
     eventually("reads go on meanwhile", || !reader.call("kv.get", json!({"key": "n"}))["value"].is_null());
@@ -218,7 +218,7 @@ fn a_full_queue_of_writes_presses_back_then_says_busy() {
     assert_eq!(reader.call("kv.get", json!({"key": "n"}))["value"]["value"], done);
 }
 
-/// Transactions in the WAL (<https://www.sqlite.org/fileformat2.html#wal_file_format>): frames that say how large
+/// Transactions in the WAL (<https://www.sqlite.org/fileformat2.html#wal_file_format>): frames that hold how large
 /// the database is after a commit.
 fn commits_in_wal(database: &Path) -> usize {
     let wal = std::fs::read(database.with_file_name("stina.db-wal")).unwrap();
@@ -239,7 +239,7 @@ fn a_group_commit_is_bounded_in_bytes() {
         for _ in 0..20 {
             peer.send("kv.increment", json!({"key": "n"}));
         }
-        // They are read before this: its answer says that they are queued.
+        // They are read before this: its answer proves that they are queued.
         peer.call("store.ping", json!({}));
         drop(foreign);
         (0..20).for_each(|_| assert!(peer.reply().unwrap()["result"].is_object()));

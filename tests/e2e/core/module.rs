@@ -14,7 +14,7 @@ fn with_notes() -> InProcess {
 }
 
 #[test]
-fn a_module_of_ones_own_gets_everything_by_registration() {
+fn a_custom_module_gets_everything_by_registration() {
     let daemon = with_notes();
     for framing in Framing::LIVE {
         let id = format!("n-{framing:?}");
@@ -22,7 +22,7 @@ fn a_module_of_ones_own_gets_everything_by_registration() {
         peer.call("notes.subscribe", json!({}));
         peer.call("store.subscribe", json!({"modules": ["notes"]}));
         peer.drain();
-        // Two modules in one transaction, told as one.
+        // Two modules in one transaction, sent as one.
         let params = json!({"id": id, "text": "hej", "count": "notes", "requestId": id});
         let added = peer.call("notes.add", params.clone());
         let events = peer.drain();
@@ -57,7 +57,7 @@ fn a_module_of_ones_own_gets_everything_by_registration() {
 }
 
 #[test]
-fn commit_failure_fails_all_and_tells_nothing() {
+fn commit_failure_fails_all_writes_and_notifies_nobody() {
     let daemon = with_notes();
     let mut watcher = daemon.peer();
     watcher.call("store.subscribe", json!({}));
@@ -87,9 +87,9 @@ fn commit_failure_fails_all_and_tells_nothing() {
             assert!(i != 3 || !succeeded);
         }
     }
-    let told: Vec<u64> = watcher.drain().iter().filter_map(|e| e["rev"].as_u64()).collect();
-    let expected: Vec<u64> = (1..=told.len() as u64).collect();
-    assert_eq!(told, expected, "no holes");
+    let sent: Vec<u64> = watcher.drain().iter().filter_map(|e| e["rev"].as_u64()).collect();
+    let expected: Vec<u64> = (1..=sent.len() as u64).collect();
+    assert_eq!(sent, expected, "no holes");
 }
 
 #[test]
@@ -189,7 +189,7 @@ const UP_TO: [&[Module]; 3] = [
 ];
 
 #[test]
-fn a_migration_may_build_a_referenced_table_anew_and_may_leave_no_orphans() {
+fn a_migration_may_rebuild_a_referenced_table_and_may_leave_no_orphans() {
     let start = |modules, home| InProcess::try_start(Setup { modules, home: Some(home), ..Setup::default() });
     let children = |home: &tempfile::TempDir| -> i64 {
         let conn = rusqlite::Connection::open(home.path().join("stina.db")).unwrap();
@@ -209,7 +209,7 @@ fn a_migration_may_build_a_referenced_table_anew_and_may_leave_no_orphans() {
 }
 
 #[test]
-fn of_the_copies_made_before_migrating_the_last_three_are_kept() {
+fn the_last_three_copies_from_before_migrations_are_kept() {
     let start = |modules, home| InProcess::try_start(Setup { modules, home: Some(home), ..Setup::default() });
     let home = with_notes().stop();
     let precious = home.path().join("stina.db.before-my-holiday");

@@ -46,9 +46,9 @@ pub(super) fn refused(daemon: &Daemon) -> String {
         }
         start.try_wait().unwrap().is_some()
     });
-    let said = std::io::read_to_string(start.stderr.take().unwrap()).unwrap();
-    assert_eq!(start.wait().unwrap().code(), Some(4), "{said}");
-    said
+    let printed = std::io::read_to_string(start.stderr.take().unwrap()).unwrap();
+    assert_eq!(start.wait().unwrap().code(), Some(4), "{printed}");
+    printed
 }
 
 pub(super) fn verdict(path: &Path) -> String {
@@ -57,7 +57,7 @@ pub(super) fn verdict(path: &Path) -> String {
 }
 
 #[test]
-fn a_database_overwritten_in_place_ends_the_daemon_which_writes_no_more_into_it() {
+fn a_database_overwritten_in_place_ends_the_daemon_without_further_writes() {
     for has_wal in [false, true] {
         let mut daemon = daemon();
         let mut peer = daemon.peer();
@@ -83,7 +83,7 @@ fn a_database_overwritten_in_place_ends_the_daemon_which_writes_no_more_into_it(
         assert!(daemon.log().contains("overwritten"), "{}", daemon.log());
         assert_eq!(std::fs::read(daemon.database()).unwrap(), std::fs::read(&copy).unwrap(), "untouched");
         if has_wal {
-            put_aside_as_told(&daemon, &refused(&daemon));
+            run_suggested_mv(&daemon, &refused(&daemon));
         }
         daemon.restart();
         assert_eq!(daemon.peer().call("kv.list", json!({}))["value"]["items"].as_array().unwrap().len(), 1);
@@ -104,7 +104,7 @@ fn a_wal_that_is_cut_or_a_file_that_is_removed_beside_the_database_ends_the_daem
 }
 
 #[test]
-fn an_end_that_was_asked_for_is_none_in_order_where_the_database_was_overwritten() {
+fn a_requested_stop_fails_where_the_database_was_overwritten() {
     let mut daemon = daemon();
     set(&mut daemon.peer(), "a");
     let copy = backup(&daemon, "copy.db");
@@ -119,8 +119,8 @@ fn an_end_that_was_asked_for_is_none_in_order_where_the_database_was_overwritten
 }
 
 /// Runs the command that a refusal names.
-pub(super) fn put_aside_as_told(daemon: &Daemon, said: &str) {
-    let (_, command) = said.split_once("start again: ").unwrap_or_else(|| panic!("{said}"));
+pub(super) fn run_suggested_mv(daemon: &Daemon, printed: &str) {
+    let (_, command) = printed.split_once("start again: ").unwrap_or_else(|| panic!("{printed}"));
     sh(daemon, command.trim());
 }
 
@@ -156,10 +156,10 @@ fn another_history_put_there_through_sqlite_is_reset_with_an_epoch_of_its_own() 
         assert_eq!((&reset["type"], &reset["reason"]), (&json!("reset"), &json!("restored")));
         let rev = reset["rev"].as_u64().unwrap();
         assert!(rev > head, "revisions never go back: {rev}");
-        let present = watcher.event();
-        assert_eq!(present["changes"].as_array().unwrap().len(), keys, "{present}");
+        let snapshot = watcher.event();
+        assert_eq!(snapshot["changes"].as_array().unwrap().len(), keys, "{snapshot}");
         assert_ne!(epoch(&daemon), before);
-        // Writes go on, and cursors of before are told.
+        // Writes continue, and cursors of before are reset.
         head = set(&mut peer, "d");
         assert_eq!(head, rev + 1);
         for params in [json!({"since": 2, "epoch": before}), json!({"since": 2})] {
@@ -171,7 +171,7 @@ fn another_history_put_there_through_sqlite_is_reset_with_an_epoch_of_its_own() 
 }
 
 #[test]
-fn what_the_shell_restores_is_served_or_ends_the_daemon_but_is_never_damaged() {
+fn a_database_restored_by_the_shell_is_served_or_ends_the_daemon_undamaged() {
     if Command::new("sqlite3").arg("--version").output().is_err() {
         return eprintln!("skipped: there is no sqlite3");
     }
@@ -197,7 +197,7 @@ fn what_the_shell_restores_is_served_or_ends_the_daemon_but_is_never_damaged() {
 }
 
 #[test]
-fn what_others_may_do_to_the_file_neither_ends_the_daemon_nor_its_epoch() {
+fn harmless_access_by_other_programs_keeps_the_daemon_and_its_epoch() {
     let mut daemon = daemon();
     let mut peer = daemon.peer();
     set(&mut peer, "a");
@@ -240,8 +240,8 @@ fn a_second_daemon_on_the_same_file_by_another_path_is_refused_naming_the_first(
     for path in ["elsewhere/hard.db", "soft.db"] {
         let output = daemon.command(STINAD).args(["--db", path, "--socket", "other.sock"]).output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{output:?}");
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains(&format!("pid {}", daemon.pid())), "{said}");
+        let printed = String::from_utf8(output.stderr).unwrap();
+        assert!(printed.contains(&format!("pid {}", daemon.pid())), "{printed}");
         assert!(!daemon.home().join("other.sock").exists());
     }
     // SQLite's own locks are as they were: another program reads and writes.

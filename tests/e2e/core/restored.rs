@@ -1,13 +1,13 @@
 //! A database that is put in the place of another while no daemon runs, and crashes, which are none of that.
 
-use super::replaced::{backup, beside, epoch, put_aside_as_told, refused, set, sh, verdict};
+use super::replaced::{backup, beside, epoch, refused, run_suggested_mv, set, sh, verdict};
 use crate::{STINAD, daemon};
 use serde_json::{Value, json};
 use std::os::unix::fs::FileExt;
 use stina_tests::{Daemon, eventually};
 
 #[test]
-fn a_stale_wal_is_refused_untouched_with_the_command_that_puts_it_aside() {
+fn a_stale_wal_is_refused_untouched_with_the_command_that_moves_it() {
     let mut daemon = daemon();
     set(&mut daemon.peer(), "one");
     let before = epoch(&daemon);
@@ -21,10 +21,10 @@ fn a_stale_wal_is_refused_untouched_with_the_command_that_puts_it_aside() {
         || ["", "-wal", "-shm"].map(|suffix| std::fs::read(beside(&daemon.database(), suffix)).unwrap());
     let untouched = image();
     assert!(!untouched[1].is_empty());
-    let said = refused(&daemon);
-    assert!(said.contains("-wal"), "{said}");
+    let printed = refused(&daemon);
+    assert!(printed.contains("-wal"), "{printed}");
     assert_eq!(image(), untouched);
-    put_aside_as_told(&daemon, &said);
+    run_suggested_mv(&daemon, &printed);
     daemon.restart();
     assert_ne!(epoch(&daemon), before);
     daemon.stop();
@@ -92,7 +92,7 @@ fn a_crash_in_the_middle_of_a_checkpoint_keeps_the_epoch() {
 }
 
 #[test]
-fn a_crash_between_a_checkpoint_and_the_note_of_it_keeps_the_epoch_if_it_can_be_told() {
+fn a_crash_between_a_checkpoint_and_its_record_keeps_the_epoch_if_the_record_matches() {
     for is_known in [true, false] {
         let (mut daemon, before) = killed_in_a_checkpoint(0);
         change_record(&daemon, |record| record["rev"] = json!(if is_known { 50 } else { 49 }));
@@ -107,8 +107,8 @@ fn a_crash_between_a_checkpoint_and_the_note_of_it_keeps_the_epoch_if_it_can_be_
     }
 }
 
-/// A subscriber that was at revision 4 is told that what follows is another history.
-fn told_of_another_history(daemon: &Daemon, before: &Value) {
+/// A subscriber that was at revision 4 is reset: another history follows.
+fn is_another_history(daemon: &Daemon, before: &Value) {
     assert_ne!(&epoch(daemon), before);
     let mut peer = daemon.peer();
     while set(&mut peer, "three") < 6 {}
@@ -117,7 +117,7 @@ fn told_of_another_history(daemon: &Daemon, before: &Value) {
 }
 
 #[test]
-fn a_home_that_is_restored_is_another_history_whatever_its_files_say() {
+fn a_restored_home_is_another_history() {
     // Removed and copied back, written over, and brought back under a daemon that crashed.
     for (ending, restore) in [
         ("stop", "rm -r .stina && cp -a saved .stina"),
@@ -142,7 +142,7 @@ fn a_home_that_is_restored_is_another_history_whatever_its_files_say() {
         }
         sh(&daemon, restore);
         daemon.restart();
-        told_of_another_history(&daemon, &before);
+        is_another_history(&daemon, &before);
     }
 }
 
@@ -156,12 +156,12 @@ fn a_copy_without_a_lock_file_beside_it_is_another_history() {
     std::fs::create_dir(fresh.directory()).unwrap();
     std::fs::copy(copy, fresh.database()).unwrap();
     fresh.restart();
-    told_of_another_history(&fresh, &before);
-    // Also the file that was here all the time: nobody can tell.
+    is_another_history(&fresh, &before);
+    // Also for the file that was here all the time: there is no proof.
     daemon.stop();
     std::fs::remove_file(beside(&daemon.database(), ".lock")).unwrap();
     daemon.restart();
-    told_of_another_history(&daemon, &before);
+    is_another_history(&daemon, &before);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_wal_that_was_lost_in_a_crash_is_noticed() {
         daemon.kill();
         sh(&daemon, lose);
         daemon.restart();
-        told_of_another_history(&daemon, &before);
+        is_another_history(&daemon, &before);
     }
 }
 
@@ -193,8 +193,8 @@ fn an_empty_file_where_a_database_was_is_refused_as_damaged() {
             _ = daemon.stop()
         }
         sh(&daemon, ": > .stina/stina.db; rm -f .stina/stina.db-*");
-        let said = refused(&daemon);
-        assert!(said.contains("is empty") && said.contains("damaged"), "{said}");
+        let printed = refused(&daemon);
+        assert!(printed.contains("is empty") && printed.contains("damaged"), "{printed}");
         refused(&daemon);
         assert_eq!(daemon.database().metadata().unwrap().len(), 0);
         // The way out.

@@ -23,7 +23,7 @@ fn change(peer: &mut Peer) {
 fn subscribers_that_stop_reading_cost_a_constant_and_catch_up() {
     let daemon = daemon();
     let mut writer = daemon.peer();
-    // Caches, ring and buffers are full before memory is compared.
+    // Caches, event buffer and output buffers are full before memory is compared.
     change(&mut writer);
     let Some((before, _)) = daemon.memory() else {
         return stina_tests::skip("only Linux's /proc shows the memory of a process");
@@ -34,7 +34,7 @@ fn subscribers_that_stop_reading_cost_a_constant_and_catch_up() {
     }
     change(&mut writer);
     let (after, _) = daemon.memory().unwrap();
-    // What was told meanwhile is 6 MB for each of them.
+    // Meanwhile 6 MB were sent to each of them.
     assert!(after <= before + 2048 * stopped.len() as u64, "memory grew from {before} to {after} KiB");
     for peer in &mut stopped {
         let mut mirror = Mirror { rev: CHANGES, ..Mirror::default() };

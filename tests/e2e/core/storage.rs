@@ -55,7 +55,7 @@ fn an_open_home_is_made_private() {
     assert_eq!((mode(&daemon.directory()), mode(&daemon.database())), (0o700, 0o600));
 }
 
-/// Runs the daemon on a file that it must refuse; answers what it said.
+/// Runs the daemon on a file that it must refuse; answers what it printed.
 fn refused(make: impl FnOnce(&Path)) -> String {
     let daemon = Daemon::prepare(STINAD, &[], &[]);
     std::fs::create_dir(daemon.directory()).unwrap();
@@ -79,9 +79,9 @@ fn refused(make: impl FnOnce(&Path)) -> String {
 
 #[test]
 fn a_file_that_is_not_ours_is_refused_untouched() {
-    let said = refused(|path| std::fs::write(path, "a letter to grandmother").unwrap());
-    assert!(said.contains("no SQLite database") && said.contains("--db"), "{said}");
-    let said = refused(|path| {
+    let printed = refused(|path| std::fs::write(path, "a letter to grandmother").unwrap());
+    assert!(printed.contains("no SQLite database") && printed.contains("--db"), "{printed}");
+    let printed = refused(|path| {
         let conn = rusqlite::Connection::open(path).unwrap();
         conn.execute_batch(
             "PRAGMA journal_mode = WAL; CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)",
@@ -90,26 +90,26 @@ fn a_file_that_is_not_ours_is_refused_untouched() {
         // Left as a crash leaves it: not checkpointed.
         std::mem::forget(conn);
     });
-    assert!(said.contains("another program"), "{said}");
-    let said = refused(|path| std::fs::write(path.with_extension("db-wal"), "orphaned").unwrap());
-    assert!(said.contains("-wal"), "{said}");
-    let said = refused(|path| std::fs::create_dir(path).unwrap());
-    assert!(said.contains("no regular file"), "{said}");
+    assert!(printed.contains("another program"), "{printed}");
+    let printed = refused(|path| std::fs::write(path.with_extension("db-wal"), "orphaned").unwrap());
+    assert!(printed.contains("-wal"), "{printed}");
+    let printed = refused(|path| std::fs::create_dir(path).unwrap());
+    assert!(printed.contains("no regular file"), "{printed}");
 }
 
 #[test]
 fn a_database_out_of_a_dump_is_refused_with_the_command_that_marks_it_as_ours() {
-    let said = refused(|path| {
+    let printed = refused(|path| {
         let mut made = daemon();
         made.peer().call("kv.set", json!({"key": "a", "value": 1}));
         made.stop();
         std::fs::copy(made.database(), path).unwrap();
-        // What `.dump` does not carry over.
+        // `.dump` does not carry this over.
         let conn = rusqlite::Connection::open(path).unwrap();
         conn.pragma_update(None, "application_id", 0).unwrap();
     });
-    assert!(said.contains("sqlite3 '/"), "{said}");
-    let (_, id) = said.split_once("'PRAGMA application_id = ").unwrap();
+    assert!(printed.contains("sqlite3 '/"), "{printed}");
+    let (_, id) = printed.split_once("'PRAGMA application_id = ").unwrap();
     let id: i32 = id.trim().trim_end_matches('\'').parse().unwrap();
     let mut daemon = Daemon::prepare(STINAD, &[], &[]);
     let mut made = crate::daemon();
@@ -135,16 +135,19 @@ fn a_database_of_a_newer_or_another_schema_is_refused_untouched() {
             assert!(!path.with_extension("db-wal").exists());
         }
     };
-    let said = refused(spoil(
+    let printed = refused(spoil(
         "INSERT INTO core_migrations SELECT module, 99, 'future', checksum, '7.0.0', applied_at FROM core_migrations WHERE module = 'kv'",
     ));
-    assert!(said.contains("needs stinad 7.0.0 or newer") && said.contains("kv/0099 future"), "{said}");
-    let said = refused(spoil("UPDATE core_migrations SET checksum = 'x' WHERE module = 'kv'"));
-    assert!(said.contains("another text of migration kv/0001"), "{said}");
+    assert!(
+        printed.contains("needs stinad 7.0.0 or newer") && printed.contains("kv/0099 future"),
+        "{printed}"
+    );
+    let printed = refused(spoil("UPDATE core_migrations SET checksum = 'x' WHERE module = 'kv'"));
+    assert!(printed.contains("another text of migration kv/0001"), "{printed}");
 }
 
 #[test]
-fn a_pipe_and_a_damaged_database_are_told_by_name() {
+fn a_pipe_and_a_damaged_database_are_refused_with_their_path() {
     let mut daemon = daemon();
     daemon.stop();
     let start = |database: &Path, code: i32| {
@@ -156,8 +159,8 @@ fn a_pipe_and_a_damaged_database_are_told_by_name() {
             status.is_some()
         });
         assert_eq!(status.unwrap().code(), Some(code));
-        let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
-        assert!(said.contains(&database.display().to_string()), "{said}");
+        let printed = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+        assert!(printed.contains(&database.display().to_string()), "{printed}");
     };
     let pipe = daemon.home().join("pipe");
     rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
@@ -170,7 +173,7 @@ fn a_pipe_and_a_damaged_database_are_told_by_name() {
 }
 
 #[test]
-fn variables_and_arguments_say_where_things_are() {
+fn variables_and_arguments_set_the_paths() {
     let mut elsewhere = Daemon::prepare(STINAD, &[], &[("STINA_HOME", "other")]);
     elsewhere.restart();
     assert!(elsewhere.home().join("other/stina.db").exists());
@@ -191,7 +194,7 @@ fn variables_and_arguments_say_where_things_are() {
 }
 
 #[test]
-fn a_database_in_memory_does_everything_and_leaves_nothing() {
+fn a_database_in_memory_serves_everything_and_leaves_no_file() {
     let daemon = Daemon::start_with(STINAD, &["--db", ":memory:"], &[]);
     let mut watcher = daemon.peer();
     watcher.call("kv.subscribe", json!({"initial": true}));

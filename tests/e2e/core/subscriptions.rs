@@ -82,7 +82,7 @@ fn live_changes_come_in_order_with_prev_and_origin() {
 }
 
 #[test]
-fn idle_filters_are_told_how_far_they_are() {
+fn a_filter_that_hides_revisions_gets_synced() {
     let daemon = daemon();
     let mut watcher = daemon.peer();
     watcher.call("kv.subscribe", json!({"prefix": "mine/"}));
@@ -91,30 +91,30 @@ fn idle_filters_are_told_how_far_they_are() {
     for i in 0..5 {
         set(&mut writer, "other", i);
     }
-    // On a slow machine it may be told more than once.
+    // On a slow machine it may be sent more than once.
     while short(&watcher.event()) != "synced 5" {}
     set(&mut writer, "mine/a", 1);
     assert_eq!(short(&watcher.event()), "6:5:mine/a");
 }
 
 #[test]
-fn a_filter_that_others_never_leave_in_peace_is_told_how_far_it_is() {
+fn a_filter_that_hides_a_steady_stream_of_revisions_gets_synced() {
     let limits = Limits { synced_every: u64::MAX, ..Limits::default() };
     let daemon = InProcess::start(Setup { limits, ..Setup::default() });
     let mut watcher = daemon.peer();
     watcher.call("kv.subscribe", json!({"prefix": "mine/"}));
     assert_eq!(short(&watcher.event()), "synced 0");
-    let (mut writer, told) = (daemon.peer(), AtomicBool::new(false));
+    let (mut writer, was_sent) = (daemon.peer(), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let end = Instant::now() + DEADLINE;
-            while !told.load(Ordering::Relaxed) && Instant::now() < end {
+            while !was_sent.load(Ordering::Relaxed) && Instant::now() < end {
                 set(&mut writer, "other", 1);
             }
-            assert!(told.load(Ordering::Relaxed), "nothing was told as long as others wrote");
+            assert!(was_sent.load(Ordering::Relaxed), "nothing was sent as long as others wrote");
         });
         let event = watcher.event();
-        told.store(true, Ordering::Relaxed);
+        was_sent.store(true, Ordering::Relaxed);
         assert_eq!(event["type"], "synced");
     });
 }
@@ -143,7 +143,7 @@ fn cursors_survive_restarts_and_crashes() {
 }
 
 #[test]
-fn an_unsubscribed_or_closed_subscription_is_gone() {
+fn an_unsubscribed_or_closed_subscription_is_removed() {
     let daemon = daemon();
     for framing in Framing::LIVE {
         let mut peer = daemon.connect(framing);
@@ -166,7 +166,7 @@ fn an_unsubscribed_or_closed_subscription_is_gone() {
     }
 }
 
-/// A daemon whose ring and socket hold little, so that a client that does not read falls behind at once.
+/// A daemon whose event buffer and socket hold little, so that a client that does not read falls behind at once.
 fn tight() -> InProcess {
     let limits = Limits { ring_items: 8, ring_bytes: 64 << 10, output_bytes: 16 << 10, ..Limits::default() };
     InProcess::start(Setup { limits, ..Setup::default() })
@@ -179,7 +179,7 @@ fn slow_subscriber_catches_up_from_log() {
         let mut slow = daemon.connect(framing);
         slow.call("kv.subscribe", json!({}));
         let mut writer = daemon.peer();
-        // Far more than ring, output buffer and socket hold together.
+        // Far more than event buffer, output buffer and socket hold together.
         let value = "x".repeat(10_000);
         for i in 0..400 {
             set(&mut writer, &format!("k{i}"), &value);
@@ -200,7 +200,7 @@ fn slow_subscriber_catches_up_from_log() {
 }
 
 #[test]
-fn a_large_initial_set_arrives_in_chunks_of_one_snapshot() {
+fn a_large_snapshot_arrives_in_chunks() {
     let daemon = tight();
     let mut writer = daemon.peer();
     for i in 0..600 {
@@ -208,7 +208,7 @@ fn a_large_initial_set_arrives_in_chunks_of_one_snapshot() {
     }
     let mut watcher = daemon.peer();
     watcher.call("kv.subscribe", json!({"initial": true}));
-    // Changes made while the set is on its way come after it.
+    // Changes that are committed while the snapshot is being sent come after it.
     set(&mut writer, "k000", "new");
     let events = watcher.events_until(|e| e["type"] == "synced");
     let initial: Vec<&Value> = events.iter().filter(|e| e["initial"] == true).collect();
@@ -238,8 +238,8 @@ fn sync_is_answered_after_everything_before_it_was_sent() {
             (0..20).for_each(|_| assert!(writer.reply().is_some()));
             let rev = watcher.call("store.sync", json!({}))["rev"].as_u64().unwrap();
             assert_eq!(rev, (round + 1) * 20);
-            let told = watcher.drain().iter().filter(|e| e["type"] == "change").count();
-            assert_eq!(told, 20, "round {round}");
+            let sent = watcher.drain().iter().filter(|e| e["type"] == "change").count();
+            assert_eq!(sent, 20, "round {round}");
         }
     }
 }
@@ -310,7 +310,7 @@ fn changes_of_the_log_have_before_and_after() {
 }
 
 #[test]
-fn a_large_initial_set_needs_no_directory_but_the_databases() {
+fn a_large_snapshot_needs_only_the_directory_of_the_database() {
     let daemon = Daemon::start_with(STINAD, &[], &[("TMPDIR", "/nonexistent")]);
     let mut peer = daemon.peer();
     set(&mut peer, "large", "x".repeat(400_000));

@@ -54,7 +54,7 @@ fn a_failing_step_undoes_all_and_is_named() {
 }
 
 #[test]
-fn a_conflict_shows_what_is_committed_and_not_what_an_earlier_step_made() {
+fn a_conflict_shows_the_committed_entity_not_an_earlier_steps() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     let secret = op("kv.set", json!({"key": "a", "value": "never committed"}));
@@ -70,7 +70,7 @@ fn a_conflict_shows_what_is_committed_and_not_what_an_earlier_step_made() {
 }
 
 #[test]
-fn the_whole_has_bounds_a_condition_and_an_id_of_its_own() {
+fn a_transaction_has_bounds_an_if_rev_and_a_request_id_of_its_own() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     assert_eq!(peer.fail("store.transact", json!({"ops": []}))["field"], "ops");

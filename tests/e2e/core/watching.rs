@@ -51,7 +51,7 @@ fn a_socket_that_is_removed_is_bound_again_at_once() {
 }
 
 #[test]
-fn a_socket_whose_name_another_program_has_taken_is_told_and_left_to_it() {
+fn a_socket_path_taken_by_another_program_is_reported_and_not_touched() {
     let mut daemon = daemon();
     let mut peer = daemon.peer();
     let theirs = daemon.home().join("theirs.sock");
@@ -61,7 +61,7 @@ fn a_socket_whose_name_another_program_has_taken_is_told_and_left_to_it() {
         listener
     };
     let listener = take();
-    eventually("it is told", || info(&mut peer)["socketProblem"].is_string());
+    eventually("it is reported", || info(&mut peer)["socketProblem"].is_string());
     let problem = info(&mut peer)["socketProblem"].clone();
     assert!(problem.as_str().unwrap().contains("another program listens there"), "{problem}");
     peer.call("kv.set", json!({"key": "a", "value": 1}));
@@ -72,7 +72,7 @@ fn a_socket_whose_name_another_program_has_taken_is_told_and_left_to_it() {
     daemon.peer().call("store.ping", json!({}));
     // It has it at the end.
     let _listener = take();
-    eventually("it is told", || info(&mut peer)["socketProblem"].is_string());
+    eventually("it is reported", || info(&mut peer)["socketProblem"].is_string());
     let socket = daemon.socket();
     daemon.stop();
     assert!(UnixStream::connect(socket).is_ok(), "the other program's socket is left");
@@ -127,7 +127,7 @@ fn where_nothing_can_be_watched_files_are_polled_until_it_can() {
     drop(shell);
     std::fs::remove_dir_all(polling.directory()).unwrap();
     assert_eq!(polling.wait().code(), Some(1), "{}", polling.log());
-    // Elsewhere it is watched from the beginning.
+    // Elsewhere it is watched from the start.
     let daemon = daemon();
     eventually("it is watched", || info(&mut daemon.peer())["watch"] != "polling");
 }

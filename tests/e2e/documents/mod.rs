@@ -1,4 +1,4 @@
-//! What the documents say is true: programs in them run, generated files are fresh.
+//! The documents are true: their programs run, generated files are fresh.
 
 mod node;
 mod python;

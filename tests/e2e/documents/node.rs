@@ -13,7 +13,15 @@ fn node() -> Option<Samples> {
     samples.can_run("node", &["--version"]).then_some(samples)
 }
 
-/// What lines that use `client.mjs` print.
+/// Changes a program to run over a WebSocket, as the document describes.
+fn over_websocket(samples: &Samples, name: &str) {
+    let text = std::fs::read_to_string(samples.path(name)).unwrap();
+    assert!(text.contains("new Stina(\"example\")"));
+    let text = text.replace("new Stina(\"example\")", "new Stina(\"example\", websocket)");
+    samples.write(name, &format!("import {{ websocket }} from './websocket.mjs';\n{text}"));
+}
+
+/// The output of lines that use `client.mjs`.
 fn prints(samples: &Samples, scripted: &Scripted, lines: &str) -> String {
     samples.write("test.mjs", &format!("import {{ Stina }} from './client.mjs';\n{lines}"));
     output(at_socket(&mut samples.command("node", &["test.mjs"]), &scripted.socket()))
@@ -35,9 +43,10 @@ fn the_websocket_client_watches_across_restarts() {
         return;
     }
     let mut daemon = daemon();
-    let mut command = samples.command("node", &["websocket.mjs"]);
+    over_websocket(&samples, "watch.mjs");
+    let mut command = samples.command("node", &["watch.mjs"]);
     at_home(&mut command, &daemon);
-    watches_across_restarts(&mut daemon, &mut command, "hej från ws");
+    watches_across_restarts(&mut daemon, &mut command, "put greeting hej från Node");
 }
 
 #[test]
@@ -45,7 +54,7 @@ fn the_node_client_streams_and_is_cancelled() {
     let Some(samples) = node() else { return };
     let daemon = daemon();
     streams_and_is_cancelled(&daemon, || {
-        let mut command = samples.command("node", &["stream.mjs"]);
+        let mut command = samples.command("node", &["chat.mjs"]);
         at_home(&mut command, &daemon);
         command
     });
@@ -57,15 +66,10 @@ fn the_websocket_client_streams_and_is_cancelled() {
     if !samples.can_run("node", &["--input-type=module", "-e", "import 'ws'"]) {
         return;
     }
-    let text = |name: &str| std::fs::read_to_string(samples.path(name)).unwrap();
-    let (dial, _) =
-        text("websocket.mjs").split_once("\nconst stina").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-    samples.write("dial.mjs", &dial);
-    let stream = text("stream.mjs").replace("new Stina(\"example\")", "new Stina(\"example\", websocket)");
-    samples.write("over-websocket.mjs", &format!("import {{ websocket }} from './dial.mjs';\n{stream}"));
+    over_websocket(&samples, "chat.mjs");
     let daemon = daemon();
     streams_and_is_cancelled(&daemon, || {
-        let mut command = samples.command("node", &["over-websocket.mjs"]);
+        let mut command = samples.command("node", &["chat.mjs"]);
         at_home(&mut command, &daemon);
         command
     });

@@ -14,7 +14,7 @@ fn python() -> Option<Samples> {
     samples.can_run("python3", &["-c", "import socket"]).then_some(samples)
 }
 
-/// What lines that use `stina.py` print.
+/// The output of lines that use `stina.py`.
 fn prints(samples: &Samples, scripted: &Scripted, lines: &str) -> String {
     let lines = format!("from stina import *\n{lines}");
     output(at_socket(&mut samples.command("python3", &["-c", &lines]), &scripted.socket()))
@@ -38,6 +38,27 @@ fn the_python_client_streams_and_is_cancelled() {
         at_home(&mut command, &daemon);
         command
     });
+}
+
+#[test]
+fn the_python_client_streams_in_pieces_of_any_size() {
+    let Some(samples) = python() else { return };
+    let scripted = Scripted::start(|stage| match stage.method {
+        "chat.appendDelta" => {
+            let params = &stage.request["params"];
+            let end = params["offset"].as_u64().unwrap() + params["text"].as_str().unwrap().len() as u64;
+            stage.reply(json!({"offset": end}));
+        }
+        "chat.finishMessage" => stage.reply(json!({"rev": 1, "value": {"aborted": false}})),
+        _ => stage.reply(json!(1)),
+    });
+    let text = "å日🙂".repeat(10_000);
+    samples.write("text", &text);
+    let mut command = samples.command("sh", &["-c", "python3 stream.py < text"]);
+    assert_eq!(output(at_socket(&mut command, &scripted.socket())), "complete\n");
+    let requests = scripted.requests();
+    let sent: Vec<&str> = requests.iter().filter_map(|r| r["params"]["text"].as_str()).collect();
+    assert!(sent.len() < 20 && sent.concat() == text, "{} deltas", sent.len());
 }
 
 #[test]
@@ -71,7 +92,7 @@ fn a_call_in_a_python_callback_is_refused_rather_than_waiting_for_itself() {
     let Some(samples) = python() else { return };
     let scripted = Scripted::start(|stage| {
         stage.reply(json!(1));
-        stage.tell(1, json!({"type": "synced", "rev": 1}));
+        stage.send_event(1, json!({"type": "synced", "rev": 1}));
     });
     let lines = "
 c, got = Stina('test'), queue.SimpleQueue()

@@ -41,7 +41,7 @@ impl Samples {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    /// A program in this folder; `socket` says where the daemon is.
+    /// A program in this folder; `socket` is the path of the daemon's socket.
     pub(super) fn command(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.env_clear().current_dir(self.folder.path()).args(args);
@@ -141,7 +141,7 @@ impl Drop for Program {
     }
 }
 
-/// Runs a program to its end; answers what it printed.
+/// Runs a program to its end; returns what it printed.
 pub(super) fn output(command: &mut Command) -> String {
     let mut program = Program::start(command);
     program.end_of_input();
@@ -150,12 +150,12 @@ pub(super) fn output(command: &mut Command) -> String {
     text
 }
 
-/// Names the daemon's home to a program.
+/// Gives a program the daemon's home.
 pub(super) fn at_home<'a>(command: &'a mut Command, daemon: &Daemon) -> &'a mut Command {
     command.env("STINA_HOME", daemon.directory())
 }
 
-/// Names a socket to a program, and a home that is not there.
+/// Gives a program a socket, and a home that does not exist.
 pub(super) fn at_socket<'a>(command: &'a mut Command, socket: &Path) -> &'a mut Command {
     command.env("STINA_SOCKET", socket).env("STINA_HOME", "/nowhere")
 }
@@ -181,7 +181,7 @@ fn messages(daemon: &Daemon) -> Vec<Value> {
     page["value"]["items"].as_array().unwrap().clone()
 }
 
-/// A program that makes its standard input a message does so, and ends at once when somebody cancels it.
+/// A program that streams its standard input into a message does so, and ends at once when another client cancels it.
 pub(super) fn streams_and_is_cancelled(daemon: &Daemon, command: impl Fn() -> Command) {
     let mut whole = Program::start(&mut command());
     whole.reads("hej på ");
@@ -222,7 +222,7 @@ pub(super) fn writes_once(run: impl FnOnce(&Scripted) -> String) {
         attempt += 1;
         match attempt {
             1 => {
-                stage.say(r#"{"jsonrpc":"2.0","id":"#);
+                stage.send_text(r#"{"jsonrpc":"2.0","id":"#);
                 stage.hang_up();
             }
             2 => stage.refuse("busy"),
@@ -249,27 +249,31 @@ fn change(rev: u64, prev: u64, initial: bool, key: &str) -> Value {
 
 /// A client that prints type and revision of events until revision 10 gets each once, from the right cursor.
 pub(super) fn each_revision_once(run: impl FnOnce(&Scripted) -> String) {
-    let scripted = Scripted::start(|stage| {
+    let mut refusals = ["busy", "shutting_down"].iter();
+    let scripted = Scripted::start(move |stage| {
+        if let Some(kind) = refusals.next() {
+            return stage.refuse(kind);
+        }
         let number = stage.connection as u64;
         stage.reply(json!(number));
         match number {
             // Cut off in the snapshot, and in a line.
             1 => {
-                stage.tell(1, change(5, 0, true, "old"));
-                stage.say(r#"{"jsonrpc":"2.0","method":"#);
+                stage.send_event(1, change(5, 0, true, "old"));
+                stage.send_text(r#"{"jsonrpc":"2.0","method":"#);
                 stage.hang_up();
             }
             2 => {
-                stage.tell(2, change(7, 0, true, "new"));
-                stage.tell(2, json!({"type": "synced", "rev": 7}));
-                stage.tell(2, change(8, 7, false, "a"));
+                stage.send_event(2, change(7, 0, true, "new"));
+                stage.send_event(2, json!({"type": "synced", "rev": 7}));
+                stage.send_event(2, change(8, 7, false, "a"));
                 stage.hang_up();
             }
             3 => {
-                stage.tell(3, json!({"type": "reset", "reason": "external", "rev": 9}));
+                stage.send_event(3, json!({"type": "reset", "reason": "external", "rev": 9}));
                 stage.hang_up();
             }
-            _ => stage.tell(4, change(10, 0, true, "b")),
+            _ => stage.send_event(4, change(10, 0, true, "b")),
         }
     });
     let expected = ["change 5", "reset 0", "change 7", "synced 7", "change 8", "reset 9", "change 10"];
@@ -277,5 +281,6 @@ pub(super) fn each_revision_once(run: impl FnOnce(&Scripted) -> String) {
     let requests = scripted.requests();
     let from: Vec<Value> =
         requests.iter().map(|r| json!([r["params"]["since"], r["params"]["epoch"]])).collect();
-    assert_eq!(json!(from), json!([[null, null], [null, null], [8, "e"], [null, null]]));
+    assert_eq!(json!(from[..2]), json!([[null, null], [null, null]]), "refused, and sent again");
+    assert_eq!(json!(from[2..]), json!([[null, null], [null, null], [8, "e"], [null, null]]));
 }

@@ -71,7 +71,7 @@ fn the_typescript_types_compile_and_have_names_that_no_browser_has() {
 }
 
 #[test]
-fn the_entity_of_a_change_says_what_its_value_is() {
+fn the_entity_of_a_change_narrows_its_value() {
     let samples = Samples::of("js");
     let Some(tsc) = tsc(&samples) else { return };
     let program = |member: &str| {
@@ -106,7 +106,7 @@ fn the_node_programs_are_typed() {
             return stina_tests::skip(&format!("@types/{package} is not installed"));
         }
     }
-    let programs = ["client.mjs", "watch.mjs", "stream.mjs", "websocket.mjs"];
+    let programs = ["watch.mjs", "chat.mjs", "websocket.mjs"];
     let args = [&["--checkJs", "--types", "node"][..], &programs].concat();
     output(&mut compile(&samples, &tsc, &args));
     // A wrong param is an error, so the types do reach the calls.

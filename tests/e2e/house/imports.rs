@@ -25,7 +25,7 @@ struct Module {
     others: BTreeSet<Vec<String>>,
 }
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Target {
     /// A file of the same crate.
@@ -56,7 +56,7 @@ impl Imports {
         self.modules.insert(path, module);
     }
 
-    /// What each file imports.
+    /// The imports of each file.
     pub(super) fn targets(&self) -> BTreeMap<&str, BTreeSet<Target>> {
         let mut targets: BTreeMap<&str, BTreeSet<Target>> = BTreeMap::new();
         for (path, module) in &self.modules {

@@ -8,7 +8,7 @@ use stina_tests::in_process::Setup;
 use stina_tests::{Framing, InProcess};
 
 #[test]
-fn memories_answer_and_tell_the_same_over_every_framing() {
+fn memories_reply_and_notify_the_same_over_every_framing() {
     for framing in Framing::ALL {
         let daemon = daemon();
         let mut watcher = daemon.peer();
@@ -169,7 +169,7 @@ fn now() -> i64 {
 }
 
 #[test]
-fn lists_go_newest_first_and_leave_out_what_has_expired() {
+fn lists_are_newest_first_without_expired_memories() {
     let (daemon, clock) = daemon_at(1000);
     let mut peer = daemon.peer();
     for (id, at, valid_until) in
@@ -221,8 +221,8 @@ fn initial_has_expired_memories_too_also_in_memory() {
         }
         peer.call("memory.subscribe", json!({"initial": true}));
         let events = peer.events_until(|event| event["type"] == "synced");
-        let told = events.iter().filter(|event| event["initial"] == true);
-        assert_eq!(told.flat_map(|event| event["changes"].as_array().unwrap()).count(), 2);
+        let initial = events.iter().filter(|event| event["initial"] == true);
+        assert_eq!(initial.flat_map(|event| event["changes"].as_array().unwrap()).count(), 2);
         assert_eq!(peer.call("memory.search", json!({"query": "a"}))["value"]["items"][0]["snippet"], "[a]");
     }
 }

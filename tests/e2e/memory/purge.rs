@@ -25,7 +25,7 @@ fn deleted(peer: &mut Peer) -> Vec<String> {
     }
 }
 
-fn present(peer: &mut Peer) -> Vec<String> {
+fn remaining(peer: &mut Peer) -> Vec<String> {
     let list = peer.call("memory.list", json!({"includeExpired": true}));
     let items = list["value"]["items"].as_array().unwrap().iter();
     items.map(|memory| memory["id"].as_str().unwrap().to_owned()).collect()
@@ -42,11 +42,11 @@ fn a_memory_is_deleted_by_itself_seven_days_after_it_expired() {
     remember(&mut peer, "soon", Some(93 * DAY + 300));
     remember(&mut peer, "due", Some(93 * DAY));
     assert_eq!(deleted(&mut peer), ["due"]);
-    assert_eq!(present(&mut peer), ["soon", "later"]);
+    assert_eq!(remaining(&mut peer), ["soon", "later"]);
     // No write wakes it now: it has slept until then.
     hand.fetch_add(300, Ordering::Relaxed);
     assert_eq!(deleted(&mut peer), ["soon"]);
-    assert_eq!(present(&mut peer), ["later"]);
+    assert_eq!(remaining(&mut peer), ["later"]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_clock_that_jumped_is_noticed_at_the_next_write_and_after_a_restart() {
     hand.store(109 * DAY, Ordering::Relaxed);
     remember(&mut peer, "y", Some(200 * DAY));
     assert_eq!(deleted(&mut peer), ["d1", "d2"]);
-    assert_eq!(present(&mut peer), ["y", "x", "ever", "d3"]);
+    assert_eq!(remaining(&mut peer), ["y", "x", "ever", "d3"]);
     let rev = peer.call("memory.list", json!({}))["rev"].clone();
     drop(peer);
     let home = daemon.stop();
@@ -78,7 +78,7 @@ fn a_clock_that_jumped_is_noticed_at_the_next_write_and_after_a_restart() {
 }
 
 #[test]
-fn many_expired_memories_go_in_several_revisions() {
+fn many_expired_memories_are_deleted_in_several_revisions() {
     let (clock, _hand) = clock_at(100 * DAY);
     let daemon = InProcess::start(Setup { clock, memory: true, ..Setup::default() });
     let mut peer = daemon.peer();
@@ -91,5 +91,5 @@ fn many_expired_memories_go_in_several_revisions() {
     peer.call("store.transact", json!({"ops": ops}));
     let counts = [(); 3].map(|()| deleted(&mut peer).len());
     assert_eq!(counts, [100, 100, 50]);
-    assert!(present(&mut peer).is_empty());
+    assert!(remaining(&mut peer).is_empty());
 }

@@ -36,7 +36,7 @@ fn the_best_match_comes_first_and_of_equal_ones_the_newest() {
 }
 
 #[test]
-fn whatever_a_person_types_is_a_query() {
+fn any_typed_text_is_a_query() {
     let (daemon, _clock) = daemon_at(0);
     let mut peer = daemon.peer();
     remember(&mut peer, "zh", "旅行", "我明天去北京开会，然后回家。", &["出差"]);

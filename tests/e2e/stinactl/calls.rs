@@ -21,7 +21,7 @@ fn call_passes_params_and_results_through() {
 }
 
 #[test]
-fn a_call_with_a_request_id_happens_once_and_result_tells_of_it() {
+fn a_call_with_a_request_id_happens_once_and_result_shows_it() {
     let daemon = daemon();
     let incr = ["call", "kv.increment", r#"{"key":"n"}"#, "--request-id", "once", "--json"];
     let first = ok(&daemon, &incr);
@@ -29,8 +29,8 @@ fn a_call_with_a_request_id_happens_once_and_result_tells_of_it() {
     assert_eq!(ok(&daemon, &["call", "kv.increment", r#"{"key":"n","requestId":"once"}"#, "--json"]), first);
     assert_eq!(ok(&daemon, &["kv", "get", "n"]), "1");
     assert_eq!(ok(&daemon, &["result", "once", "--json"]), first);
-    let told = ok(&daemon, &["result", "once"]);
-    assert!(told.starts_with("it happened, as revision 1\n"), "{told}");
+    let shown = ok(&daemon, &["result", "once"]);
+    assert!(shown.starts_with("it happened, as revision 1\n"), "{shown}");
     let other = ctl(&daemon, &["call", "kv.increment", r#"{"key":"m"}"#, "--request-id", "once"]);
     assert_eq!(other.code, 5, "{other:?}");
     let never = ctl(&daemon, &["result", "never"]);
@@ -39,7 +39,7 @@ fn a_call_with_a_request_id_happens_once_and_result_tells_of_it() {
 }
 
 #[test]
-fn every_sort_of_failure_has_its_exit_code_and_says_what_to_do() {
+fn every_kind_of_failure_has_its_exit_code_and_advice() {
     let daemon = daemon();
     ok(&daemon, &["kv", "set", "a", "1"]);
     for (args, code, says) in [
@@ -69,7 +69,7 @@ fn every_sort_of_failure_has_its_exit_code_and_says_what_to_do() {
 }
 
 #[test]
-fn without_a_daemon_it_says_how_to_start_one() {
+fn without_a_daemon_it_explains_how_to_start_one() {
     let nobody = Daemon::prepare(STINAD, &[], &[]);
     for args in [&["status"][..], &["kv", "get", "a"], &["watch"], &["stop"]] {
         let ran = ctl(&nobody, args);

@@ -1,4 +1,4 @@
-//! `stinactl chat`: conversations, and what was said in them.
+//! `stinactl chat`: conversations and their messages.
 
 use super::{ctl, ctl_with, ok};
 use crate::daemon;
@@ -19,7 +19,7 @@ fn current(daemon: &Daemon) -> Vec<String> {
 }
 
 #[test]
-fn a_conversation_is_named_by_id_title_or_beginning() {
+fn a_conversation_is_named_by_id_title_or_prefix() {
     let daemon = daemon();
     assert_eq!(ctl(&daemon, &["chat", "show"]).code, 4);
     let made = ok(&daemon, &["chat", "new", "Åka", "skidor"]);
@@ -38,14 +38,14 @@ fn a_conversation_is_named_by_id_title_or_beginning() {
             meant.is_none_or(|id| value["id"] == id) && meant.is_some() == (value["title"] != "Åka skidor")
         );
     }
-    for (name, code, said) in [
+    for (name, code, expected) in [
         ("Work", 6, "ambiguous"),
         ("own-", 6, "own-2"),
         ("åka skridskor", 4, "did you mean `Åka skidor`?"),
         ("c_unknown", 4, "stinactl chat list"),
     ] {
         let ran = ctl(&daemon, &["chat", "rm", name]);
-        assert!(ran.code == code && ran.err.contains(said), "{name}: {ran:?}");
+        assert!(ran.code == code && ran.err.contains(expected), "{name}: {ran:?}");
     }
     assert!(
         ok(&daemon, &["chat", "rename", "own-2", "Jobb", "och", "annat"])
@@ -60,7 +60,7 @@ fn a_conversation_is_named_by_id_title_or_beginning() {
 }
 
 #[test]
-fn what_is_sent_is_shown_as_people_read_it() {
+fn sent_messages_are_shown_for_people() {
     let daemon = daemon();
     assert!(ok(&daemon, &["chat", "send", "Hej", "på", "dig"]).starts_with("sent m_"));
     for (args, input) in [
@@ -142,7 +142,7 @@ fn search_finds_words_in_all_conversations_or_one() {
     ok(&daemon, &["chat", "send", "--role", "info", "mer snö\ni morgon"]);
     ok(&daemon, &["chat", "send", "-c", "first", "regn"]);
     let table = ok(&daemon, &["chat", "search", "snö"]);
-    assert!(table.lines().next().unwrap().starts_with("SAID"), "{table}");
+    assert!(table.lines().next().unwrap().starts_with("SENT"), "{table}");
     assert!(
         table.lines().any(|line| line.contains("info") && line.contains("mer") && line.contains("i morgon")),
         "{table}"

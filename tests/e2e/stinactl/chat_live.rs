@@ -51,16 +51,16 @@ impl Live {
         shown.split_whitespace().nth(1).unwrap().to_owned()
     }
 
-    /// Waits for its end; answers the exit code and what it said on standard error.
+    /// Waits for its end; answers the exit code and the text on standard error.
     fn end(&mut self) -> (i32, String) {
         let mut code = None;
         eventually("the program ends", || {
             code = self.child.try_wait().expect("a child");
             code.is_some()
         });
-        let mut said = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        (code.expect("just seen").code().expect("no signal"), said)
+        let mut error = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+        (code.expect("just seen").code().expect("no signal"), error)
     }
 }
 
@@ -71,8 +71,8 @@ impl Drop for Live {
     }
 }
 
-/// What is followed, without the times.
-fn said(shown: &str) -> Vec<&str> {
+/// The lines that `follow` printed, without times.
+fn lines(shown: &str) -> Vec<&str> {
     let role = |line: &'_ str| -> Option<usize> { line.split_once("  20").map(|(role, _)| role.len()) };
     shown.lines().map(|line| role(line).map_or(line, |end| &line[..end])).collect()
 }
@@ -105,7 +105,7 @@ fn one_process_streams_while_another_follows() {
     follow.shows("Tack\n");
     let shown = follow.shown();
     assert_eq!(
-        said(&shown),
+        lines(&shown),
         ["user", "Vad är klockan?", "", "assistant", "Klockan är", "日本語 🙂 tolv.", "", "user", "Tack"]
     );
     let message = &messages(&mut daemon.peer())[1];
@@ -114,7 +114,7 @@ fn one_process_streams_while_another_follows() {
 }
 
 #[test]
-fn who_follows_reads_no_word_twice_across_crashes() {
+fn follow_repeats_no_text_across_crashes() {
     let mut daemon = daemon();
     ok(&daemon, &["chat", "send", "first"]);
     let follow = Live::start(&daemon, &["chat", "follow"]);
@@ -149,7 +149,7 @@ fn who_follows_reads_no_word_twice_across_crashes() {
         follow.shows(&format!("after {round}\n"));
         expected.push_str(&format!("\nassistant\n{text}\n{mark}\n\nuser\nafter {round}\n"));
     }
-    assert_eq!(said(&follow.shown()), expected.lines().collect::<Vec<_>>());
+    assert_eq!(lines(&follow.shown()), expected.lines().collect::<Vec<_>>());
 }
 
 #[test]
@@ -160,19 +160,19 @@ fn a_stream_ends_when_another_client_cancels_it() {
     let mut stream = Live::start(&daemon, &["chat", "stream", "--role", "info"]);
     let id = stream.message();
     stream.write("so far ");
-    let mut told = String::new();
-    while told != "so far " {
-        told.push_str(peer.event_of("delta")["text"].as_str().unwrap());
+    let mut received = String::new();
+    while received != "so far " {
+        received.push_str(peer.event_of("delta")["text"].as_str().unwrap());
     }
     assert_eq!(ok(&daemon, &["chat", "cancel", &id]), format!("asked to end {id}"));
-    let (code, said) = stream.end();
-    assert!(code == 1 && said.contains("another client cancelled"), "{said}");
+    let (code, error) = stream.end();
+    assert!(code == 1 && error.contains("another client cancelled"), "{error}");
     let message = &messages(&mut peer)[0];
     assert!(is_ended(message, true, "so far ") && message["role"] == "info", "{message}");
 }
 
 #[test]
-fn all_that_is_written_in_a_conversation_can_be_ended() {
+fn cancel_ends_all_streaming_messages_of_a_conversation() {
     let daemon = daemon();
     let mut owner = daemon.peer();
     let nothing = ctl(&daemon, &["chat", "cancel"]);
@@ -191,8 +191,8 @@ fn all_that_is_written_in_a_conversation_can_be_ended() {
     owner.call("chat.beginMessage", json!({"role": "assistant", "id": "m3"}));
     let aborted = ok(&daemon, &["chat", "cancel", "--now"]);
     assert!(aborted.starts_with("aborted m3 (revision ") && aborted.lines().count() == 1, "{aborted}");
-    let told: Vec<bool> = messages(&mut owner).iter().map(|m| m["aborted"].as_bool().unwrap()).collect();
-    assert_eq!(told, [false, false, true]);
+    let aborted: Vec<bool> = messages(&mut owner).iter().map(|m| m["aborted"].as_bool().unwrap()).collect();
+    assert_eq!(aborted, [false, false, true]);
     assert_eq!(ok(&daemon, &["chat", "cancel", "m1"]), "m1 has ended already");
     assert_eq!(ctl(&daemon, &["chat", "cancel"]).code, 4);
     assert_eq!(ctl(&daemon, &["chat", "cancel", "m0"]).code, 4);
@@ -207,23 +207,23 @@ fn a_stream_that_is_interrupted_or_fails_is_aborted() {
     let mut stream = Live::start(&daemon, &["chat", "stream"]);
     stream.message();
     kill_process(Pid::from_raw(stream.child.id().cast_signed()).unwrap(), Signal::INT).unwrap();
-    let (code, said) = stream.end();
-    assert!(code == 1 && said.contains("interrupted") && stream.shown().contains("aborted m_"), "{said}");
+    let (code, error) = stream.end();
+    assert!(code == 1 && error.contains("interrupted") && stream.shown().contains("aborted m_"), "{error}");
     let mut peer = daemon.peer();
     assert!(is_ended(&messages(&mut peer)[0], true, ""));
 
     let mut binary = Live::start(&daemon, &["chat", "stream"]);
     binary.stdin.take().unwrap().write_all(b"text \xff").unwrap();
-    let (code, said) = binary.end();
-    assert!(code == 1 && said.contains("not UTF-8"), "{said}");
+    let (code, error) = binary.end();
+    assert!(code == 1 && error.contains("not UTF-8"), "{error}");
     assert_eq!(messages(&mut peer)[1]["aborted"], true);
 
     let mut cut = Live::start(&daemon, &["chat", "stream"]);
     cut.message();
     daemon.kill();
     daemon.restart();
-    let (code, said) = cut.end();
-    assert!(code == 1 && said.contains("the connection broke"), "{said}");
+    let (code, error) = cut.end();
+    assert!(code == 1 && error.contains("the connection broke"), "{error}");
     assert!(is_ended(&messages(&mut daemon.peer())[2], true, ""));
 }
 
@@ -239,7 +239,7 @@ fn a_long_text_is_streamed_whole() {
 }
 
 #[test]
-fn machines_follow_events_of_the_protocol() {
+fn follow_with_json_prints_events() {
     let daemon = daemon();
     ok(&daemon, &["chat", "send", "first"]);
     let mut follow = Live::start(&daemon, &["chat", "follow", "--json"]);
@@ -273,7 +273,7 @@ fn following_ends_with_the_conversation_or_in_time() {
         ok(&daemon, &["chat", "send", &format!("message {i}")]);
     }
     let timed = ctl(&daemon, &["chat", "follow", "-n", "1", "--timeout", "0.3"]);
-    assert_eq!((timed.code, said(&timed.out)), (0, vec!["user", "message 2"]));
+    assert_eq!((timed.code, lines(&timed.out)), (0, vec!["user", "message 2"]));
     let none = ctl(&daemon, &["chat", "follow", "-n", "0", "--timeout", "0.3"]);
     assert_eq!((none.code, none.out.as_str()), (0, ""));
     let mut follow = Live::start(&daemon, &["chat", "follow", "short"]);
@@ -284,7 +284,7 @@ fn following_ends_with_the_conversation_or_in_time() {
 }
 
 #[test]
-fn who_follows_across_a_foreign_write_misses_nothing_and_reads_no_word_twice() {
+fn follow_across_a_foreign_write_misses_nothing_and_repeats_no_text() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     peer.call("chat.appendMessage", json!({"role": "user", "content": "first", "interactionId": "i"}));
@@ -306,16 +306,16 @@ fn who_follows_across_a_foreign_write_misses_nothing_and_reads_no_word_twice() {
     ok(&daemon, &["chat", "send", "last"]);
     follow.shows("last\n");
     let expected = "user\nfirst\n\nassistant\none \n\ninfo\nof the shell\n\nassistant\ntwo\n\nuser\nlast";
-    assert_eq!(said(&follow.shown()), expected.lines().collect::<Vec<_>>());
+    assert_eq!(lines(&follow.shown()), expected.lines().collect::<Vec<_>>());
 }
 
 #[test]
-fn who_follows_is_told_when_the_database_becomes_another() {
+fn follow_reports_that_the_database_was_replaced() {
     let mut daemon = daemon();
     let mut other = crate::daemon();
-    for (daemon, said) in [(&daemon, "here"), (&other, "there")] {
+    for (daemon, text) in [(&daemon, "here"), (&other, "there")] {
         daemon.peer().call("chat.startConversation", json!({"id": "c"}));
-        ok(daemon, &["chat", "send", said]);
+        ok(daemon, &["chat", "send", text]);
     }
     let mut follow = Live::start(&daemon, &["chat", "follow", "c"]);
     follow.shows("here\n");
@@ -326,7 +326,7 @@ fn who_follows_is_told_when_the_database_becomes_another() {
     ok(&daemon, &["chat", "send", "after"]);
     follow.shows("after\n");
     assert_eq!(
-        said(&follow.shown()),
+        lines(&follow.shown()),
         ["user", "here", "[the database has another history from here on]", "", "user", "after"]
     );
     ok(&daemon, &["chat", "rm", "c"]);

@@ -20,8 +20,8 @@ fn kv_takes_and_prints_values_as_people_write_them() {
         (vec![""], r#""""#, ""),
     ] {
         let args = [&["kv", "set", "k"], set.as_slice()].concat();
-        let said = ok(&daemon, &args);
-        assert!(said.starts_with(&format!("k = {kept} (revision ")), "{said}");
+        let confirmation = ok(&daemon, &args);
+        assert!(confirmation.starts_with(&format!("k = {kept} (revision ")), "{confirmation}");
         assert_eq!(ok(&daemon, &["kv", "get", "k"]), printed);
     }
     let slip = ctl(&daemon, &["kv", "set", "k", "{not json"]);
@@ -61,7 +61,7 @@ fn kv_list_gives_all_pages() {
 }
 
 #[test]
-fn kv_prints_what_the_protocol_says_for_machines() {
+fn kv_prints_json_lines() {
     let daemon = daemon();
     let set = ctl(&daemon, &["--json", "kv", "set", "a", "1"]).json();
     assert_eq!(set[0]["value"]["key"], "a");

@@ -45,7 +45,7 @@ fn stop_returns_once_the_daemon_has_ended() {
 }
 
 #[test]
-fn a_daemon_that_does_not_answer_is_told_from_one_that_is_not_there() {
+fn a_daemon_that_does_not_answer_is_distinguished_from_a_missing_one() {
     let mut daemon = daemon();
     let status = |daemon: &stina_tests::Daemon| {
         let ran = ctl(daemon, &["status", "--timeout", "0.3"]);
@@ -53,12 +53,12 @@ fn a_daemon_that_does_not_answer_is_told_from_one_that_is_not_there() {
         ran.err
     };
     daemon.signal(Signal::STOP);
-    let said = status(&daemon);
-    assert!(said.contains(&format!("(pid {}, ", daemon.pid())), "{said}");
-    assert!(said.contains("suspended") && !said.contains("start it"), "{said}");
+    let printed = status(&daemon);
+    assert!(printed.contains(&format!("(pid {}, ", daemon.pid())), "{printed}");
+    assert!(printed.contains("suspended") && !printed.contains("start it"), "{printed}");
     daemon.signal(Signal::CONT);
     ok(&daemon, &["status"]);
     daemon.kill();
-    let said = status(&daemon);
-    assert!(said.contains("start it with `stinad`") && !said.contains("listens"), "{said}");
+    let printed = status(&daemon);
+    assert!(printed.contains("start it with `stinad`") && !printed.contains("listens"), "{printed}");
 }

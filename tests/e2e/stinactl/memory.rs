@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use stina_tests::Daemon;
 
-/// What a command answered.
+/// The `value` of a command's reply.
 fn value(daemon: &Daemon, args: &[&str]) -> Value {
     let ran = ctl(daemon, &[&["memory", "--json"], args].concat());
     assert_eq!(ran.code, 0, "{args:?}: {ran:?}");
@@ -14,7 +14,7 @@ fn value(daemon: &Daemon, args: &[&str]) -> Value {
 }
 
 #[test]
-fn a_memory_is_made_shown_changed_and_removed() {
+fn a_memory_is_created_shown_changed_and_removed() {
     let daemon = daemon();
     let add = [
         "memory",
@@ -59,7 +59,7 @@ fn a_memory_is_made_shown_changed_and_removed() {
 }
 
 #[test]
-fn a_memory_is_searched_for_by_whatever_is_typed() {
+fn a_memory_search_takes_any_typed_text() {
     let daemon = daemon();
     value(&daemon, &["add", "Tea", "Anna likes green tea", "--id", "a"]);
     value(&daemon, &["add", "", "昨日北京で日本語を話した", "--id", "b"]);
@@ -72,9 +72,9 @@ fn a_memory_is_searched_for_by_whatever_is_typed() {
     }
     value(&daemon, &["add", "two", "of a kind"]);
     value(&daemon, &["add", "two", "of a kind"]);
-    for (limit, found, said) in [("1", 1, "… and more: raise --limit to see them\n"), ("2", 2, "")] {
+    for (limit, found, expected) in [("1", 1, "… and more: raise --limit to see them\n"), ("2", 2, "")] {
         let ran = ctl(&daemon, &["memory", "search", "kind", "--json", "-n", limit]);
-        assert_eq!((ran.json().len(), ran.err.as_str()), (found, said));
+        assert_eq!((ran.json().len(), ran.err.as_str()), (found, expected));
     }
     let table = ok(&daemon, &["memory", "search", "green"]);
     assert!(table.contains("Tea    Anna likes [green] tea"), "{table}");
@@ -84,7 +84,7 @@ fn a_memory_is_searched_for_by_whatever_is_typed() {
 }
 
 #[test]
-fn lists_leave_out_what_has_expired_and_show_all_pages() {
+fn lists_hide_expired_memories_and_show_all_pages() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     let ops: Vec<_> = (0..1000)
@@ -137,7 +137,7 @@ fn mistakes_have_hints_and_exit_codes() {
     let daemon = daemon();
     value(&daemon, &["add", "Anna", "x", "--id", "mem_1"]);
     value(&daemon, &["add", "ANNA", "y", "--id", "mem_2"]);
-    for (args, code, said) in [
+    for (args, code, expected) in [
         (&["add", "x"][..], 2, "CONTENT"),
         (&["add", "x", "y", "--tag", " "], 2, "must not be empty"),
         (&["add", "x", "y", "--until", "soonish"], 2, "try `tomorrow 9:00`"),
@@ -152,6 +152,6 @@ fn mistakes_have_hints_and_exit_codes() {
     ] {
         let ran = ctl(&daemon, &[&["memory"], args].concat());
         assert_eq!(ran.code, code, "{args:?}: {ran:?}");
-        assert!(ran.err.contains(said), "{args:?}: {}", ran.err);
+        assert!(ran.err.contains(expected), "{args:?}: {}", ran.err);
     }
 }

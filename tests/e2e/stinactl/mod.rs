@@ -19,7 +19,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use stina_tests::{DEADLINE, Daemon, eventually};
 
-/// What a run printed, and how it ended.
+/// The output of a run, and its exit code.
 #[derive(Debug)]
 struct Ran {
     code: i32,

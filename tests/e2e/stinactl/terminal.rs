@@ -11,7 +11,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use stina_tests::Daemon;
 
-/// What a run prints on a terminal of so many columns.
+/// The output of a run on a terminal of so many columns.
 fn on_terminal(daemon: &Daemon, columns: u16, args: &[&str], env: &[(&str, &str)]) -> String {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
@@ -62,7 +62,7 @@ fn lists_fit_the_terminal() {
 }
 
 #[test]
-fn an_empty_list_is_told_in_words_to_people_only() {
+fn an_empty_list_is_a_sentence_on_a_terminal_only() {
     let daemon = daemon();
     for noun in ["todo", "memory", "kv", "chat"] {
         let list = [noun, "list"];
@@ -73,7 +73,7 @@ fn an_empty_list_is_told_in_words_to_people_only() {
 }
 
 #[test]
-fn lists_are_coloured_on_a_terminal_that_may_be() {
+fn lists_are_coloured_on_a_terminal_unless_disabled() {
     let daemon = filled();
     let list = ["todo", "list"];
     let red = "\u{1b}[31m1970-01-01";

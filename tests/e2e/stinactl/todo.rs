@@ -7,7 +7,7 @@ use std::fs::File;
 use std::sync::atomic::Ordering;
 use stina_tests::Daemon;
 
-/// What a run that printed one reply made or found.
+/// The `value` of the one reply that a run printed.
 fn value(ran: &Ran) -> Value {
     assert_eq!(ran.code, 0, "{ran:?}");
     ran.json()[0]["value"].clone()
@@ -26,13 +26,14 @@ fn rows(table: &str) -> Vec<Vec<&str>> {
 }
 
 #[test]
-fn a_todo_is_made_shown_changed_and_removed() {
+fn a_todo_is_created_shown_changed_and_removed() {
     let daemon = daemon();
-    let said = ok(&daemon, &["todo", "add", "Buy", "milk", "--due", "2126-12-24 14:00", "--id", "td_milk"]);
-    assert_eq!(said, "added td_milk  Buy milk, due 2126-12-24 14:00 (revision 1)");
-    let said =
+    let expected =
+        ok(&daemon, &["todo", "add", "Buy", "milk", "--due", "2126-12-24 14:00", "--id", "td_milk"]);
+    assert_eq!(expected, "added td_milk  Buy milk, due 2126-12-24 14:00 (revision 1)");
+    let expected =
         ok(&daemon, &["todo", "edit", "buy milk", "--description", "two litres", "--status", "started"]);
-    assert_eq!(said, "changed td_milk  Buy milk, due 2126-12-24 14:00 (revision 2)");
+    assert_eq!(expected, "changed td_milk  Buy milk, due 2126-12-24 14:00 (revision 2)");
     assert_eq!(
         ok(&daemon, &["todo", "comment", "td_milk", "the", "blue", "one"]),
         "commented on Buy milk (revision 3)"
@@ -74,8 +75,8 @@ fn a_todo_is_made_shown_changed_and_removed() {
     );
     let slip = ctl(&daemon, &["todo", "show", "td_milk", "--json"]).json()[2]["id"].clone();
     let slip = slip.as_str().unwrap();
-    let said = ok(&daemon, &["todo", "uncomment", slip]);
-    assert_eq!(said, format!("deleted {slip}  a slip (revision 6)"));
+    let expected = ok(&daemon, &["todo", "uncomment", slip]);
+    assert_eq!(expected, format!("deleted {slip}  a slip (revision 6)"));
     assert_eq!(ctl(&daemon, &["todo", "uncomment", slip]).code, 4);
     assert_eq!(ok(&daemon, &["todo", "rm", "buy tea"]), "deleted Buy tea and its comment (revision 7)");
     assert_eq!(ctl(&daemon, &["todo", "show", "td_milk"]).code, 4);
@@ -85,7 +86,7 @@ fn a_todo_is_made_shown_changed_and_removed() {
 fn each_status_has_a_verb_and_is_not_set_twice() {
     let daemon = daemon();
     add(&daemon, &["Sing"]);
-    for (verb, said) in [
+    for (verb, expected) in [
         ("start", "started Sing (revision 2)"),
         ("start", "Sing is already in progress"),
         ("done", "done: Sing (revision 3)"),
@@ -95,7 +96,7 @@ fn each_status_has_a_verb_and_is_not_set_twice() {
         ("cancel", "cancelled Sing (revision 5)"),
         ("reopen", "reopened Sing (revision 6)"),
     ] {
-        assert_eq!(ok(&daemon, &["todo", verb, "sing"]), said);
+        assert_eq!(ok(&daemon, &["todo", verb, "sing"]), expected);
     }
     let again = ctl(&daemon, &["todo", "reopen", "sing", "--json"]);
     assert_eq!((&again.json()[0]["rev"], &value(&again)["rev"]), (&json!(6), &json!(6)));
@@ -114,10 +115,10 @@ fn a_todo_is_named_by_id_title_or_prefix_of_its_id() {
     for typed in [id, &id[..17], " CALL ÅNNA ", "call a\u{30a}nna"] {
         assert_eq!(value(&shown(typed))["id"], id, "{typed}");
     }
-    for (typed, said) in [("buy milk", "2 have that title"), ("m", "2 have an id with that prefix")] {
+    for (typed, expected) in [("buy milk", "2 have that title"), ("m", "2 have an id with that prefix")] {
         let ran = shown(typed);
         assert_eq!((ran.code, &ran.json()[0]["error"]["data"]["kind"]), (6, &json!("invalid")));
-        assert!(ran.err.contains(&format!("`{typed}` is ambiguous: {said}")), "{}", ran.err);
+        assert!(ran.err.contains(&format!("`{typed}` is ambiguous: {expected}")), "{}", ran.err);
         assert!(
             ran.err.contains("  m1  Buy milk (not started, created ") && ran.err.contains("  m2  buy MILK"),
             "{}",
@@ -137,7 +138,7 @@ fn a_todo_is_named_by_id_title_or_prefix_of_its_id() {
 }
 
 #[test]
-fn an_open_todo_is_meant_before_one_that_is_closed_unless_it_is_to_go() {
+fn a_title_means_the_open_todo_and_for_rm_is_ambiguous() {
     let daemon = daemon();
     add(&daemon, &["Buy milk", "--id", "old", "--status", "done"]);
     add(&daemon, &["Buy milk", "--id", "new"]);
@@ -148,7 +149,7 @@ fn an_open_todo_is_meant_before_one_that_is_closed_unless_it_is_to_go() {
 }
 
 #[test]
-fn lists_are_filtered_and_say_that_they_go_on() {
+fn lists_are_filtered_and_report_that_there_is_more() {
     let daemon = daemon();
     add(&daemon, &["late", "--due", "2126-01-02"]);
     add(&daemon, &["early", "--due", "2126-01-01T09:00+00:00", "--status", "started"]);
@@ -163,8 +164,8 @@ fn lists_are_filtered_and_say_that_they_go_on() {
     assert_eq!(titles(&["--due-before", "2126-01-02"]), "early");
     assert_eq!(titles(&["--due-after", "2126-01-01 9:00"]), "late");
     assert_eq!(titles(&["-n", "2"]), "early late");
-    for (limit, said) in [("2", "… and more: raise --limit to see them\n"), ("4", "")] {
-        assert_eq!(ctl(&daemon, &["todo", "list", "--json", "-n", limit]).err, said);
+    for (limit, expected) in [("2", "… and more: raise --limit to see them\n"), ("4", "")] {
+        assert_eq!(ctl(&daemon, &["todo", "list", "--json", "-n", limit]).err, expected);
     }
     let table = ok(&daemon, &["todo", "list", "--limit", "2"]);
     let rows = rows(&table);
@@ -179,7 +180,7 @@ fn lists_are_filtered_and_say_that_they_go_on() {
 }
 
 #[test]
-fn lists_show_all_pages_under_ids_that_name_one_each() {
+fn lists_show_all_pages_with_unique_prefixes() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     for page in 0..2 {
@@ -190,7 +191,7 @@ fn lists_show_all_pages_under_ids_that_name_one_each() {
     }
     assert_eq!(ok(&daemon, &["todo", "list"]).lines().count(), 1201);
     assert_eq!(ok(&daemon, &["todo", "list", "--all", "--json"]).lines().count(), 1200);
-    // What is made in one transaction has ids of one millisecond; those shown still name one each.
+    // Todos created in one transaction have ids of one millisecond; the shown prefixes are unique all the same.
     let table = ok(&daemon, &["todo", "list"]);
     for row in [1, 600, 1200] {
         let row = &rows(&table)[row];
@@ -199,7 +200,7 @@ fn lists_show_all_pages_under_ids_that_name_one_each() {
 }
 
 #[test]
-fn what_was_closed_before_midnight_is_listed_when_asked_for() {
+fn todos_closed_before_midnight_are_listed_on_request() {
     let shell = Daemon::prepare(STINAD, &[], &[]);
     let (daemon, clock) = daemon_at(1_790_000_000_000);
     let socket = daemon.socket().to_str().unwrap();
@@ -271,7 +272,7 @@ fn an_endless_standard_input_is_refused() {
 }
 
 #[test]
-fn json_is_that_of_the_protocol() {
+fn json_has_the_shapes_of_the_protocol() {
     let daemon = daemon();
     let todo = add(&daemon, &["x"]);
     ok(&daemon, &["todo", "comment", "x", "one"]);
@@ -289,7 +290,7 @@ fn json_is_that_of_the_protocol() {
 fn mistakes_have_hints_and_exit_codes() {
     let daemon = daemon();
     add(&daemon, &["x", "--id", "td_x", "--metadata", r#"{"z": 1.50, "a": 1}"#]);
-    for (args, code, said) in [
+    for (args, code, expected) in [
         (&["add"][..], 2, "TITLE"),
         (&["add", " "], 6, "title: must not be empty"),
         (&["add", "x", "--id", "td_x"], 5, "already exists"),
@@ -307,7 +308,7 @@ fn mistakes_have_hints_and_exit_codes() {
     ] {
         let ran = ctl(&daemon, &[&["todo"], args].concat());
         assert_eq!(ran.code, code, "{args:?}: {ran:?}");
-        assert!(ran.err.contains(said), "{args:?}: {}", ran.err);
+        assert!(ran.err.contains(expected), "{args:?}: {}", ran.err);
     }
     assert_eq!(ctl(&daemon, &["--socket", "/nowhere", "todo", "list"]).code, 3);
     // Wrong arguments are reported whether there is a daemon or not.
@@ -329,6 +330,11 @@ fn help_of_edit_explains_its_fields() {
     ] {
         assert!(lines.contains(&expected), "{expected} in\n{help}");
     }
+    let add = ok(&daemon, &["todo", "add", "--help"]);
+    assert!(
+        add.contains("Due time: see below") && !add.contains("removes it"),
+        "there is nothing to remove: {add}"
+    );
     // The options common to all commands come last.
     let at = |option: &str| lines.iter().position(|line| line.contains(option)).unwrap();
     assert!(

@@ -97,7 +97,7 @@ fn watch_catches_up_after_a_suspension() {
 }
 
 #[test]
-fn watch_ends_when_it_is_told_to() {
+fn watch_ends_after_its_timeout_or_count() {
     let daemon = daemon();
     ok(&daemon, &["kv", "set", "a", "1"]);
     let enough = ctl(&daemon, &["watch", "--since", "0", "-n", "1", "--json"]);
@@ -109,7 +109,7 @@ fn watch_ends_when_it_is_told_to() {
 }
 
 #[test]
-fn watch_ends_quietly_once_nobody_reads_it() {
+fn watch_ends_quietly_when_its_output_is_closed() {
     let daemon = daemon();
     let mut child = command(&daemon, &["watch"]).stderr(Stdio::piped()).spawn().unwrap();
     await_watcher(&mut daemon.peer());

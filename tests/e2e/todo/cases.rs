@@ -7,7 +7,7 @@ use stina_tests::in_process::Setup;
 use stina_tests::{Framing, InProcess};
 
 #[test]
-fn todos_answer_and_tell_the_same_over_every_framing() {
+fn todos_reply_and_notify_the_same_over_every_framing() {
     for framing in Framing::ALL {
         let daemon = daemon();
         let mut watcher = daemon.peer();
@@ -190,7 +190,7 @@ fn deletes() -> Vec<Case> {
 }
 
 #[test]
-fn made_ids_are_of_their_kind_and_in_the_order_of_making() {
+fn generated_ids_have_their_prefix_and_sort_by_creation() {
     let daemon = InProcess::start(Setup::default());
     let mut peer = daemon.peer();
     let id_of = |reply: Value| reply["value"]["id"].as_str().unwrap().to_owned();
@@ -212,12 +212,12 @@ fn initial_has_every_todo_and_comment_in_memory_too() {
         peer.call("todo.addComment", json!({"todoId": "a", "content": "x", "id": "c1"}));
         peer.call("todo.subscribe", json!({"initial": true}));
         let events = peer.events_until(|event| event["type"] == "synced");
-        let told: Vec<&str> = events
+        let ids: Vec<&str> = events
             .iter()
             .filter(|event| event["initial"] == true)
             .flat_map(|event| event["changes"].as_array().unwrap())
             .map(|change| change["id"].as_str().unwrap())
             .collect();
-        assert_eq!(told, ["a", "c1"]);
+        assert_eq!(ids, ["a", "c1"]);
     }
 }

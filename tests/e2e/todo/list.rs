@@ -171,7 +171,7 @@ fn due_date() -> impl Strategy<Value = Option<i64>> {
     prop::option::of(prop::sample::select(vec![-1_i64, 0, 5, 5_000]))
 }
 
-/// What happens to the todos that come and go.
+/// The changes of the todos that come and go.
 #[derive(Debug, Clone)]
 enum Meanwhile {
     Create(Option<i64>),

@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
-/// What a client is subscribed to.
+/// The subscription of a client.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum View {
     All,
@@ -38,7 +38,7 @@ impl View {
     }
 }
 
-/// What became of a client.
+/// The result of a client.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) view: View,

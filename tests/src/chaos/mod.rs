@@ -28,11 +28,11 @@ pub struct Plan {
     pub clients: usize,
     /// Those of them that also write.
     pub writers: usize,
-    /// What is random follows from it, as far as threads and disks allow.
+    /// All random choices follow from it, as far as threads and disks allow.
     pub seed: u64,
 }
 
-/// What happened. Promises that do not hold are panics.
+/// The counts of a run. A broken promise is a panic.
 #[derive(Debug, Default)]
 pub struct Figures {
     /// Times that the daemon was killed with SIGKILL.
@@ -59,10 +59,10 @@ pub struct Figures {
     pub rev: u64,
 }
 
-/// What the driver does to one client, and sees of it.
+/// The driver's handle of one client.
 #[derive(Debug, Default)]
 struct Control {
-    /// The present connection.
+    /// The current connection.
     stream: Mutex<Option<UnixStream>>,
     /// Milliseconds for which it is to read nothing.
     pause: AtomicU64,

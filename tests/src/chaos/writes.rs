@@ -11,7 +11,7 @@ pub(super) struct Writer {
     random: Random,
     /// Its number of writes so far.
     sent: u64,
-    /// What its counter must be.
+    /// The expected value of its counter.
     count: u64,
     /// Transactions done: the number that every part of its pair has.
     pairs: u64,
@@ -31,7 +31,7 @@ pub(super) struct Write {
     then: Then,
 }
 
-/// What its answer means.
+/// The meaning of its answer.
 #[derive(Debug)]
 enum Then {
     Nothing,

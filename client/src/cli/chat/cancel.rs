@@ -1,6 +1,6 @@
 //! `stinactl chat cancel`: asks the writer of a streaming message to end it.
 
-use super::{Place, find};
+use super::{InConversation, find};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use stina_protocol::Error;
@@ -19,7 +19,7 @@ pub(in crate::cli) struct Cancel {
     #[arg(conflicts_with = "conversation")]
     id: Option<String>,
     #[command(flatten)]
-    place: Place,
+    within: InConversation,
     /// Abort it at once, without asking
     #[arg(long)]
     now: bool,
@@ -30,7 +30,7 @@ impl Cancel {
         if let Some(id) = self.id {
             return end(context, &id, self.now).await;
         }
-        let open = open(context, self.place.conversation.as_deref()).await?;
+        let open = open(context, self.within.conversation.as_deref()).await?;
         for id in &open {
             match end(context, id, self.now).await {
                 // It has ended or was deleted meanwhile.

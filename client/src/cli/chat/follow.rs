@@ -20,7 +20,7 @@ use stina_protocol::event::{Change, Event, Op, ResetReason, Start};
 /// the text so far of a streaming message comes again as a `delta` at offset 0.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Follow {
-    /// The conversation [default: the present current one]
+    /// The conversation [default: the one that is current at the start]
     id: Option<String>,
     /// Begin with this many earlier messages, at most 1000
     #[arg(short = 'n', long = "messages", value_name = "N", default_value_t = 10,
@@ -28,7 +28,7 @@ pub(in crate::cli) struct Follow {
     count: u64,
 }
 
-/// How many of the newest messages are read at the beginning, however few are shown: the highest `seq` and the
+/// How many of the newest messages are read at the start, even if fewer are shown: the highest `seq` and the
 /// streaming messages are among them.
 const RECENT: u64 = 50;
 /// How many of the newest messages are searched for new ones after a reset.
@@ -76,7 +76,7 @@ impl Follow {
     }
 }
 
-/// A conversation that is being followed for people to read.
+/// A followed conversation, printed for people.
 struct Live<'a> {
     client: &'a Client,
     out: &'a Output,

@@ -1,11 +1,11 @@
-//! Standard input as text, word by word as it arrives.
+//! Standard input as text, in words as it arrives.
 
 use std::io::{self, Read};
 use tokio::sync::mpsc;
 
 /// Bytes of one read.
 const READ: usize = 64 << 10;
-/// Parts of one read at most: of a long one, each part has several words.
+/// Most parts of one read; the parts of a long one have several words each.
 const PARTS: usize = 64;
 
 /// Reads standard input as it arrives. A thread of its own waits for it: tokio's would have to end before the program
@@ -34,7 +34,7 @@ pub(super) fn read() -> mpsc::Receiver<io::Result<Vec<u8>>> {
     chunks
 }
 
-/// Turns bytes, cut anywhere, into text. A line break at the end is held back: the last one is no part of the text.
+/// Turns bytes, cut anywhere, into text. It holds back a line break at the end, because the last one is not part of the text.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
     rest: Vec<u8>,
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_text_is_refused() {
+    fn input_that_is_not_utf_8_is_refused() {
         assert!(Decoder::default().take(b"a\xffb").is_err());
         let mut cut = Decoder::default();
         assert_eq!(cut.take("å".as_bytes().split_at(1).0).unwrap(), "");

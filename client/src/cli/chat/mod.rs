@@ -58,7 +58,7 @@ pub(super) enum Chat {
         /// The text; `-` or none to read it from standard input
         text: Vec<String>,
         #[command(flatten)]
-        place: Place,
+        within: InConversation,
         /// Author: user, assistant, instructions, info, tool, debug or error
         #[arg(long, default_value = "user", value_parser = role)]
         role: Role,
@@ -70,7 +70,7 @@ pub(super) enum Chat {
         #[arg(required = true)]
         query: Vec<String>,
         #[command(flatten)]
-        place: Place,
+        within: InConversation,
         /// At most this many
         #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
         limit: u64,
@@ -97,9 +97,9 @@ pub(super) enum Chat {
     Follow(follow::Follow),
 }
 
-/// The conversation of a command.
+/// The conversation that a command works in.
 #[derive(Debug, clap::Args)]
-pub(super) struct Place {
+pub(super) struct InConversation {
     /// This conversation instead of the current one
     #[arg(short, long = "conversation", value_name = "ID")]
     conversation: Option<String>,
@@ -137,14 +137,14 @@ impl Chat {
                 confirm(out, "current is", &chat.set_current(conversation.id).await?)
             }
             Self::Show { id, count } => show(context, id, count).await,
-            Self::Send { text, place, role } => {
-                let conversation_id = place.find(context).await?;
+            Self::Send { text, within, role } => {
+                let conversation_id = within.find(context).await?;
                 let mut message = AppendParams::new(role, text.concat());
                 message.fields.conversation_id = conversation_id;
                 let reply = chat.append(message).await?;
                 done(out, "sent", &reply.value.id, &reply)
             }
-            Self::Search { query, place, limit } => search(context, query.join(" "), place, limit).await,
+            Self::Search { query, within, limit } => search(context, query.join(" "), within, limit).await,
             Self::Rename { id, title } => {
                 let conversation = find::conversation(client, &id).await?;
                 let title = line(&title)?;
@@ -153,7 +153,7 @@ impl Chat {
                 confirm(out, "renamed", &chat.update_conversation(params).await?)
             }
             Self::Rm { id, condition } => {
-                // A conversation that has changed since it was found stays.
+                // Only the revision that was looked up is deleted: a conversation that changed since is a `conflict`.
                 let Conversation { id, rev, .. } = find::conversation(client, &id).await?;
                 confirm(
                     out,
@@ -168,7 +168,7 @@ impl Chat {
     }
 }
 
-impl Place {
+impl InConversation {
     async fn find(&self, context: &Context) -> Result<Option<EntityId>, Failure> {
         let Some(text) = &self.conversation else { return Ok(None) };
         let conversation = find::conversation(&context.client, text).await?;
@@ -183,7 +183,7 @@ fn line(words: &[String]) -> Result<Option<Line>, Failure> {
     Ok(title.map_err(refused("title"))?)
 }
 
-/// Confirms what was done to a conversation.
+/// Confirms a write to a conversation.
 fn confirm(out: &Output, what: &str, reply: &Reply<Conversation>) -> Result<(), Failure> {
     let Conversation { id, title, .. } = &reply.value;
     let name = title.as_ref().map_or(id.clone(), |title| format!("{id} {title}"));
@@ -246,17 +246,17 @@ async fn show(context: &Context, id: Option<String>, count: u64) -> Result<(), F
 }
 
 const HITS: &[Column<Hit>] = &[
-    Column::new("SAID", |hit, _| text::time(hit.created_at, "%Y-%m-%d %H:%M").into()),
+    Column::new("SENT", |hit, _| text::time(hit.created_at, "%Y-%m-%d %H:%M").into()),
     Column::new("ROLE", |hit, _| hit.role.as_str().into()),
     Column::flexible("TEXT", |hit, _| text::one_line(&hit.snippet).into()),
     Column::new("CONVERSATION", |hit, _| hit.conversation_id.as_str().into()),
 ];
 
-async fn search(context: &Context, query: String, place: Place, limit: u64) -> Result<(), Failure> {
+async fn search(context: &Context, query: String, within: InConversation, limit: u64) -> Result<(), Failure> {
     let Context { client, out, .. } = context;
     let limit =
         Limit::new(limit).ok_or_else(|| Error::invalid("limit", format!("from 1 to {}", Limit::MAX)))?;
-    let conversation_id = place.find(context).await?;
+    let conversation_id = within.find(context).await?;
     let hits = client.chat().search(SearchParams { query, conversation_id, limit }).await?.value.items;
     let mut table = Table::new(out, HITS);
     for hit in hits {

@@ -1,7 +1,7 @@
 //! `stinactl chat stream`: standard input becomes a streaming message.
 
 use super::input::{Decoder, read, words};
-use super::{Place, role};
+use super::{InConversation, role};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::noun::done;
@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Stream {
     #[command(flatten)]
-    place: Place,
+    within: InConversation,
     /// Author: user, assistant, instructions, info, tool, debug or error
     #[arg(long, default_value = "assistant", value_parser = role)]
     role: Role,
@@ -35,7 +35,7 @@ enum Outcome {
 
 impl Stream {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let conversation_id = self.place.find(context).await?;
+        let conversation_id = self.within.find(context).await?;
         let mut message = BeginParams::new(self.role);
         message.fields.conversation_id = conversation_id;
         // From here on Ctrl-C does not end the program: the message is aborted first.

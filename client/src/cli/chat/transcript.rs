@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// The mark after printed text that is no longer part of its message.
 const REPLACED: &str = "[its text was replaced]";
 
-/// A conversation on its way to the screen. Its methods return the text to print next.
+/// The state of a printed conversation. Its methods return the text to print next.
 #[derive(Debug)]
 pub(super) struct Transcript<'o> {
     out: &'o Output,
@@ -95,7 +95,7 @@ impl<'o> Transcript<'o> {
         self.still(message)
     }
 
-    /// A message as it is now.
+    /// A message with its current state.
     pub(super) fn still(&mut self, message: &Message) -> String {
         let mut printed = String::new();
         self.header(&mut printed, message, false);

@@ -35,7 +35,7 @@ pub(super) async fn set(
 ) -> Result<(), Failure> {
     let reopens = status == Status::NotStarted;
     let todo = which.find(client, |todo| todo.status.is_closed() == reopens).await?;
-    // A write would bring an archived todo back and notify every client, though nothing changes.
+    // A write would list an archived todo again and notify every client, although nothing changes.
     if todo.status == status || (reopens && !todo.status.is_closed()) {
         let reply = client.todos().get(&todo.id).await?;
         let text = format!("{} is already {}", text::clean(&todo.title), word(todo.status));

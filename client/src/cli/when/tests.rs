@@ -1,4 +1,4 @@
-//! Moments with the clock and the zone standing still.
+//! Times at a fixed clock and zone.
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn check(now: &str, cases: &[(&str, &str)]) {
 }
 
 #[test]
-fn days_begin_at_midnight_unless_a_time_is_said() {
+fn a_day_without_a_time_means_midnight() {
     check(
         FRIDAY,
         &[
@@ -40,7 +40,7 @@ fn days_begin_at_midnight_unless_a_time_is_said() {
 }
 
 #[test]
-fn a_week_day_or_a_time_alone_is_the_next_one_to_come() {
+fn a_weekday_or_a_time_alone_means_the_next_one() {
     check(
         FRIDAY,
         &[
@@ -122,7 +122,7 @@ fn clocks_that_go_forward_skip_no_day_and_back_repeat_none() {
 }
 
 #[test]
-fn what_is_no_moment_is_refused() {
+fn a_text_that_is_no_time_is_refused() {
     for text in [
         "",
         " ",
@@ -168,7 +168,7 @@ fn what_is_no_moment_is_refused() {
 }
 
 #[test]
-fn due_dates_are_shown_as_days_where_no_time_was_said() {
+fn due_times_at_midnight_are_shown_as_days() {
     let now: Zoned = FRIDAY.parse().unwrap();
     for (typed, shown, is_past) in [
         ("today", "today", false),

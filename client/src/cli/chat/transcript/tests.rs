@@ -30,7 +30,7 @@ fn aborted(id: &str, seq: u64, content: &str) -> Message {
     Message { aborted: true, ..whole(id, seq, content) }
 }
 
-/// One thing that happens.
+/// One event, or time that passes.
 enum Step {
     Put(Message),
     Delta(&'static str, u64, &'static str),
@@ -40,7 +40,7 @@ enum Step {
 }
 use Step::{Delete, Delta as Words, Pass, Put};
 
-/// What is printed when these things happen, times left out.
+/// The text that these steps print, without times.
 fn printed(steps: Vec<Step>) -> String {
     let out = Output::piped();
     let mut transcript = Transcript::new(&out);
@@ -69,19 +69,19 @@ fn printed(steps: Vec<Step>) -> String {
             }
         });
     }
-    said(&printed)
+    without_times(&printed)
 }
 
-/// What is printed, times left out.
-fn said(printed: &str) -> String {
+/// The printed text, without times.
+fn without_times(printed: &str) -> String {
     printed.replace(&format!("  {}", time(0, "%Y-%m-%d %H:%M:%S")), ":")
 }
 
 #[test]
-fn words_are_printed_as_they_come_and_once() {
+fn text_is_printed_as_it_comes_and_once() {
     for (steps, expected) in [
         (vec![Put(whole("a", 1, "hej")), Put(whole("b", 2, "x\n"))], "assistant:\nhej\n\nassistant:\nx\n"),
-        // Told again, and changed after it was shown.
+        // Put again, and changed after it was shown.
         (
             vec![Put(whole("a", 1, "hej")), Put(whole("a", 1, "hej")), Put(aborted("a", 1, "hej"))],
             "assistant:\nhej\n",
@@ -95,12 +95,12 @@ fn words_are_printed_as_they_come_and_once() {
             ],
             "assistant:\nhej på\n",
         ),
-        // After a break all so far comes again, then what is new.
+        // After a reconnect all text so far comes again, then new text.
         (
             vec![Put(open("a", 1, "å")), Words("a", 0, "åäö"), Words("a", 0, "åäö"), Words("a", 6, "!")],
             "assistant:\nåäö!",
         ),
-        // What was seen of it is less than all, or more.
+        // The printed text is shorter than the message, or longer.
         (
             vec![Put(open("a", 1, "")), Words("a", 0, "hej"), Put(whole("a", 1, "hej då"))],
             "assistant:\nhej då\n",
@@ -119,7 +119,7 @@ fn words_are_printed_as_they_come_and_once() {
             "assistant:\nhej\n[its text was replaced]\n\nassistant:, continued\nother",
         ),
         (vec![Put(open("a", 1, "hej")), Delete("a")], "assistant:\nhej\n[deleted]\n"),
-        // Who has not said anything is not announced.
+        // A message without text has no header.
         (vec![Put(open("a", 1, ""))], ""),
         (vec![Put(open("a", 1, "")), Put(whole("a", 1, ""))], "assistant:\n"),
         (vec![Words("unknown", 0, "x"), Delete("unknown")], ""),
@@ -129,7 +129,7 @@ fn words_are_printed_as_they_come_and_once() {
 }
 
 #[test]
-fn who_speaks_is_not_interrupted_by_others_who_are_being_written() {
+fn a_message_is_not_interrupted_by_other_streaming_ones() {
     let both = || {
         vec![
             Put(open("a", 1, "a1 ")),
@@ -142,7 +142,7 @@ fn who_speaks_is_not_interrupted_by_others_who_are_being_written() {
     let a = "assistant:\na1 a2 ";
     let b = "\n\nassistant:\nb1 b2 ";
     assert_eq!(printed(both()), a);
-    // Until the speaker pauses, or has ended.
+    // Until the shown message pauses, or has ended.
     let paused = [both(), vec![Pass(200), Words("a", 6, "a3"), Words("b", 6, "b3")]].concat_steps();
     assert_eq!(printed(paused), format!("{a}{b}b3"));
     let ended = [both(), vec![Put(whole("a", 1, "a1 a2 "))]].concat_steps();
@@ -156,14 +156,14 @@ fn who_speaks_is_not_interrupted_by_others_who_are_being_written() {
 }
 
 #[test]
-fn messages_are_shown_as_they_are_now() {
+fn messages_are_shown_with_their_state() {
     let out = Output::piped();
     let mut transcript = Transcript::new(&out);
     let shown: String = [open("a", 1, "half"), open("b", 2, ""), aborted("c", 3, "x\n")]
         .iter()
         .map(|m| transcript.still(m))
         .collect();
-    let shown = said(&shown);
+    let shown = without_times(&shown);
     assert_eq!(
         shown,
         "assistant:\nhalf\n[streaming]\n\nassistant:\n[streaming]\n\nassistant:\nx\n[aborted]\n"
@@ -171,7 +171,7 @@ fn messages_are_shown_as_they_are_now() {
 }
 
 #[test]
-fn a_whole_message_is_shown_at_once_whoever_speaks() {
+fn a_complete_message_is_shown_at_once_although_another_is_streaming() {
     let steps = vec![
         Put(open("a", 1, "a1 ")),
         Put(whole("b", 2, "b")),

@@ -314,7 +314,7 @@ export type Ids = EntityId[];
 export type Info = {
   /** Clients connected now. */
   clients: number;
-  /** How many there are of each sort of entity. */
+  /** How many there are of each kind of entity. */
   counts: Record<string, number>;
   /** Size of the database, in bytes, without its WAL. */
   dbBytes: number;
@@ -746,7 +746,7 @@ export type TransactOutput = {
 export type TrashItem = {
   /** When it was deleted, in milliseconds since the Unix epoch. */
   deletedAt: number;
-  /** Sort of entity. */
+  /** The name of the entity, such as `todo`. */
   entity: string;
   /** Its id. */
   id: string;
@@ -768,7 +768,7 @@ export type Undone = {
 
 /** One change that an undo made. */
 export type UndoneChange = {
-  /** Sort of entity. */
+  /** The name of the entity, such as `todo`. */
   entity: string;
   /** Its id. */
   id: string;
@@ -1351,7 +1351,7 @@ export interface Methods {
   /** The revisions of one entity, newest first, with the entity before and after. */
   "store.history": {
     params: {
-      /** Sort of entity, as changes name it: `todo`, `comment`, `kv`. */
+      /** The name of the entity, as in changes: `todo`, `comment`, `kv`. */
       entity: string;
       /** Its id; of an entry of kv its key. */
       id: string;

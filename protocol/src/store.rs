@@ -114,7 +114,7 @@ pub struct Info {
     pub db_bytes: u64,
     /// Size of the WAL, in bytes.
     pub wal_bytes: u64,
-    /// How many there are of each sort of entity.
+    /// How many there are of each kind of entity.
     pub counts: BTreeMap<String, u64>,
     /// Newest migration of each module.
     pub schemas: BTreeMap<String, u32>,
@@ -205,7 +205,7 @@ pub struct LogRevision {
 pub struct LogChange {
     /// Module that owns the entity.
     pub module: String,
-    /// Sort of entity.
+    /// The name of the entity, such as `todo`.
     pub entity: String,
     /// What happened to it.
     pub op: Op,

@@ -45,7 +45,7 @@ fn is_zero(number: &u64) -> bool {
 /// One change that an undo made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UndoneChange {
-    /// Sort of entity.
+    /// The name of the entity, such as `todo`.
     pub entity: String,
     /// What happened to it.
     pub op: Op,
@@ -57,7 +57,7 @@ pub struct UndoneChange {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangedSince {
-    /// Sort of entity.
+    /// The name of the entity, such as `todo`.
     pub entity: String,
     /// Its id.
     pub id: String,
@@ -72,7 +72,7 @@ pub struct ChangedSince {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Subject {
-    /// Sort of entity, as changes name it: `todo`, `comment`, `kv`.
+    /// The name of the entity, as in changes: `todo`, `comment`, `kv`.
     pub entity: String,
     /// Its id; of an entry of kv its key.
     pub id: String,
@@ -107,7 +107,7 @@ pub struct EntityRevision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrashItem {
-    /// Sort of entity.
+    /// The name of the entity, such as `todo`.
     pub entity: String,
     /// Its id.
     pub id: String,

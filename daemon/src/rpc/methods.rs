@@ -74,7 +74,7 @@ pub(super) struct Entry {
 #[derive(Default)]
 pub(crate) struct Methods {
     pub(super) by_name: BTreeMap<&'static str, Entry>,
-    /// The sorts of entities that there are.
+    /// The kinds of entities.
     pub(super) entities: Vec<EntityKind>,
     pub(super) on_disconnect: Vec<DisconnectFn>,
     pub(super) on_undo: Vec<UndoFn>,

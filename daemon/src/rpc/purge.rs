@@ -11,7 +11,7 @@ pub(super) fn prepare(methods: &Methods, params: PurgeParams, store: &Store) -> 
     let target = match params {
         PurgeParams { entity: Some(entity), id: Some(id), deleted_before: None } => {
             let kind = methods.entities.iter().find(|kind| kind.name == entity);
-            let unknown = || Error::invalid("entity", format!("there is no sort of entity `{entity}`"));
+            let unknown = || Error::invalid("entity", format!("there is no entity `{entity}`"));
             PurgeTarget::One { kind: *kind.ok_or_else(unknown)?, id }
         }
         PurgeParams { entity: None, id: None, deleted_before: Some(time) } => {

@@ -22,7 +22,7 @@ pub struct Module {
     pub name: &'static str,
     /// Its tables.
     pub migrations: &'static [Migration],
-    /// Its sorts of entities; in a snapshot they come in this order.
+    /// Its kinds of entities; in a snapshot they come in this order.
     pub entities: &'static [EntityKind],
     /// Registers its methods.
     pub register: fn(&mut Registry),

@@ -30,7 +30,7 @@ enum From {
 /// `store.history`.
 ///
 /// # Errors
-/// `invalid` for an unknown sort of entity or a wrong cursor, and those of the reads.
+/// `invalid` for an unknown entity or a wrong cursor, and those of the reads.
 pub(crate) fn history(
     tx: &ReadTx<'_>,
     kinds: &[EntityKind],
@@ -38,7 +38,7 @@ pub(crate) fn history(
 ) -> Result<Page<EntityRevision>> {
     let (paging, Subject { entity, id }) = (params.head, params.fields);
     let Some(kind) = kinds.iter().find(|kind| kind.name == entity) else {
-        return Err(Error::invalid("entity", format!("there is no sort of entity `{entity}`")).into());
+        return Err(Error::invalid("entity", format!("there is no entity `{entity}`")).into());
     };
     let of = (entity.as_str(), id.as_str());
     let given: Option<((String, String), From)> = cursor::read(History::NAME, paging.cursor.as_deref())?;

@@ -35,7 +35,7 @@ impl Revision {
 pub struct LiveChange {
     /// Module that owns it.
     pub module: Cow<'static, str>,
-    /// Sort of entity.
+    /// The name of the entity, such as `todo`.
     pub entity: Cow<'static, str>,
     /// Its id.
     pub id: String,

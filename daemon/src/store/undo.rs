@@ -1,6 +1,6 @@
 //! Undo: a new revision that puts back what one revision changed, last change first.
 //!
-//! It works on the change log and on what every sort of entity can do ([`EntityKind`]); it knows no module.
+//! It works on the change log and on what every kind of entity can do ([`EntityKind`]); it knows no module.
 
 use super::entity::EntityKind;
 use super::lineage::Lineage;

@@ -37,7 +37,7 @@ fn write(peer: &mut Peer, method: &str, mut params: Value, n: &mut u32) -> Value
     peer.call(method, params)
 }
 
-/// One of every sort of entity, several times over, then all deleted.
+/// One of every kind of entity, several times over, then all deleted.
 fn fill_and_delete(peer: &mut Peer) -> u32 {
     let n = &mut 0;
     for i in 0..30 {

@@ -174,7 +174,7 @@ export type ClientState = {
   id: number;
   /** Name from `store.hello`; null when it said none. */
   name: string | null;
-  /** Process id of the peer, where the system tells it. */
+  /** Process id of the peer, where the system gives it. */
   pid: number | null;
   /** Open subscriptions. */
   subscriptions: SubscriptionState[];
@@ -336,7 +336,7 @@ export type Info = {
   schemas: Record<string, number>;
   /** Where the socket is. */
   socketPath: string;
-  /** Why nobody new can connect there, as when another program has taken its name; null when all is well. */
+  /** Why no new client can connect there, such as when another program has taken its name; null if clients can. */
   socketProblem: string | null;
   /** Version of the SQLite inside. */
   sqliteVersion: string;

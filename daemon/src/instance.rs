@@ -64,7 +64,7 @@ impl Instance {
             config.location.display(),
             config.socket.display()
         );
-        // First: who serves the database is told, and no lock of the socket is left.
+        // First, so that the error names the daemon that serves the database, and no lock of the socket is left.
         let witness = db.map(|path| claim_database(path, &about)).transpose()?;
         let (socket_lock, _) = lock(&config.socket)?;
         say(&socket_lock, &about).map_err(|error| InstanceError::unusable(&config.socket, error))?;

@@ -1,4 +1,4 @@
-//! `stinad`: one daemon that owns Stina's database, serializes every write, and tells its clients what changed.
+//! `stinad`: one daemon that owns Stina's database, serializes every write, and notifies its clients of changes.
 //!
 //! In the order in which a request passes through: how it is started ([`cli`], [`config`]), what runs ([`app`],
 //! [`instance`]), where bytes arrive (`transport`), which method they name ([`rpc`]), what it does to the

@@ -11,7 +11,7 @@ pub(crate) struct Stop {
     token: CancellationToken,
     started: Instant,
     socket: Arc<Path>,
-    /// Why nobody new can connect, if so.
+    /// Why no new client can connect, if so.
     socket_problem: Arc<Mutex<Option<String>>>,
 }
 
@@ -36,16 +36,16 @@ impl Stop {
         &self.socket
     }
 
-    /// Why nobody new can connect to the socket, if so.
+    /// Why no new client can connect to the socket, if so.
     pub(crate) fn socket_problem(&self) -> Option<String> {
         self.socket_problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes why nobody new can connect; logs it when that is new.
+    /// Notes why no new client can connect; logs it when that is new.
     pub(crate) fn set_socket_problem(&self, problem: Option<String>) {
         let mut known = self.socket_problem.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(problem) = problem.as_ref().filter(|problem| known.as_ref() != Some(problem)) {
-            tracing::error!("nobody new can connect: {problem}");
+            tracing::error!("no new client can connect: {problem}");
         }
         *known = problem;
     }

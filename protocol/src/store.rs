@@ -93,7 +93,7 @@ pub struct Info {
     pub db_path: String,
     /// Where the socket is.
     pub socket_path: String,
-    /// Why nobody new can connect there, as when another program has taken its name; null when all is well.
+    /// Why no new client can connect there, such as when another program has taken its name; null if clients can.
     #[serde(default)]
     pub socket_problem: Option<String>,
     /// How writes of other programs, and files that are removed, are noticed: at once by `inotify` (on other systems
@@ -134,7 +134,7 @@ pub struct ClientState {
     pub name: Option<String>,
     /// Version from `store.hello`.
     pub version: Option<String>,
-    /// Process id of the peer, where the system tells it.
+    /// Process id of the peer, where the system gives it.
     pub pid: Option<i32>,
     /// `ndjson`, `websocket` or `http`.
     pub framing: String,

@@ -80,7 +80,7 @@ impl Purge {
         let info = context.client.store().info().await?;
         let copies = copies(Path::new(&info.db_path));
         if !copies.is_empty() {
-            out.remark("copies of the database may still hold it; remove those that nobody needs:")?;
+            out.remark("copies of the database may still hold it; remove those that you do not need:")?;
             for copy in copies {
                 let copy = super::text::clean(&copy.display().to_string()).into_owned();
                 match out.json {

@@ -31,7 +31,7 @@ pub(super) async fn revision(client: &Client, rev: u64) -> Result<LogRevision, F
     page.items.into_iter().next().ok_or_else(none)
 }
 
-/// The revision that is undone when nobody names one.
+/// The revision that is undone when none is named.
 ///
 /// Undo: the newest of a client other than the daemon that is no undo and is not undone. Redo: the newest undo that is
 /// not undone itself.

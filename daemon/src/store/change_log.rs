@@ -30,7 +30,7 @@ pub(crate) fn before_write(tx: &ReadTx<'_>, now: &str) -> Result<Option<Option<J
 pub(crate) enum View<'f> {
     /// Every change, with the entity before and after it; neither in a revision where they are more bytes than this.
     Full(usize),
-    /// The changes that this lets pass, as subscribers are told them: the entity before a delete is for the filter only.
+    /// The changes that pass this filter, as they are sent to subscribers: only the filter sees the entity before a delete.
     Wanted(&'f dyn Fn(&LiveChange) -> bool),
 }
 

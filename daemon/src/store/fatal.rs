@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 pub enum Fatal {
     /// The database or a file beside it is not where it was.
     #[error(
-        "{0} was removed or replaced while stinad served it; it stopped, because nobody would find what it wrote"
+        "{0} was removed or replaced while stinad served it; it stopped, because further writes would be lost"
     )]
     Gone(PathBuf),
     /// Another program wrote into the file, past SQLite.

@@ -1,13 +1,13 @@
 //! Noticing writers that are no clients, such as the `sqlite3` shell, and what becomes of the database's files and the socket.
 //!
-//! An idle file is not polled: every commit in WAL mode touches the `-wal` file, and the system tells of that. It tells of
-//! our own commits too; the writer's `data_version` knows which were others'. While we commit ourselves the
-//! writer looks at every batch, so the watch is taken off for a moment after each alarm: else every page that we
-//! write would wake a thread.
+//! An idle file is not polled: every commit in WAL mode touches the `-wal` file, and the system notifies the daemon of that.
+//! That includes our own commits; the writer's `data_version` shows which were others'. While we commit ourselves the writer
+//! looks at every batch, so the watch is removed for a short time after each alarm: else every page that we write would
+//! wake a thread.
 //!
-//! The alarm comes with a transaction's pages. Its COMMIT, one fsync later, is a word in shared memory, of which the
-//! system tells nobody: so after an alarm, also one of our own commits, we look
-//! again, every [`AGAIN`] at first, then ever more seldom, for [`SETTLED`], and then no more.
+//! The alarm comes with a transaction's pages. Its COMMIT, one fsync later, is a word in shared memory, which raises no
+//! alarm. So after an alarm, also one of our own commits, we look again, every [`AGAIN`] at first, then less often, for
+//! [`SETTLED`], and then no more.
 //!
 //! A watch can fail: the system gives each user a number of them only, and some file systems have none. Then the files are
 //! polled, and the watch is tried again, ever more seldom.
@@ -56,7 +56,7 @@ impl WatchedBy {
     }
 }
 
-/// What is watched, and who is told.
+/// What is watched, and which signals are raised.
 struct Watched {
     /// The database; none when it is in memory.
     database: Option<PathBuf>,
@@ -116,7 +116,7 @@ fn begins_with_name(path: &Path, file: &Path) -> bool {
 
 impl Store {
     /// Watches until `stop`: for other writers, for the database's files being taken away, and for the socket, whose
-    /// keeper is told by `socket_touched`.
+    /// keeper is notified by `socket_touched`.
     pub(crate) async fn watch_files(
         self,
         socket: PathBuf,
@@ -138,7 +138,7 @@ impl Store {
                         tracing::debug!("the files are watched");
                     }
                     pause = poll;
-                    // For what was done while nobody watched.
+                    // For changes from before the watch was back.
                     self.look(watched).await;
                     self.look_until_touched(watched, alarm).await;
                     alarm = Instant::now();

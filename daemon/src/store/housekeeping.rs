@@ -177,12 +177,12 @@ pub(super) enum Checkpoint {
 }
 
 /// Moves the WAL into the database, as far as that goes at once: to wait for a reader or for another process
-/// would hold up every write. Answers whether nothing is left over that could be done later.
+/// would hold up every write. Returns whether nothing is left to do later.
 ///
-/// Nothing is moved into a file that somebody else has overwritten.
+/// Nothing is moved into a file that another process has overwritten.
 pub(super) fn checkpoint(conn: &Connection, witness: Option<&Witness>, how: Checkpoint) -> bool {
     let may_write = witness.is_none_or(|witness| {
-        // Of a revision that can't be read it is not told that the file holds it.
+        // A head that can't be read is noted as 0: the record must not claim a revision that the file may lack.
         witness.begin_writing(recording::head(conn).unwrap_or(0))
     });
     if !may_write {

@@ -24,7 +24,7 @@ pub(in crate::store) enum Verdict {
     Same,
     /// It is, if it holds the newest revision that was to be written, and none after it.
     SameIfNewest,
-    /// Nobody can vouch for it.
+    /// It is not known to be the file that the last daemon left.
     Renew,
 }
 
@@ -126,7 +126,7 @@ fn is_sound(path: &Path) -> bool {
     let verdict = connection::look_at(path)
         .and_then(|conn| conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0)));
     if !had_shm {
-        // SQLite made it in order to look, and it is to be as if nobody had.
+        // SQLite made it in order to look; remove it, so that the look leaves no trace.
         let _ = std::fs::remove_file(&shm);
     }
     verdict.is_ok_and(|verdict| verdict == "ok")

@@ -261,7 +261,7 @@ impl Writer {
     pub async fn finish(self, store: Store) {
         store.queue.close().await;
         let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
-        // Of one that is not what it was, nothing is noted, and its WAL stays for whoever looks into it.
+        // Nothing is noted for a file that is not what it was, and its WAL stays, so that it can be examined.
         let witness = store.config.witness.clone().filter(|_| store.fatal.cause().is_none());
         drop(store);
         match joined {

@@ -1,4 +1,4 @@
-//! Writes the change log: one row a change, in the transaction that it tells of.
+//! Writes the change log: one row for each change, in the transaction that makes it.
 
 use super::json_text::JsonText;
 use super::revision::{LiveChange, Revision};

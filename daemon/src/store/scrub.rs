@@ -58,7 +58,7 @@ impl Store {
         tokio::time::timeout(self.config.limits.purge_wait, done).await.is_ok_and(|done| done.is_ok())
     }
 
-    /// Whether a scrub is due. One that nobody waits for is put off until the store `is_quiet`.
+    /// Whether a scrub is due. One that no purge waits for is put off until the store `is_quiet`.
     pub(super) async fn is_scrub_due(&self, is_quiet: bool) -> bool {
         let due = self.scan(|tx| {
             let sql = "SELECT CAST(value AS INTEGER) FROM core_meta WHERE name = ?";

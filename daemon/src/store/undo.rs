@@ -15,7 +15,7 @@ use stina_protocol::event::Op;
 use stina_protocol::undo::{ChangedSince, UndoParams, Undone, UndoneChange};
 use stina_protocol::{Error, Json};
 
-/// Members that change with every write: a change of these alone is nobody's change.
+/// Members that change with every write: a change of these alone is no change to undo.
 const BOOKKEEPING: &[&str] = &["rev", "updatedAt"];
 /// Most changes that an answer lists.
 const LISTED: usize = 1000;

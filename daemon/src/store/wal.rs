@@ -13,7 +13,7 @@ use std::path::Path;
 const HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 
-/// Pages that are compared after a checkpoint: more than one of a store that nobody keeps from checkpoints moves.
+/// Pages that are compared after a checkpoint: more than one checkpoint moves, unless a reader held it up.
 const MOST_COMPARED: usize = 4096;
 
 /// Where a WAL of this many frames ends.
@@ -101,7 +101,7 @@ impl Progress {
     }
 
     /// Whether the database holds what the checkpoint moved that came from `before` to this: each page whose newest frame
-    /// is among those. What can't be read tells nothing.
+    /// is among those. A file that can't be read shows nothing.
     pub(super) fn is_in(&self, database: &File, path: &Path, before: &Self) -> bool {
         let from = if self.salts == before.salts { before.moved } else { 0 };
         self.compare(database, path, from)

@@ -1,10 +1,9 @@
 //! Whether the database is what the daemon left: while it runs, and from one daemon to the next.
 //!
-//! A cursor of a client is good as long as the database goes on from where it was. Whoever puts a copy in its place, whether
-//! while a daemon runs or while none does, begins another history; so the daemon must be able to vouch for
-//! the file. A file's inode, size and time of writing can be set by whoever copies it (`cp -a` does); the time of its
-//! last *change* (ctime) can't. So these make the [`Print`] of a file, and the lock file keeps a [`Record`] of
-//! it for the next daemon.
+//! A client's cursor is valid as long as the database continues from where it was. A copy that is put in its place, while
+//! a daemon runs or while none does, begins another history. So the daemon must know that the file is the one that it wrote.
+//! A copying program can set a file's inode, size and time of writing (`cp -a` does), but not the time of its last *change*
+//! (ctime). So these make the [`Print`] of a file, and the lock file keeps a [`Record`] of it for the next daemon.
 //!
 //! In WAL mode the database itself is written by a checkpoint only, and all our checkpoints are made by
 //! `housekeeping::checkpoint`: SQLite makes none by itself, neither within a commit nor when a connection is closed. So nothing
@@ -186,8 +185,8 @@ impl Witness {
         &self.0.path
     }
 
-    /// Notes that the database is about to be written, before SQLite does anything to it; with `renew`, that nobody
-    /// vouches for it yet.
+    /// Notes that the database is about to be written, before SQLite does anything to it; with `renew`, that its history is
+    /// in doubt.
     pub(super) fn opening(&self, renew: bool) {
         let Some(file) = Print::at(&self.0.path) else { return };
         let wal = Print::at(&beside(&self.0.path, "-wal"));
@@ -237,7 +236,7 @@ impl Witness {
         }
     }
 
-    /// Looks whether the files are what they were. A look that fails tells nothing.
+    /// Looks whether the files are what they were. A look that fails shows nothing.
     pub(super) fn look(&self) -> Look {
         let mut guard = self.0.known();
         let Some(known) = guard.as_mut() else { return Look::Same };
@@ -280,8 +279,8 @@ impl Witness {
         self.0.known().as_ref().map_or(0, |known| known.progress.frames.saturating_sub(known.progress.moved))
     }
 
-    /// Notes that the file is about to be written up to this revision; answers whether it may be. A file that was
-    /// taken away may, as whoever has it wants all of it; only nothing is noted beside what took its place.
+    /// Notes that the file is about to be written up to this revision; returns whether it may be. A file that was moved
+    /// away is still written, so that it is complete in its new place; then nothing is noted beside its replacement.
     pub(super) fn begin_writing(&self, rev: u64) -> bool {
         match self.look() {
             Look::Overwritten => return false,
@@ -321,7 +320,7 @@ impl Witness {
         }
     }
 
-    /// Nobody vouches any more for what the file holds: the next daemon begins a new epoch.
+    /// The content of the file is in doubt: the next daemon begins a new epoch.
     pub(super) fn disown(&self) {
         if let Some(known) = self.0.known().as_mut() {
             known.renew = true;

@@ -66,7 +66,7 @@ struct Thread {
     /// What the database has had of migrations.
     schema: Vec<Applied>,
     epoch: Epoch,
-    /// Raised once nobody would find what is written; nothing is committed any more then.
+    /// Raised once further writes would be lost; nothing is committed any more then.
     fatal: FatalSignal,
     /// Frames in the WAL at which it is moved into the database.
     checkpoint_at: u32,

@@ -147,7 +147,7 @@ proptest! {
             peer.call("store.undo", json!({"rev": rev}));
         }
         prop_assert_eq!(&state(&daemon), &end);
-        // Whoever listened has the same.
+        // A subscriber has the same.
         let head = newest(&mut peer);
         while mirror.rev < head {
             mirror.take(&watcher.event());

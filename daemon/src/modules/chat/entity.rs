@@ -124,7 +124,7 @@ impl Entity for Message {
         Ok(self)
     }
 
-    /// Nobody owns a streaming message that comes back: it has ended, aborted, with the text that was saved.
+    /// A streaming message comes back without its writer: complete and aborted, with the text that was saved.
     fn put_back(self, _: i64) -> Self {
         match self.state {
             MessageState::Streaming => Self { state: MessageState::Complete, aborted: true, ..self },

@@ -14,6 +14,8 @@
 )]
 
 use rusqlite::Connection;
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -69,7 +71,7 @@ fn main() {
     while Instant::now() < settled {
         std::thread::park_timeout(settled.saturating_duration_since(Instant::now()));
     }
-    let before: Vec<u64> = peers.iter().map(|peer| wake_ups(peer.pid)).collect();
+    let before: Vec<_> = peers.iter().map(|peer| wake_ups(peer.pid)).collect();
     let until = Instant::now() + Duration::from_secs(10);
     while Instant::now() < until {
         std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
@@ -78,7 +80,10 @@ fn main() {
         println!(
             "{:<8} wake-ups in 10 s, from 3 s after the last write on {:>4}",
             peer.name,
-            wake_ups(peer.pid) - before
+            wake_ups(peer.pid)
+                .into_iter()
+                .map(|(thread, count)| count - before.get(&thread).copied().unwrap_or(0))
+                .sum::<u64>()
         );
     }
 }
@@ -243,9 +248,12 @@ fn field(status: &str, name: &str) -> u64 {
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-/// Voluntary context switches of all threads.
-fn wake_ups(pid: u32) -> u64 {
+/// Voluntary context switches of each thread: one that ends meanwhile takes its own along.
+fn wake_ups(pid: u32) -> HashMap<OsString, u64> {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let status = tasks.map(|task| std::fs::read_to_string(task.path().join("status")).unwrap_or_default());
-    status.map(|status| field(&status, "voluntary_ctxt_switches:")).sum()
+    let count = |path: PathBuf| {
+        let status = std::fs::read_to_string(path.join("status")).unwrap_or_default();
+        field(&status, "voluntary_ctxt_switches:")
+    };
+    tasks.map(|task| (task.file_name(), count(task.path()))).collect()
 }

@@ -1,4 +1,4 @@
-//! `stinactl history`: what became of one entity.
+//! `stinactl history`: the revisions of one entity.
 
 use super::failure::Failure;
 use super::output::Look;

@@ -48,7 +48,7 @@ impl Row {
         }
     }
 
-    /// Whether it made the entity.
+    /// Whether it created the entity.
     pub(super) fn made(&self) -> bool {
         self.op == Some(Op::Put) && !self.has_before
     }

@@ -54,7 +54,7 @@ pub(crate) fn undo(
     let mut left = Vec::new();
     for (at, row) in logged.rows.iter().enumerate().rev() {
         let subject = &subjects[&key(row)];
-        // What a later change of the same revision began from is no state to go back to.
+        // A state between two changes of the same revision is not restored: only the one before its first change.
         let is_between = row.op == Some(Op::Put) && row.has_before && at != subject.first;
         if subject.stays.is_some() || is_between {
             continue;
@@ -107,7 +107,7 @@ fn subjects<'l>(logged: &'l Logged, kinds: &[EntityKind]) -> Result<BTreeMap<(&'
     Ok(subjects)
 }
 
-/// What is no longer as the revision left it. Where the revision changed bookkeeping only, the subject stays instead.
+/// Entities that are no longer as the revision left them. One of which it changed bookkeeping only stays as it is instead.
 fn changed_since(
     tx: &ReadTx<'_>,
     logged: &Logged,
@@ -143,7 +143,7 @@ fn changed_since(
     Ok(changed)
 }
 
-/// A conflict, if anything is in the way. It names what deleted the entities that are gone.
+/// Fails with a conflict if anything has changed. For deleted entities it names the revision that deleted them.
 fn refuse(tx: &ReadTx<'_>, rev: u64, mut changed: Vec<ChangedSince>) -> Result<()> {
     if changed.is_empty() {
         return Ok(());
@@ -206,7 +206,7 @@ fn require_parents(
     Ok(())
 }
 
-/// Removes an entity that has the key of one (JSON) that comes back and belongs to others. Answers those, as they were.
+/// Removes an entity that has the key of the one (JSON) that comes back, but other parents. Returns those parents, as they were.
 fn give_way(
     tx: &mut WriteTx<'_>,
     kinds: &[EntityKind],
@@ -229,7 +229,7 @@ fn give_way(
     Ok(left)
 }
 
-/// Touches what stays, as the methods do that change what belongs to it.
+/// Updates `rev` and `updatedAt` of the subjects that stay, as the methods do that change their parts.
 fn touch(tx: &mut WriteTx<'_>, logged: &Logged, subjects: &BTreeMap<(&str, &str), Subject>) -> Result<()> {
     for ((_, id), Subject { kind, first, last, stays }) in subjects {
         let Some(before) = stays else { continue };
@@ -257,7 +257,7 @@ enum Last<'a> {
     Made(&'a Row),
 }
 
-/// Logs what the database itself has made of entities: counts, where what is counted has changed since. `left` are
+/// Logs the members that the database computes, such as counts, where they have changed since. `left` are
 /// entities, as they were, that have lost one that gave way.
 fn bring_up_to_date(
     tx: &mut WriteTx<'_>,
@@ -311,7 +311,7 @@ fn check(
             }
             Some(Op::Delete) if is_wanted && !subjects.contains_key(&key(row)) => {
                 let before = row.before(tx)?;
-                // What this write itself has changed before is no news.
+                // An entity that this write has changed before is no conflict.
                 if rev_in(&before)? != tx.rev() {
                     bytes += before.len();
                     let value = Some(Json::stored(before)?);

@@ -7,7 +7,6 @@
 use crate::Json;
 use jsonrpsee_types::error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE};
 use jsonrpsee_types::{ErrorObject, ErrorObjectOwned};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,8 +16,8 @@ pub use jsonrpsee_types::error::{INVALID_REQUEST_CODE, METHOD_NOT_FOUND_CODE, PA
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Every error that the daemon answers, by `data.kind`.
-#[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
-#[schemars(inline)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum Error {
     /// The input is wrong; a retry fails again.
@@ -189,10 +188,10 @@ impl From<Error> for Fault {
 }
 
 /// The `data` of an error, for programs: the kind, the fields of that kind, and where the error occurred.
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "ErrorData")]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ErrorData"))]
 #[serde(rename_all = "camelCase")]
-struct Data {
+pub(crate) struct Data {
     #[serde(flatten)]
     error: Error,
     /// Index of the failing step of a `store.transact`.
@@ -201,25 +200,6 @@ struct Data {
     /// Id of the line in the daemon's log that has the details.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error_id: Option<String>,
-}
-
-impl JsonSchema for Fault {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "RpcError".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "The error object of a reply.",
-            "type": "object",
-            "properties": {
-                "code": { "type": "integer", "description": "JSON-RPC code." },
-                "message": { "type": "string", "description": "What happened, for people." },
-                "data": generator.subschema_for::<Data>(),
-            },
-            "required": ["code", "message", "data"],
-        })
-    }
 }
 
 /// Converts to the error object on the wire.

@@ -3,12 +3,12 @@
 use crate::method::Subscribe;
 use crate::types::null_is_default;
 use crate::{Json, MethodKind, Params};
-use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The operation of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Op {
     /// The entity was created or updated; `value` is its new state.
@@ -18,7 +18,8 @@ pub enum Op {
 }
 
 /// A change to one entity.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Change {
     /// Kind of entity.
     pub entity: String,
@@ -32,7 +33,8 @@ pub struct Change {
 }
 
 /// The origin of a revision.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Origin {
     /// Name that the client gave in `store.hello`, else null; `stinad` for the daemon's own writes.
@@ -46,7 +48,8 @@ pub struct Origin {
 }
 
 /// The reason for a reset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ResetReason {
     /// The change log no longer has the revisions after `since`.
@@ -60,7 +63,8 @@ pub enum ResetReason {
 }
 
 /// The changes of one revision, or a part of the snapshot when `initial`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Changes {
     /// The revision; of the whole snapshot when `initial`.
     pub rev: u64,
@@ -79,9 +83,10 @@ pub struct Changes {
 }
 
 /// One notification of a subscription.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[schemars(rename = "SubscriptionEvent")]
+#[cfg_attr(feature = "schema", schemars(rename = "SubscriptionEvent"))]
 pub enum Event {
     /// Entities changed, all in one transaction.
     Change(Changes),
@@ -108,7 +113,8 @@ pub enum Event {
 }
 
 /// Text of a streaming message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Delta {
     /// The streaming message.
@@ -175,7 +181,8 @@ struct Cancel {
 }
 
 /// Start of a subscription: part of the params of every `subscribe`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Start {
     /// Send every revision after this one, then continue live.

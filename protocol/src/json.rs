@@ -1,6 +1,5 @@
 //! [`Json`]: any JSON value, unchanged. Parsing and checking is in [`json_check`](crate::json_check).
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -57,18 +56,6 @@ impl Serialize for Json {
     }
 }
 
-impl JsonSchema for Json {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Json".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!(true)
-    }
-}
-
 /// A JSON object, unchanged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
@@ -78,17 +65,5 @@ impl JsonObject {
     /// The value.
     pub fn json(&self) -> &Json {
         &self.0
-    }
-}
-
-impl JsonSchema for JsonObject {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "JsonObject".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "object" })
     }
 }

@@ -3,16 +3,16 @@
 use crate::event::Start;
 use crate::types::Paging;
 use crate::{Json, Page, With};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Maximum length of a key, in bytes.
 pub const MAX_KEY: usize = 512;
 
 /// A key: 1 to 512 bytes of text without NUL.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
-pub struct Key(#[schemars(length(min = 1, max = 512))] String);
+pub struct Key(#[cfg_attr(feature = "schema", schemars(length(min = 1, max = 512)))] String);
 
 impl Key {
     /// Accepts text that is a valid key.
@@ -41,7 +41,8 @@ impl<'de> Deserialize<'de> for Key {
 }
 
 /// A key and its value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// The key.
@@ -55,7 +56,8 @@ pub struct Entry {
 }
 
 /// Params of [`Get`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GetParams {
     /// The key.
@@ -63,7 +65,8 @@ pub struct GetParams {
 }
 
 /// Params of [`Set`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetParams {
     /// The key.
@@ -76,7 +79,8 @@ pub struct SetParams {
 }
 
 /// Params of [`Delete`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeleteParams {
     /// The key.
@@ -87,7 +91,8 @@ pub struct DeleteParams {
 }
 
 /// Params of [`Increment`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IncrementParams {
     /// The key. A missing entry counts as 0.
@@ -101,7 +106,8 @@ pub struct IncrementParams {
 }
 
 /// Selects entries.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
     /// Only keys that begin with this.

@@ -5,6 +5,8 @@
 //! [`text`], [`json`]), the events of subscriptions ([`event`]), and the methods of each module.
 //!
 //! There is no I/O and no SQL in this crate.
+//!
+//! With the feature `schema`, the types are `schemars::JsonSchema`: the daemon describes its methods by them.
 
 pub mod envelope;
 pub mod error;
@@ -18,6 +20,9 @@ pub mod paths;
 pub mod resource;
 pub mod text;
 pub mod types;
+
+#[cfg(feature = "schema")]
+mod schema;
 
 pub mod chat;
 pub mod kv;

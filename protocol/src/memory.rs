@@ -3,7 +3,6 @@
 use crate::text::{Content, Line, Trimmed};
 use crate::types::{ById, Ids, Limit, Millis, NoParams, Paging, Target, given, null_is_default};
 use crate::{EntityId, JsonObject, Page, With};
-use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -11,9 +10,10 @@ use serde_json::value::RawValue;
 pub type Tag = Trimmed<256>;
 
 /// The tags of a memory: at most 64, without duplicates.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
-pub struct Tags(#[schemars(length(max = 64))] Vec<Tag>);
+pub struct Tags(#[cfg_attr(feature = "schema", schemars(length(max = 64)))] Vec<Tag>);
 
 impl Tags {
     /// Maximum number of tags.
@@ -48,7 +48,8 @@ impl<'de> Deserialize<'de> for Tags {
 }
 
 /// A memory.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Memory {
     /// Its id.
@@ -76,8 +77,8 @@ pub struct Memory {
 }
 
 /// A memory found by [`Search`], with a snippet.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-#[schemars(rename = "MemoryHit")]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "MemoryHit"))]
 pub struct Hit {
     /// The memory.
     #[serde(flatten)]
@@ -102,7 +103,8 @@ impl<'de> Deserialize<'de> for Hit {
 }
 
 /// The fields of a memory besides its title and content. Null clears a field.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fields {
     /// Any JSON object; an update replaces it as a whole.
@@ -120,7 +122,8 @@ pub struct Fields {
 }
 
 /// A new memory.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct New {
     /// Its id; generated when omitted.
@@ -133,16 +136,17 @@ pub struct New {
 }
 
 /// Changes to a memory. Omitted fields stay unchanged.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Edit {
     /// The title.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Line")]
+    #[cfg_attr(feature = "schema", schemars(with = "Line"))]
     pub title: Option<Line>,
     /// The content.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Content")]
+    #[cfg_attr(feature = "schema", schemars(with = "Content"))]
     pub content: Option<Content>,
 }
 
@@ -163,7 +167,8 @@ impl New {
 }
 
 /// Params of [`GetMany`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GetManyParams {
     /// The memories.
@@ -174,7 +179,8 @@ pub struct GetManyParams {
 }
 
 /// Selects memories. All conditions must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Filter {
     /// Include expired memories, whose `validUntil` has passed.
@@ -186,7 +192,8 @@ pub struct Filter {
 }
 
 /// Params of [`Find`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FindParams {
     /// The content, or a part of it in any case.
@@ -197,7 +204,8 @@ pub struct FindParams {
 }
 
 /// Params of [`Search`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SearchParams {
     /// The query: any text, such as words, prefixes of words, Chinese within a sentence, emoji, punctuation.

@@ -4,7 +4,6 @@
 //! it.
 
 use crate::Params;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// A method of the protocol. Define one with [`methods!`](crate::methods).
@@ -16,7 +15,7 @@ pub trait Method: 'static {
     /// Named params: an object, unknown fields refused.
     type Params: Params;
     /// The result.
-    type Output: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
+    type Output: Serialize + DeserializeOwned + Send + 'static;
     /// The kind, which decides the envelope of the result.
     type Kind: MethodKind;
 }
@@ -29,11 +28,7 @@ pub trait MethodKind: 'static {
     /// Whether the method writes to the store. Such a method takes `requestId`, and is allowed in `store.transact`.
     const MUTATES: bool = false;
     /// The result in its envelope.
-    type Wire<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static>: Serialize
-        + DeserializeOwned
-        + JsonSchema
-        + Send
-        + 'static;
+    type Wire<T: Serialize + DeserializeOwned + Send + 'static>: Serialize + DeserializeOwned + Send + 'static;
 }
 
 /// Reads the store; answers `{rev, value}` with the revision of the read.
@@ -50,21 +45,22 @@ pub enum Bare {}
 pub enum Subscribe {}
 
 impl MethodKind for Read {
-    type Wire<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> = Reply<T>;
+    type Wire<T: Serialize + DeserializeOwned + Send + 'static> = Reply<T>;
 }
 impl MethodKind for Write {
     const MUTATES: bool = true;
-    type Wire<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> = Reply<T>;
+    type Wire<T: Serialize + DeserializeOwned + Send + 'static> = Reply<T>;
 }
 impl MethodKind for Bare {
-    type Wire<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> = T;
+    type Wire<T: Serialize + DeserializeOwned + Send + 'static> = T;
 }
 impl MethodKind for Subscribe {
-    type Wire<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> = T;
+    type Wire<T: Serialize + DeserializeOwned + Send + 'static> = T;
 }
 
 /// The envelope of the result of reads and writes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reply<T> {
     /// Revision of the read or the write.
     pub rev: u64,

@@ -3,7 +3,6 @@
 use crate::error::{Error, Result};
 use crate::json_check::compact;
 use crate::types::RequestId;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -16,7 +15,7 @@ use std::fmt;
 ///
 /// It is a struct that serde reads by name and that refuses unknown fields (`deny_unknown_fields`), or two such structs
 /// combined ([`With`]).
-pub trait Params: Serialize + JsonSchema + Send + Sized + 'static {
+pub trait Params: Serialize + Send + Sized + 'static {
     /// Adds the names of its members.
     fn names(names: &mut Vec<&'static str>);
 
@@ -35,7 +34,7 @@ pub trait Params: Serialize + JsonSchema + Send + Sized + 'static {
     }
 }
 
-impl<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> Params for T {
+impl<T: Serialize + DeserializeOwned + Send + 'static> Params for T {
     fn names(names: &mut Vec<&'static str>) {
         names.extend(fields::<T>());
     }
@@ -89,33 +88,6 @@ fn joined(a: &str, b: &str) -> String {
     let (a, b) = (a.strip_suffix('}').unwrap_or(a), b.strip_prefix('{').unwrap_or(b));
     let comma = if a.ends_with('{') || b.starts_with('}') { "" } else { "," };
     [a, comma, b].concat()
-}
-
-impl<H: JsonSchema, F: JsonSchema> JsonSchema for With<H, F> {
-    fn schema_name() -> Cow<'static, str> {
-        format!("{}With{}", H::schema_name(), F::schema_name()).into()
-    }
-
-    fn schema_id() -> Cow<'static, str> {
-        format!("{} with {}", H::schema_id(), F::schema_id()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = H::json_schema(generator);
-        for key in ["properties", "required"] {
-            match (schema.get_mut(key), F::json_schema(generator).remove(key)) {
-                (Some(serde_json::Value::Object(has)), Some(serde_json::Value::Object(more))) => {
-                    has.extend(more)
-                }
-                (Some(serde_json::Value::Array(has)), Some(serde_json::Value::Array(more))) => {
-                    has.extend(more)
-                }
-                (None, Some(more)) => _ = schema.insert(key.to_owned(), more),
-                _ => {}
-            }
-        }
-        schema
-    }
 }
 
 /// The members of a params object that are not taken yet, as text.
@@ -337,17 +309,6 @@ mod tests {
             let found = parse::<Both>(text).unwrap_err();
             assert!(found.starts_with(error), "{text} gave {found}");
         }
-        let schema = Both::json_schema(&mut SchemaGenerator::default());
-        let properties = schema.get("properties").and_then(|properties| properties.as_object()).unwrap();
-        assert_eq!(properties.keys().collect::<Vec<_>>(), ["epoch", "initial", "prefix", "since"]);
-    }
-
-    #[test]
-    fn params_of_two_methods_have_schemas_of_their_own() {
-        let mut generator = SchemaGenerator::default();
-        let todo = generator.subschema_for::<crate::todo::CreateParams>();
-        let memory = generator.subschema_for::<crate::memory::CreateParams>();
-        assert_ne!(todo, memory);
     }
 
     #[test]

@@ -3,14 +3,11 @@
 use crate::method::{Read, Write};
 use crate::types::{ById, Paging, Target};
 use crate::{Method, Page, Params, With};
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A kind of entity with the usual methods: create, get, list, update, delete.
-pub trait Resource:
-    Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq + Send + Sync + 'static
-{
+pub trait Resource: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static {
     /// Its name in changes and errors.
     const ENTITY: &'static str;
     /// Selects the entities of a list.

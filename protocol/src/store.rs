@@ -5,12 +5,12 @@ use crate::types::{
     EntityId, Limit, Millis, NoParams, RequestId, null_is_default, object, objects, optional_object,
 };
 use crate::{Json, With};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Who is calling.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClientInfo {
     /// Name of the program, as subscribers see it in `origin.client`.
@@ -20,7 +20,8 @@ pub struct ClientInfo {
 }
 
 /// A range of protocol versions, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Versions {
     /// Oldest.
@@ -30,7 +31,8 @@ pub struct Versions {
 }
 
 /// Params of [`Hello`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HelloParams {
     /// Who is calling.
@@ -42,7 +44,8 @@ pub struct HelloParams {
 }
 
 /// The daemon that answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServerInfo {
     /// Version of `stinad`.
     pub version: String,
@@ -51,7 +54,8 @@ pub struct ServerInfo {
 }
 
 /// Answer of [`Hello`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Welcome {
     /// The daemon.
@@ -71,14 +75,16 @@ pub struct Welcome {
 }
 
 /// A bare revision: answer of [`Ping`] and [`Sync`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Rev {
     /// The revision.
     pub rev: u64,
 }
 
 /// Answer of [`Info`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Info {
     /// Version of `stinad`.
@@ -125,7 +131,8 @@ pub struct Info {
 }
 
 /// One connected client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ClientState {
     /// Number of the connection, never used twice by one daemon.
@@ -147,7 +154,8 @@ pub struct ClientState {
 }
 
 /// One open subscription.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubscriptionState {
     /// Its id.
     pub id: u64,
@@ -160,14 +168,16 @@ pub struct SubscriptionState {
 }
 
 /// Answer of [`Clients`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClientList {
     /// The clients, oldest connection first.
     pub clients: Vec<ClientState>,
 }
 
 /// Params of [`GetChanges`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChangesParams {
     /// Only revisions after this one.
@@ -181,7 +191,8 @@ pub struct ChangesParams {
 }
 
 /// A revision of the change log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogRevision {
     /// Its number.
     pub rev: u64,
@@ -201,7 +212,8 @@ pub struct LogRevision {
 }
 
 /// A change in the change log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogChange {
     /// Module that owns the entity.
     pub module: String,
@@ -218,7 +230,8 @@ pub struct LogChange {
 }
 
 /// Answer of [`GetChanges`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangePage {
     /// The revisions, oldest first.
     pub items: Vec<LogRevision>,
@@ -227,7 +240,8 @@ pub struct ChangePage {
 }
 
 /// Whose changes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
     /// Only changes of these modules.
@@ -239,7 +253,8 @@ pub struct Filter {
 pub type SubscribeParams = With<Start, Filter>;
 
 /// Params of [`GetResult`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResultParams {
     /// The id that the write carried.
@@ -247,7 +262,8 @@ pub struct ResultParams {
 }
 
 /// One step of [`Transact`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Name of a mutating method.
@@ -258,7 +274,8 @@ pub struct Step {
 }
 
 /// Params of [`Transact`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TransactParams {
     /// The steps, in order; 1 to 1000.
@@ -270,14 +287,16 @@ pub struct TransactParams {
 }
 
 /// Answer of [`Transact`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TransactOutput {
     /// What each step answers, in order: the `value` that the method alone would have answered.
     pub results: Vec<Json>,
 }
 
 /// What a repeated write answers: the stored reply of the first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StoredReply {
     /// Revision that the write made, or the newest one when it changed nothing.
     pub rev: u64,
@@ -289,7 +308,8 @@ pub struct StoredReply {
 }
 
 /// Params of [`Purge`]: `entity` and `id`, or `deletedBefore`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PurgeParams {
     /// Sort of the deleted entity.
@@ -304,7 +324,8 @@ pub struct PurgeParams {
 }
 
 /// Answer of [`Purge`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PurgeOutput {
     /// How many deleted entities still had values in the change log, and have none now.
     pub erased: u64,

@@ -1,8 +1,6 @@
 //! Text params: bounded, and trimmed where surrounding white space has no meaning.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::borrow::Cow;
 
 /// Maximum length of short texts such as titles, in bytes of UTF-8.
 pub const MAX_LINE: usize = 64 << 10;
@@ -61,7 +59,7 @@ pub fn trim(text: &str) -> &str {
 }
 
 macro_rules! string_type {
-    ($name:ident, $min:literal) => {
+    ($name:ident) => {
         impl<const MAX: usize> $name<MAX> {
             /// The text.
             pub fn as_str(&self) -> &str {
@@ -80,24 +78,11 @@ macro_rules! string_type {
                 Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
             }
         }
-
-        impl<const MAX: usize> JsonSchema for $name<MAX> {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> Cow<'static, str> {
-                format!("{}{MAX}", stringify!($name)).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                // JSON Schema counts characters, of which a text has at most as many as bytes.
-                json_schema!({ "type": "string", "minLength": $min, "maxLength": MAX })
-            }
-        }
     };
 }
 
-string_type!(Text, 0);
-string_type!(Trimmed, 1);
+string_type!(Text);
+string_type!(Trimmed);
 
 #[cfg(test)]
 mod tests {

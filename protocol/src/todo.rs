@@ -3,13 +3,13 @@
 use crate::text::{Content, Line, Note, Title};
 use crate::types::{ById, Ids, Millis, NoParams, Paging, Target, given, null_is_default};
 use crate::{EntityId, JsonObject, Page, With};
-use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The status of a todo.
 ///
 /// Params take it in any case, with `-` and spaces for `_`, and by aliases: see [`Status::read`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Not started.
@@ -81,7 +81,8 @@ fn statuses<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<Status>>, D::E
 }
 
 /// A todo.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Todo {
     /// Its id.
@@ -109,9 +110,10 @@ pub struct Todo {
 }
 
 /// A comment on a todo.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "TodoComment")]
+#[cfg_attr(feature = "schema", schemars(rename = "TodoComment"))]
 pub struct Comment {
     /// Its id.
     pub id: String,
@@ -126,7 +128,8 @@ pub struct Comment {
 }
 
 /// The fields of a todo besides its title and status. Null clears a field.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fields {
     /// The description.
@@ -144,7 +147,8 @@ pub struct Fields {
 }
 
 /// A new todo.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct New {
     /// Its id; generated when omitted.
@@ -158,16 +162,17 @@ pub struct New {
 }
 
 /// Changes to a todo. Omitted fields stay unchanged.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Edit {
     /// The title; trimmed.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Title")]
+    #[cfg_attr(feature = "schema", schemars(with = "Title"))]
     pub title: Option<Title>,
     /// The status.
     #[serde(default, deserialize_with = "status", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Status")]
+    #[cfg_attr(feature = "schema", schemars(with = "Status"))]
     pub status: Option<Status>,
 }
 
@@ -190,7 +195,8 @@ impl New {
 }
 
 /// Params of [`Find`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FindParams {
     /// An id, or a title in any case.
@@ -198,7 +204,8 @@ pub struct FindParams {
 }
 
 /// Selects todos. All conditions must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Filter {
     /// Only todos with one of these statuses.
@@ -216,7 +223,8 @@ pub struct Filter {
 }
 
 /// A new comment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewComment {
     /// The todo.
@@ -229,7 +237,8 @@ pub struct NewComment {
 }
 
 /// Selects comments.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CommentFilter {
     /// The todos; a todo that does not exist has no comments.

@@ -1,6 +1,5 @@
 //! Types of all modules: ids, times, pages, nullable fields.
 
-use schemars::JsonSchema;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -11,9 +10,10 @@ pub const MAX_ID: usize = 128;
 macro_rules! string_id {
     ($(#[$doc:meta])+ $name:ident) => {
         $(#[$doc])+
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(transparent)]
-        pub struct $name(#[schemars(regex(pattern = r"^[A-Za-z0-9_.:-]{1,128}$"))] String);
+        pub struct $name(#[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[A-Za-z0-9_.:-]{1,128}$")))] String);
 
         impl $name {
             /// Accepts text that is a valid id.
@@ -66,9 +66,10 @@ string_id! {
 }
 
 /// Maximum number of items in a list: 1 to 1000, 100 when omitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
-pub struct Limit(#[schemars(range(min = 1, max = 1000))] u16);
+pub struct Limit(#[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))] u16);
 
 impl Limit {
     /// Maximum number of items in a page.
@@ -100,9 +101,10 @@ impl<'de> Deserialize<'de> for Limit {
 }
 
 /// A list of ids: at most 1000.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
-pub struct Ids(#[schemars(length(max = 1000))] Vec<EntityId>);
+pub struct Ids(#[cfg_attr(feature = "schema", schemars(length(max = 1000)))] Vec<EntityId>);
 
 impl Ids {
     /// Maximum number of ids.
@@ -127,9 +129,13 @@ impl<'de> Deserialize<'de> for Ids {
 }
 
 /// A time in params: whole milliseconds since the Unix epoch, within the range of JavaScript's `Date`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
-pub struct Millis(#[schemars(range(min = -8_640_000_000_000_000_i64, max = 8_640_000_000_000_000_i64))] i64);
+pub struct Millis(
+    #[cfg_attr(feature = "schema", schemars(range(min = -8_640_000_000_000_000_i64, max = 8_640_000_000_000_000_i64)))]
+     i64,
+);
 
 impl Millis {
     /// Maximum distance from the epoch (ECMA-262, section 21.4.1.1).
@@ -158,7 +164,8 @@ impl<'de> Deserialize<'de> for Millis {
 }
 
 /// One page of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
@@ -167,7 +174,8 @@ pub struct Page<T> {
 }
 
 /// The id of an entity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ById {
     /// Its id.
@@ -175,7 +183,8 @@ pub struct ById {
 }
 
 /// The entity that a write changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Target {
     /// Its id.
@@ -193,7 +202,8 @@ impl Target {
 }
 
 /// Selects a page of a list.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Paging {
     /// Maximum number of items in the page. A page ends early once it has 4 MiB.
@@ -205,7 +215,8 @@ pub struct Paging {
 }
 
 /// Params of a method without params.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NoParams {}
 

@@ -4,11 +4,11 @@ use crate::event::{Op, Origin};
 use crate::store::Filter;
 use crate::types::{Paging, null_is_default};
 use crate::{Json, Page, With};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Params of [`Undo`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UndoParams {
     /// The revision to undo. An undo can be undone too: that is redo.
@@ -26,7 +26,8 @@ impl UndoParams {
 }
 
 /// Answer of [`Undo`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Undone {
     /// The revision that this undo made; the newest one when there was nothing to put back.
     pub rev: u64,
@@ -43,7 +44,8 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// One change that an undo made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UndoneChange {
     /// The name of the entity, such as `todo`.
     pub entity: String,
@@ -54,7 +56,8 @@ pub struct UndoneChange {
 }
 
 /// An entity in the way of an undo: `current` of the `conflict` is a list of these.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChangedSince {
     /// The name of the entity, such as `todo`.
@@ -69,7 +72,8 @@ pub struct ChangedSince {
 }
 
 /// Names an entity of any sort.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Subject {
     /// The name of the entity, as in changes: `todo`, `comment`, `kv`.
@@ -84,7 +88,8 @@ pub type HistoryParams = With<Paging, Subject>;
 pub type TrashParams = With<Paging, Filter>;
 
 /// What one revision did to an entity.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EntityRevision {
     /// The revision.
     pub rev: u64,
@@ -104,7 +109,8 @@ pub struct EntityRevision {
 }
 
 /// An entity that was deleted and can be put back, by undoing the revision that deleted it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TrashItem {
     /// The name of the entity, such as `todo`.

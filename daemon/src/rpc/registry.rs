@@ -68,7 +68,11 @@ impl std::fmt::Debug for Registry {
     }
 }
 
-fn describe<M: Method>(params: &mut SchemaGenerator, results: &mut SchemaGenerator) -> (Schema, Schema) {
+fn describe<M>(params: &mut SchemaGenerator, results: &mut SchemaGenerator) -> (Schema, Schema)
+where
+    M: Method<Params: JsonSchema>,
+    Wire<M>: JsonSchema,
+{
     (M::Params::json_schema(params), results.subschema_for::<Wire<M>>())
 }
 
@@ -93,14 +97,18 @@ impl Registry {
         &self.limits
     }
 
-    pub(super) fn add<M: Method>(&mut self, run: Run, event: Option<&'static str>) {
+    pub(super) fn add<M>(&mut self, run: Run, event: Option<&'static str>)
+    where
+        M: Method<Params: JsonSchema>,
+        Wire<M>: JsonSchema,
+    {
         let mutates = <M::Kind as MethodKind>::MUTATES;
         self.methods
             .insert(M::NAME, Entry { summary: M::SUMMARY, run, describe: describe::<M>, mutates, event });
     }
 
     /// A read of a few rows: it runs on the connection's own task, so it must be quick.
-    pub fn read<M: Method<Kind = Read>>(
+    pub fn read<M: Method<Kind = Read, Params: JsonSchema, Output: JsonSchema>>(
         &mut self,
         f: impl Fn(&ReadTx<'_>, M::Params) -> Result<M::Output> + Send + Sync + 'static,
     ) {
@@ -109,7 +117,7 @@ impl Registry {
     }
 
     /// A read of many rows: it runs on a thread of its own.
-    pub fn scan<M: Method<Kind = Read>>(
+    pub fn scan<M: Method<Kind = Read, Params: JsonSchema, Output: JsonSchema>>(
         &mut self,
         f: impl Fn(&ReadTx<'_>, M::Params) -> Result<M::Output> + Send + Sync + 'static,
     ) {
@@ -123,7 +131,7 @@ impl Registry {
 
     /// A write. It comes with retry by `requestId`, the revision in the reply, group commit, and the use as a step
     /// of `store.transact`.
-    pub fn write<M: Method<Kind = Write>>(
+    pub fn write<M: Method<Kind = Write, Params: JsonSchema, Output: JsonSchema>>(
         &mut self,
         f: impl Fn(&mut WriteTx<'_>, M::Params) -> Result<M::Output> + Send + Sync + 'static,
     ) {
@@ -136,7 +144,7 @@ impl Registry {
     }
 
     /// A method about the daemon rather than about data.
-    pub fn call<M: Method<Kind = Bare>, F>(
+    pub fn call<M: Method<Kind = Bare, Params: JsonSchema, Output: JsonSchema>, F>(
         &mut self,
         f: impl Fn(CallContext, M::Params) -> F + Send + Sync + 'static,
     ) where
@@ -150,7 +158,7 @@ impl Registry {
     }
 
     /// A subscription, and the method that ends it.
-    pub fn feed<M: SubscribeMethod, F: Feed>(
+    pub fn feed<M: SubscribeMethod<Params: JsonSchema>, F: Feed>(
         &mut self,
         f: impl Fn(M::Filter) -> Result<F, Error> + Send + Sync + 'static,
     ) {

@@ -3,11 +3,11 @@
 use crate::text::Line;
 use crate::types::{Target, given};
 use crate::{EntityId, With};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A conversation.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Conversation {
     /// Its id, `c_…` unless its creator chose another.
@@ -29,7 +29,8 @@ pub struct Conversation {
 }
 
 /// The fields of a conversation that callers can set. Null clears a field.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fields {
     /// Its title.
@@ -44,7 +45,8 @@ pub struct Fields {
 }
 
 /// A new conversation.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct New {
     /// Its id; generated when omitted.
@@ -58,7 +60,8 @@ pub type StartParams = With<New, Fields>;
 pub type UpdateParams = With<Target, Fields>;
 
 /// Params of [`SetCurrent`](super::SetCurrent).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetCurrentParams {
     /// The conversation.
@@ -69,7 +72,8 @@ pub struct SetCurrentParams {
 }
 
 /// Counts of what [`ClearHistory`](super::ClearHistory) deleted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cleared {
     /// Conversations.
     pub conversations: u64,

@@ -3,11 +3,11 @@
 use crate::text::Line;
 use crate::types::{Millis, null_is_default};
 use crate::{EntityId, Json, With};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The author of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The user.
@@ -55,7 +55,8 @@ impl std::str::FromStr for Role {
 }
 
 /// Whether a message is complete or still streaming.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MessageState {
     /// Its text is final.
@@ -65,7 +66,8 @@ pub enum MessageState {
 }
 
 /// A message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// Its id, `m_…` unless its creator chose another.
@@ -95,7 +97,8 @@ pub struct Message {
 }
 
 /// An interaction: a user's message and everything that follows from it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Interaction {
     /// Its id, `ia_…` unless its creator chose another.
@@ -120,7 +123,8 @@ pub struct Interaction {
 }
 
 /// The fields of a message besides its text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fields {
     /// Its author.
@@ -146,7 +150,8 @@ pub struct Fields {
 }
 
 /// A complete message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct New {
     /// The text: any Unicode, up to the limit `messageBytes`.
@@ -157,7 +162,8 @@ pub struct New {
 }
 
 /// The start of a streaming message.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Beginning {
     /// The first part of the text; its length in bytes is the first delta's `offset`.

@@ -3,7 +3,6 @@
 use super::Role;
 use crate::EntityId;
 use crate::types::{Limit, null_is_default};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Params of [`ListMessages`](super::ListMessages) and [`ListInteractions`](super::ListInteractions).
@@ -13,7 +12,8 @@ use serde::{Deserialize, Serialize};
 /// `after` to newer ones. A page ends early once it has 4 MiB.
 ///
 /// An interaction is never split; one whose messages exceed the limit `frameBytes` comes without them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WindowParams {
     /// The conversation; the current one when omitted.
@@ -31,7 +31,8 @@ pub struct WindowParams {
 }
 
 /// Params of [`CountMessages`](super::CountMessages).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CountParams {
     /// The conversation; the current one when omitted.
@@ -40,7 +41,8 @@ pub struct CountParams {
 }
 
 /// Params of [`Search`](super::Search).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SearchParams {
     /// The query: any text.
@@ -54,9 +56,10 @@ pub struct SearchParams {
 }
 
 /// A message that a search found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "MessageHit")]
+#[cfg_attr(feature = "schema", schemars(rename = "MessageHit"))]
 pub struct Hit {
     /// The message.
     pub message_id: String,

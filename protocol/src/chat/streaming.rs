@@ -1,11 +1,11 @@
 //! Streaming messages.
 
 use crate::{EntityId, Json};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Params of [`AppendDelta`](super::AppendDelta).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeltaParams {
     /// The message. This connection must have begun it, and received the answer.
@@ -18,14 +18,16 @@ pub struct DeltaParams {
 }
 
 /// Answer of [`AppendDelta`](super::AppendDelta).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Appended {
     /// Length of the text so far, in bytes of UTF-8: the next `offset`.
     pub offset: u64,
 }
 
 /// Params of [`FinishMessage`](super::FinishMessage).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FinishParams {
     /// The message. This connection must have begun it.
@@ -42,7 +44,8 @@ pub struct FinishParams {
 }
 
 /// Params of [`AbortMessage`](super::AbortMessage): any connection may call it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AbortMessageParams {
     /// The message.
@@ -53,7 +56,8 @@ pub struct AbortMessageParams {
 }
 
 /// Params of [`CancelMessage`](super::CancelMessage): any connection may call it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CancelParams {
     /// The message.
@@ -61,7 +65,8 @@ pub struct CancelParams {
 }
 
 /// Answer of [`CancelMessage`](super::CancelMessage).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cancelled {
     /// Whether the owner was asked; false if the message has already ended.
     pub cancelled: bool,

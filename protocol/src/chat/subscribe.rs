@@ -3,13 +3,13 @@
 use crate::event::Start;
 use crate::types::null_is_default;
 use crate::{EntityId, With};
-use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Number of messages that `initial` sends: 0 to 1000, 50 when omitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
-pub struct InitialMessages(#[schemars(range(min = 0, max = 1000))] u16);
+pub struct InitialMessages(#[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1000)))] u16);
 
 impl InitialMessages {
     /// Maximum number of messages that `initial` sends.
@@ -48,7 +48,8 @@ fn null_is_yes<'de, D: Deserializer<'de>>(d: D) -> Result<bool, D::Error> {
 }
 
 /// Selects the events of a chat subscription.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Filter {
     /// Only this conversation and what is in it. The id of the current conversation is sent too, as an entity `kv`.

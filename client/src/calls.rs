@@ -1,10 +1,10 @@
 //! Calls through jsonrpsee's client core.
 
 use crate::transport::{Receiver, Sender};
-use jsonrpsee::core::client::async_client::{Client, ClientBuilder, RpcService};
-use jsonrpsee::core::client::{ClientT, Error};
-use jsonrpsee::core::middleware::RpcServiceBuilder;
-use jsonrpsee::core::traits::ToRpcParams;
+use jsonrpsee_core::client::async_client::{Client, ClientBuilder, RpcService};
+use jsonrpsee_core::client::{ClientT, Error};
+use jsonrpsee_core::middleware::RpcServiceBuilder;
+use jsonrpsee_core::traits::ToRpcParams;
 use serde_json::value::RawValue;
 use std::time::Duration;
 

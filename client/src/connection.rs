@@ -4,7 +4,7 @@ use crate::Options;
 use crate::calls::Calls;
 use crate::inbox::{CloseReason, Inbox, Inboxes};
 use crate::transport::{Disconnect, Pulse, Receiver, Sender};
-use jsonrpsee::core::client::Error as RpcError;
+use jsonrpsee_core::client::Error as RpcError;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -6,6 +6,13 @@ use std::marker::PhantomData;
 use stina_protocol::types::{ById, Target};
 use stina_protocol::{EntityId, Error, Method, Page, Reply, Resource, With};
 
+impl Client {
+    /// The methods of the kind `R`, for code that treats all kinds alike.
+    pub fn entities<R: Resource>(&self) -> Entities<R> {
+        Entities::new(self.clone())
+    }
+}
+
 /// The methods of one kind of entity. Their errors are those of [`Client::call`].
 ///
 /// A malformed id is `invalid`, and is not sent.
@@ -70,7 +77,7 @@ impl<R: Resource> Entities<R> {
     }
 
     /// Updates an entity, with or without a condition.
-    pub(crate) async fn update_at(
+    async fn update_at(
         &self,
         entity: impl Into<String>,
         if_rev: Option<u64>,

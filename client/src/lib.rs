@@ -60,9 +60,6 @@ mod memories;
 mod store;
 mod todos;
 
-#[cfg(feature = "cli")]
-pub mod cli;
-
 pub use chat::{Chat, InteractionScope, MessageStream, Stopped};
 pub use client::{CallOptions, Callable, Client, MethodInfo, Methods};
 pub use entities::Entities;

@@ -4,8 +4,8 @@
 //! count messages instead of bytes, and drop the subscription when they are full.
 
 use crate::inbox::Inboxes;
-use jsonrpsee::core::client::{ReceivedMessage, TransportReceiverT, TransportSenderT};
-use jsonrpsee::types::{Id, Response, ResponsePayload, SubscriptionId, SubscriptionResponse};
+use jsonrpsee_core::client::{ReceivedMessage, TransportReceiverT, TransportSenderT};
+use jsonrpsee_types::{Id, Response, ResponsePayload, SubscriptionId, SubscriptionResponse};
 use serde_json::value::RawValue;
 use std::io;
 use std::pin::Pin;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    stina_client::cli::main()
+    stinactl::main()
 }

@@ -1,7 +1,0 @@
-//! `stinactl`: Stina's store from the command line.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    stina_client::cli::main()
-}

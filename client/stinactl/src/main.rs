@@ -1,0 +1,7 @@
+//! `stinactl`: Stina's store from the command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stinactl::main()
+}

@@ -62,7 +62,7 @@ pub fn main(modules: &[Module]) -> ExitCode {
         Err(error @ NoHome) => return fail(2, &error),
     };
     config.limits.log_age = Duration::from_secs(u64::from(keep_history) * 24 * 3600);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("stinad").build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name("stinad").build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(serve(config, modules, quiet)),
         Err(error) => return fail(1, &error),

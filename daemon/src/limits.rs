@@ -55,6 +55,8 @@ limits! {
     batch_writes / "batchWrites": usize = 512,
     /// Bytes of params of the writes in one group commit, exceeded by at most one write.
     batch_bytes / "batchBytes": usize = 16 << 20,
+    /// Group commits that wait to be announced; the writer waits beyond that.
+    announced_batches / "announcedBatches": usize = 64,
     /// Steps in one `store.transact`.
     transact_steps / "transactSteps": usize = 1000,
     /// Read connections.
@@ -98,7 +100,7 @@ limits! {
     wal_pages / "walPages": u32 = 2000,
     /// Size of the WAL after a checkpoint truncates it.
     wal_bytes / "walBytes": u64 = 8 << 20,
-    /// Idle time after which the WAL is checkpointed and truncated.
+    /// Time after the last write within which the WAL is checkpointed and truncated.
     checkpoint_after / "checkpointAfterMs": Duration = Duration::from_secs(2),
     /// Time between two looks at the files where they can't be watched.
     watch_poll / "watchPollMs": Duration = Duration::from_secs(2),

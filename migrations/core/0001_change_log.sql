@@ -16,13 +16,14 @@ CREATE TABLE core_meta (
 ) STRICT, WITHOUT ROWID;
 
 -- One row for each change. One B-tree that grows at its end: an integer key and no index, since every write appends here.
+-- (No `IN` in a CHECK: for more than two values SQLite builds a table of them at each write.)
 CREATE TABLE core_changes (
     seq        INTEGER NOT NULL PRIMARY KEY, -- the revision, times 2^22, plus the number of the change in it
     at         INTEGER NOT NULL,
     module     TEXT    NOT NULL,
     entity     TEXT    NOT NULL,
     id         TEXT    NOT NULL,
-    op         TEXT    NOT NULL CHECK (op IN ('put', 'delete', 'reset')),
+    op         TEXT    NOT NULL CHECK (op = 'put' OR op = 'delete' OR op = 'reset'),
     before     TEXT,
     after      TEXT,
     client     TEXT,

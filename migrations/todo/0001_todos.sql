@@ -3,7 +3,9 @@ CREATE TABLE todos (
     title         TEXT    NOT NULL,
     title_key     TEXT    NOT NULL, -- the title without case
     description   TEXT,
-    status        TEXT    NOT NULL CHECK (status IN ('not_started', 'in_progress', 'completed', 'cancelled')),
+    status        TEXT    NOT NULL CHECK (
+        status = 'not_started' OR status = 'in_progress' OR status = 'completed' OR status = 'cancelled'
+    ),
     due_at        INTEGER,
     metadata      TEXT,             -- JSON object
     source        TEXT,

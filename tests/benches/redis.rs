@@ -57,13 +57,17 @@ fn main() {
     }
     println!();
     for peer in &peers {
-        let before = bytes(&peer.files);
+        peer.settle();
+        let (before, written) = (bytes(&peer.files), written(peer.pid));
         let mut client = peer.client();
         (0..10_000).for_each(|n| client.set(n, n));
+        let written = self::written(peer.pid) - written;
+        peer.settle();
         println!(
-            "{:<8} file bytes a new set of 5 bytes {:>6}",
+            "{:<8} bytes of a new set of 5 bytes: in the files {:>6}, written to the disk {:>6}",
             peer.name,
-            (bytes(&peer.files) - before) / 10_000
+            (bytes(&peer.files) - before) / 10_000,
+            written / 10_000
         );
     }
     // Whatever follows a write has been done by then.
@@ -101,6 +105,13 @@ impl Peer {
         let database = daemon.database();
         let wal = PathBuf::from(format!("{}-wal", database.display()));
         Self { name: "stinad", pid: daemon.pid(), socket: daemon.socket(), files: vec![database, wal] }
+    }
+
+    /// Waits until a WAL is moved into its database.
+    fn settle(&self) {
+        if let [_, wal] = self.files.as_slice() {
+            eventually("the WAL is empty", || wal.metadata().is_ok_and(|wal| wal.len() == 0));
+        }
     }
 
     fn client(&self) -> Client {
@@ -236,6 +247,11 @@ fn bytes(files: &[PathBuf]) -> u64 {
         Err(_) => path.metadata().map_or(0, |found| found.len()),
     };
     files.iter().map(size).sum()
+}
+
+/// Bytes that a process had written to the disk.
+fn written(pid: u32) -> u64 {
+    field(&std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default(), "write_bytes:")
 }
 
 /// A number out of `/proc/PID/status`.

@@ -4,7 +4,7 @@ use super::call::CallContext;
 use super::methods::{Entry, LongRead, Methods, Opening, Run, UnsubscribeParams};
 use super::peer_guard::PeerGuard;
 use super::{openrpc, purge, transact, undo};
-use crate::store::{Admission, Author, Done, Failure, Fingerprint, Job, JsonText, Once, WriteFn};
+use crate::store::{Admission, Author, Called, Done, Failure, Fingerprint, Job, JsonText, Once, WriteFn};
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,16 +35,14 @@ pub(crate) enum Started {
 /// Begins a call.
 pub(crate) fn start(connection: &PeerGuard, method: &str, params: Option<&RawValue>) -> Started {
     let PeerGuard { call, methods } = connection;
-    let Some(entry) = methods.by_name.get(method) else {
+    let Some((method, entry)) = methods.by_name.get_key_value(method) else {
         return Started::Done(Err(Fault::unknown_method(method)));
     };
-    let span = tracing::info_span!("call", method, peer = call.peer.id, client = call.peer.name());
-    let _entered = span.enter();
-    tracing::debug!("begins");
-    let started =
-        begin(connection, entry, method, params, &span).unwrap_or_else(|fault| Started::Done(Err(fault)));
+    let called = Called { method, peer: call.peer.id };
+    tracing::debug!(method, peer = called.peer, client = call.peer.name(), "begins");
+    let started = begin(connection, entry, called, params).unwrap_or_else(|fault| Started::Done(Err(fault)));
     if let Started::Done(Err(fault)) = &started {
-        tracing::debug!(code = fault.code, "refused");
+        tracing::debug!(method, peer = called.peer, code = fault.code, "refused");
     }
     started
 }
@@ -52,10 +50,10 @@ pub(crate) fn start(connection: &PeerGuard, method: &str, params: Option<&RawVal
 fn begin(
     PeerGuard { call, methods }: &PeerGuard,
     entry: &Entry,
-    method: &str,
+    called: Called,
     params: Option<&RawValue>,
-    span: &tracing::Span,
 ) -> Result<Started, Fault> {
+    let method = called.method;
     if let (Run::Unsubscribe, Some(params)) = (&entry.run, params) {
         return Ok(Started::Unsubscribe(unsubscribe_params(params)?));
     }
@@ -66,25 +64,25 @@ fn begin(
                 let read = || reader.read(|tx| Ok(envelope(tx.rev(), &f(tx, fields)?)));
                 let outcome = catch_unwind(AssertUnwindSafe(read));
                 let reply = outcome.unwrap_or_else(|_| Err(Failure::Panic(method.to_owned())));
-                Started::Done(reply.map_err(Failure::into_fault))
+                Started::Done(reply.map_err(|failure| called.fault(failure)))
             }
-            None => Started::Running(read_later(call, methods, method, params)),
+            None => Started::Running(read_later(call, methods, called, params)),
         },
-        Run::Scan(prepare) => Started::Running(scan(call, prepare(fields)?)),
+        Run::Scan(prepare) => Started::Running(scan(call, prepare(fields)?, called)),
         Run::Write(prepare) => {
             let once = once(method, &mut fields)?;
-            write(call, prepare(fields)?, once, params, span)
+            write(call, prepare(fields)?, once, params, called)
         }
         Run::Transact => {
             let once = once(method, &mut fields)?;
             let run = transact::prepare(methods, fields.parse()?, &call.store.config().limits)?;
-            write(call, run, once, params, span)
+            write(call, run, once, params, called)
         }
         Run::Purge => {
             let once = once(method, &mut fields)?;
             let run = purge::prepare(methods, fields.parse()?, &call.store)?;
             let scrubbed = |reply| purge::scrubbed(call.store.clone(), reply);
-            match write(call, run, once, params, span) {
+            match write(call, run, once, params, called) {
                 Started::Running(reply) => Started::Running(scrubbed(reply)),
                 Started::Waiting(room, reply) => Started::Waiting(room, scrubbed(reply)),
                 other => other,
@@ -92,11 +90,11 @@ fn begin(
         }
         Run::Undo => {
             let once = once(method, &mut fields)?;
-            write(call, undo::prepare(methods, fields.parse()?), once, params, span)
+            write(call, undo::prepare(methods, fields.parse()?), once, params, called)
         }
         Run::Call(f) => {
             let output = f(call.clone(), fields)?;
-            Started::Running(Box::pin(async move { output.await.map_err(Failure::into_fault) }))
+            Started::Running(Box::pin(async move { output.await.map_err(|failure| called.fault(failure)) }))
         }
         Run::Subscribe(open) => Started::Subscribe(open(fields)?),
         Run::Sync => {
@@ -131,29 +129,29 @@ fn unsubscribe_params(params: &RawValue) -> Result<u64, Fault> {
 fn read_later(
     call: &CallContext,
     methods: &Arc<Methods>,
-    method: &str,
+    called: Called,
     params: Option<&RawValue>,
 ) -> BoxFuture<'static, Reply> {
     let (store, methods) = (call.store.clone(), Arc::clone(methods));
-    let (method, params) = (method.to_owned(), params.map(ToOwned::to_owned));
+    let params = params.map(ToOwned::to_owned);
     Box::pin(async move {
         let read = store.scan(move |tx| {
-            let Some(Entry { run: Run::Read(f), .. }) = methods.by_name.get(method.as_str()) else {
-                return Err(Failure::Panic(method));
+            let Some(Entry { run: Run::Read(f), .. }) = methods.by_name.get(called.method) else {
+                return Err(Failure::Panic(called.method.to_owned()));
             };
             Ok(envelope(tx.rev(), &f(tx, Members::read(params.as_deref())?)?))
         });
-        read.await.map_err(Failure::into_fault)
+        read.await.map_err(|failure| called.fault(failure))
     })
 }
 
-fn scan(call: &CallContext, run: LongRead) -> BoxFuture<'static, Reply> {
+fn scan(call: &CallContext, run: LongRead, called: Called) -> BoxFuture<'static, Reply> {
     let (store, peer) = (call.store.clone(), Arc::clone(&call.peer));
     Box::pin(async move {
         // Held until the answer is taken, so that a client that does not read holds few large answers.
         let _permit = peer.scans.acquire().await.map_err(|_| Error::ShuttingDown)?;
         let read = store.scan(move |tx| Ok(envelope(tx.rev(), &run(tx)?)));
-        read.await.map_err(Failure::into_fault)
+        read.await.map_err(|failure| called.fault(failure))
     })
 }
 
@@ -169,7 +167,7 @@ fn write(
     run: WriteFn,
     once: Option<Once>,
     params: Option<&RawValue>,
-    span: &tracing::Span,
+    called: Called,
 ) -> Started {
     let origin = Origin {
         client: call.peer.name().map(ToOwned::to_owned),
@@ -182,7 +180,7 @@ fn write(
         author: Box::new(Author { origin, peer: call.peer.caller() }),
         once,
         bytes: params.map_or(0, |p| p.get().len()),
-        span: span.clone(),
+        called,
         reply,
     };
     let outcome: BoxFuture<'static, Reply> = Box::pin(async move {

@@ -98,12 +98,15 @@ impl EventBuffer {
             let Some(old) = ring.items.pop_front() else { break };
             ring.bytes -= old.bytes();
         }
-        let next = ring.next;
-        drop(ring);
+    }
+
+    /// Wakes who waits for what was published.
+    pub(super) fn announce(&self) {
+        let next = self.ring().next;
         self.changed.send_replace(next);
     }
 
-    /// Publishes committed revisions.
+    /// Publishes committed revisions; [`Self::announce`] is to follow.
     pub(super) fn publish_revisions(&self, revisions: Vec<Arc<Revision>>) {
         self.publish(revisions.into_iter().map(Item::Revision));
     }
@@ -111,6 +114,7 @@ impl EventBuffer {
     /// Publishes an event that is not in the log.
     pub(super) fn publish_transient(&self, transient: Transient) {
         self.publish([Item::Transient(Arc::new(transient))]);
+        self.announce();
     }
 
     /// Drops everything, as values in it were purged: cursors go on from the log.

@@ -45,6 +45,32 @@ pub enum Failure {
     },
 }
 
+/// A call, as the log names it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Called {
+    /// Its method.
+    pub(crate) method: &'static str,
+    /// Id of its peer.
+    pub(crate) peer: u64,
+}
+
+impl Called {
+    /// What the daemon writes itself.
+    pub(crate) const BY_DAEMON: Self = Self { method: "", peer: 0 };
+
+    /// The fault that the client gets, as [`Failure::into_fault`]. A span for each call would cost as much as reading a
+    /// small value, so there is one for the failed ones only.
+    pub(crate) fn fault(self, failure: Failure) -> Fault {
+        match failure {
+            Failure::Protocol(error) => error.into(),
+            failure => {
+                let Self { method, peer } = self;
+                tracing::error_span!("call", method, peer).in_scope(|| failure.into_fault())
+            }
+        }
+    }
+}
+
 impl Failure {
     /// The fault that the client gets. The details go to the log, under the id that the fault carries.
     pub fn into_fault(self) -> Fault {

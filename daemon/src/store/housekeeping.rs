@@ -42,11 +42,14 @@ impl Store {
                 () = tokio::time::sleep(longest) => {}
                 () = wake.notified() => continue,
             }
+            // Looks now and then rather than at each change: to be woken costs more than a write of a few bytes.
             let quiet = async {
-                while tokio::time::timeout(limits.checkpoint_after, changed.changed())
-                    .await
-                    .is_ok_and(|r| r.is_ok())
-                {}
+                loop {
+                    tokio::time::sleep(limits.checkpoint_after / 2).await;
+                    if !changed.borrow_and_update().has_changed() {
+                        break;
+                    }
+                }
             };
             is_quiet = tokio::select! {
                 quiet = tokio::time::timeout(BUSY_FOR, quiet) => quiet.is_ok(),

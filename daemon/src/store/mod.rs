@@ -3,6 +3,7 @@
 //! *Blind core*: nothing here knows a module. A module brings [`Migration`]s and functions over [`ReadTx`] and
 //! [`WriteTx`].
 
+mod announcer;
 mod backup;
 mod change_log;
 mod config;
@@ -53,6 +54,7 @@ pub use witness::Witness;
 
 pub(crate) use change_log::{View, before_write, oldest_rev, read_since};
 pub(crate) use event_buffer::{CatchUp, EventBuffer, Item};
+pub(crate) use failure::Called;
 pub(crate) use fatal::FatalSignal;
 pub(crate) use history::history;
 pub(crate) use idempotency::{Fingerprint, Once, find as find_result};
@@ -174,7 +176,7 @@ impl Store {
             author: Box::new(Author::daemon()),
             once: None,
             bytes: 0,
-            span: tracing::Span::current(),
+            called: Called::BY_DAEMON,
             reply,
         };
         self.queue.admit(job).await;

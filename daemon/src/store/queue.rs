@@ -1,6 +1,7 @@
 //! The writer's queue: each write with its author and the receiver of its answer.
 
 use super::Once;
+use super::failure::Called;
 use super::json_text::JsonText;
 use super::tx::{Author, WriteTx};
 use crate::limits::Limits;
@@ -34,7 +35,7 @@ pub(crate) struct Job {
     pub(crate) once: Option<Once>,
     /// Size of its params.
     pub(crate) bytes: usize,
-    pub(crate) span: tracing::Span,
+    pub(crate) called: Called,
     pub(crate) reply: oneshot::Sender<Result<Done, Fault>>,
 }
 

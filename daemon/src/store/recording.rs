@@ -82,6 +82,10 @@ impl Changes {
     }
 }
 
+const APPEND: &str =
+    "INSERT INTO core_changes (seq, at, module, entity, id, op, before, after, client, request_id, undoes, parts)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
 /// Writes the `idx`th change of a revision.
 pub(super) fn append(
     conn: &Connection,
@@ -92,25 +96,22 @@ pub(super) fn append(
     undoes: Option<u64>,
     c: &Recorded,
 ) -> rusqlite::Result<()> {
-    conn.prepare_cached(
-        "INSERT INTO core_changes (seq, at, module, entity, id, op, before, after, client, request_id, undoes, parts)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )?
-    .execute(params![
-        first_seq(rev) + idx as u64,
-        at,
-        c.module,
-        c.entity,
-        c.id,
-        op_name(c.op),
-        c.before,
-        c.after,
-        origin.client,
-        origin.request_id,
-        undoes,
-        c.parts
-    ])
-    .map(drop)
+    conn.prepare_cached(APPEND)?
+        .execute(params![
+            first_seq(rev) + idx as u64,
+            at,
+            c.module,
+            c.entity,
+            c.id,
+            op_name(c.op),
+            c.before,
+            c.after,
+            origin.client,
+            origin.request_id,
+            undoes,
+            c.parts
+        ])
+        .map(drop)
 }
 
 /// The revision of those changes as subscribers will get it.
@@ -160,5 +161,23 @@ fn op_name(op: Op) -> &'static str {
     match op {
         Op::Put => "put",
         Op::Delete => "delete",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logging_a_change_writes_one_page_and_builds_nothing_beside_it() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(super::super::migrate::CORE.migrations[0].sql).unwrap();
+        let mut plan = conn.prepare(&format!("EXPLAIN {APPEND}")).unwrap();
+        let values = vec![0; plan.parameter_count()];
+        let steps =
+            plan.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(1)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        let count = |name: &str| steps.iter().filter(|step| *step == name).count();
+        assert_eq!((count("Insert"), count("IdxInsert"), count("OpenEphemeral")), (1, 0, 0), "{steps:?}");
     }
 }

@@ -117,8 +117,8 @@ impl Before {
 #[derive(Debug)]
 struct Known {
     file: Print,
-    /// Device and inode of each file, by its suffix.
-    places: Vec<(&'static str, (u64, u64))>,
+    /// Device and inode of the database, its WAL, and its shared memory, by path.
+    places: [(PathBuf, (u64, u64)); 3],
     shm: File,
     progress: Progress,
     epoch: String,
@@ -209,11 +209,12 @@ impl Witness {
         }
         drop(database);
         let shm = File::open(beside(path, "-shm"))?;
-        let place = |suffix: &'static str| -> io::Result<_> {
-            let found = beside(path, suffix).metadata()?;
-            Ok((suffix, (found.dev(), found.ino())))
+        let place = |suffix| -> io::Result<_> {
+            let path = beside(path, suffix);
+            let found = path.metadata()?;
+            Ok((path, (found.dev(), found.ino())))
         };
-        let places = ["", "-wal", "-shm"].map(place).into_iter().collect::<io::Result<_>>()?;
+        let places = [place("")?, place("-wal")?, place("-shm")?];
         let known = Known {
             file: Print::of(&path.metadata()?),
             places,
@@ -243,19 +244,17 @@ impl Witness {
         if known.is_overwritten {
             return Look::Overwritten;
         }
-        let mut found = Vec::with_capacity(known.places.len());
-        for (suffix, place) in &known.places {
-            match beside(&self.0.path, suffix).metadata() {
-                Ok(there) if (there.dev(), there.ino()) == *place => found.push(Print::of(&there)),
-                Ok(_) => return Look::Gone,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Look::Gone,
-                Err(_) => return Look::Same,
-            }
-        }
-        let (Ok([file, wal, _]), Ok(progress)) = (<[Print; 3]>::try_from(found), Progress::read(&known.shm))
-        else {
-            return Look::Same;
+        let found = known.places.each_ref().map(|(path, place)| match path.metadata() {
+            Ok(there) if (there.dev(), there.ino()) == *place => Ok(Print::of(&there)),
+            Ok(_) => Err(Look::Gone),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Look::Gone),
+            Err(_) => Err(Look::Same),
+        });
+        let (file, wal) = match found {
+            [Err(look), ..] | [_, Err(look), _] | [.., Err(look)] => return look,
+            [Ok(file), Ok(wal), Ok(_)] => (file, wal),
         };
+        let Ok(progress) = Progress::read(&known.shm) else { return Look::Same };
         // Twice: another process may have cut it and gone on writing between the two looks.
         let is_short = || progress.is_more_than(file_bytes(&self.0.path, "-wal"));
         if progress.is_more_than(wal.bytes) && is_short() {
@@ -303,7 +302,7 @@ impl Witness {
         else {
             return true;
         };
-        let is_there = known.places.first().is_some_and(|(_, place)| *place == (found.dev(), found.ino()));
+        let is_there = known.places[0].1 == (found.dev(), found.ino());
         let Some(progress) = Progress::read(&known.shm).ok().filter(|_| is_there) else { return true };
         // The print is from before the comparison: what is written over it later has another.
         known.is_overwritten = !progress.is_in(database.file(), &self.0.path, &known.progress);

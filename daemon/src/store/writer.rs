@@ -2,6 +2,7 @@
 //!
 //! *Commit, then tell*: replies and notifications leave in [`Thread::commit`], after COMMIT, and nowhere else.
 
+use super::announcer::Announcer;
 use super::connection::LOCK_LOOK;
 use super::epoch::{self, Epoch, Left};
 use super::fatal::{EndsWithPanic, Fatal, FatalSignal};
@@ -12,7 +13,8 @@ use super::revision::Revision;
 use super::tx::{OnEnd, WriteTx};
 use super::witness::Look;
 use super::{
-    EventBuffer, Failure, JsonText, OpenError, ReadTx, StoreConfig, Witness, idempotency, recording,
+    EventBuffer, Failure, JsonText, OpenError, ReadTx, StoreConfig, Witness, announcer, idempotency,
+    recording,
 };
 use crate::clock::Clock;
 use crate::limits::Limits;
@@ -46,6 +48,7 @@ pub(super) fn start(
         epoch,
         fatal,
         head,
+        announcer: announcer::start(Arc::clone(&events), &config.limits),
         events,
         queue: receiver.queue,
         shutdown: receiver.shutdown,
@@ -75,6 +78,7 @@ struct Thread {
     /// Newest committed revision.
     head: u64,
     events: Arc<EventBuffer>,
+    announcer: Announcer,
     queue: mpsc::Receiver<Work>,
     limits: Arc<Limits>,
     clock: Clock,
@@ -174,7 +178,7 @@ impl Thread {
         let mut bytes = 0;
         while let Some((job, _permit)) = next.take() {
             bytes += job.bytes;
-            finished.push(self.run_job(job, &mut rev));
+            finished.push(self.run_job(job, &mut rev, finished.is_empty()));
             if self.conn.is_autocommit() {
                 break;
             }
@@ -203,14 +207,15 @@ impl Thread {
         None
     }
 
-    /// Runs one job in a savepoint of its own.
-    fn run_job(&self, job: Job, rev: &mut u64) -> FinishedJob {
-        let Job { run, author, once, reply, span, .. } = job;
-        let _entered = span.enter();
+    /// Runs one job, in a savepoint of its own unless it is the first of its transaction.
+    fn run_job(&self, job: Job, rev: &mut u64, is_first: bool) -> FinishedJob {
+        let Job { run, author, once, reply, called, .. } = job;
         let now = self.clock.now();
         let mut tx = WriteTx::new(&self.conn, *rev + 1, now, &author, self.limits.ring_bytes);
         let step = || -> super::Result<(Done, Option<Revision>)> {
-            self.execute("SAVEPOINT job")?;
+            if !is_first {
+                self.execute("SAVEPOINT job")?;
+            }
             let view = ReadTx::new(&self.conn, *rev, now);
             let repeat = once.as_ref().map(|once| idempotency::repeat(&view, once)).transpose()?.flatten();
             if let Some(stored) = repeat {
@@ -231,7 +236,9 @@ impl Thread {
             Ok((done, revision))
         };
         let result = step().and_then(|ok| {
-            self.execute("RELEASE job")?;
+            if !is_first {
+                self.execute("RELEASE job")?;
+            }
             Ok(ok)
         });
         let on_end = std::mem::take(&mut tx.on_end);
@@ -241,9 +248,14 @@ impl Thread {
                 FinishedJob { outcome: Ok(done), revision, on_end, reply }
             }
             Err(failure) => {
-                self.roll_back_job();
+                // Nothing is lost with the whole transaction when this job is all that it has.
+                if is_first {
+                    self.roll_back()
+                } else {
+                    self.roll_back_job()
+                }
                 on_end.into_iter().for_each(|f| f(false));
-                FinishedJob { outcome: Err(failure.into_fault()), revision: None, on_end: Vec::new(), reply }
+                FinishedJob { outcome: Err(called.fault(failure)), revision: None, on_end: Vec::new(), reply }
             }
         }
     }
@@ -312,9 +324,8 @@ impl Thread {
         if !revisions.is_empty() {
             self.events.publish_revisions(revisions);
         }
-        for (reply, outcome) in replies {
-            // The receiver may be gone; the write stands.
-            let _ = reply.send(outcome);
+        if self.announcer.blocking_send(replies).is_err() {
+            self.fatal.raise(Fatal::Died("the announcer".to_owned()));
         }
     }
 

@@ -158,8 +158,12 @@ impl Table {
         let columns = columns.join(", ");
         let derived = T::DERIVED.iter().map(|(name, _)| (*name).to_owned());
         let names: Vec<String> = written.iter().map(|member| row::column(member)).chain(derived).collect();
-        let set: Vec<String> =
-            names.iter().enumerate().map(|(at, name)| format!("{name} = ?{}", at + 1)).collect();
+        // Not the key: SQLite would write its index too.
+        let set: Vec<String> = (1..)
+            .zip(&names)
+            .filter(|(_, name)| **name != key)
+            .map(|(at, name)| format!("{name} = ?{at}"))
+            .collect();
         let (row, number) = T::ROW.map_or(Default::default(), |row| {
             (format!(", {}", row::column(row)), format!(", nullif(?{}, 0)", names.len() + 1))
         });

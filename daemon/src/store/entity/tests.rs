@@ -264,3 +264,14 @@ fn every_change_is_recorded_with_before_and_after() {
     );
     assert!(with(&created, &json!({ "colour": "green" })).is_err());
 }
+
+#[test]
+fn an_update_leaves_the_index_of_keys_alone() {
+    let conn = database();
+    let mut plan = conn.prepare(&format!("EXPLAIN {}", Thing::table().update)).unwrap();
+    let values = vec![0; plan.parameter_count()];
+    let steps = plan.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(1)).unwrap();
+    let steps: Vec<String> = steps.map(std::result::Result::unwrap).collect();
+    assert!(steps.iter().any(|step| step == "Insert"), "{steps:?}");
+    assert!(!steps.iter().any(|step| step == "IdxInsert" || step == "IdxDelete"), "{steps:?}");
+}

@@ -6,8 +6,9 @@
 //! wake a thread.
 //!
 //! The alarm comes with a transaction's pages. Its COMMIT, one fsync later, is a word in shared memory, which raises no
-//! alarm. So after an alarm, also one of our own commits, we look again, every [`AGAIN`] at first, then less often, for
-//! [`SETTLED`], and then no more.
+//! alarm. So after an alarm we look again, every [`AGAIN`] at first, then less often, for [`SETTLED`], and then no more. When
+//! the WAL is as our own last commit left it, that explains the alarm, and we look for [`EXPLAINED`] only: clocks of file
+//! systems are coarse. Every chore of the housekeeping looks too, among them the checkpoint that follows a write.
 //!
 //! A watch can fail: the system gives each user a number of them only, and some file systems have none. Then the files are
 //! polled, and the watch is tried again, ever more seldom.
@@ -31,6 +32,9 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// Time after which what gave the alarm is committed, or never will be, on any disk that works.
 const SETTLED: Duration = Duration::from_secs(10);
+
+/// As [`SETTLED`], where our own commit explains the alarm.
+const EXPLAINED: Duration = Duration::from_millis(200);
 
 /// The longest time between two attempts at a watch that fails.
 const RETRY: Duration = Duration::from_secs(60);
@@ -176,7 +180,9 @@ impl Store {
             if tokio::time::timeout(again, watched.touched.notified()).await.is_ok() {
                 return;
             }
-            self.queue.check_for_foreign().await;
+            if !self.queue.check_for_foreign().await && alarm.elapsed() >= EXPLAINED {
+                break;
+            }
         }
         watched.touched.notified().await;
     }

@@ -42,8 +42,8 @@ pub(crate) struct Job {
 pub(super) enum Work {
     Job(Job, OwnedSemaphorePermit),
     Chore(ChoreFn),
-    /// Check whether another process has written.
-    CheckForForeign,
+    /// Check whether another process has written, and answer whether one may be about to commit.
+    CheckForForeign(oneshot::Sender<bool>),
 }
 
 /// The writer's queue, bounded in writes and in bytes; cheap to clone.
@@ -113,12 +113,13 @@ impl Queue {
         result.await.ok()
     }
 
-    /// Checks whether another process has written to the database; subscribers then get a reset.
-    pub(super) async fn check_for_foreign(&self) {
-        if let Some(sender) = self.direct.upgrade() {
-            // The queue is closed only when the daemon stops: no subscriber is left then.
-            let _ = sender.send(Work::CheckForForeign).await;
-        }
+    /// Checks whether another process has written to the database; subscribers then get a reset. Answers whether one may be
+    /// about to commit.
+    pub(super) async fn check_for_foreign(&self) -> bool {
+        let (reply, is_foreign) = oneshot::channel();
+        // The queue is closed only when the daemon stops: no subscriber is left then.
+        let Some(sender) = self.direct.upgrade() else { return false };
+        sender.send(Work::CheckForForeign(reply)).await.is_ok() && is_foreign.await.unwrap_or(false)
     }
 
     /// Signals the shutdown: the writer stops waiting for locks of other processes.

@@ -121,6 +121,8 @@ struct Known {
     places: [(PathBuf, (u64, u64)); 3],
     shm: File,
     progress: Progress,
+    /// The WAL as it was right after our last commit or checkpoint.
+    our_wal: Option<Print>,
     epoch: String,
     rev: u64,
     renew: bool,
@@ -217,8 +219,9 @@ impl Witness {
         let places = [place("")?, place("-wal")?, place("-shm")?];
         let known = Known {
             file: Print::of(&path.metadata()?),
-            places,
             progress: Progress::read(&shm)?,
+            our_wal: Print::at(&places[1].0),
+            places,
             shm,
             epoch: epoch.to_owned(),
             rev,
@@ -273,6 +276,24 @@ impl Witness {
         Look::Same
     }
 
+    /// Notes that we have just written the WAL.
+    pub(super) fn has_written_wal(&self) {
+        if let Some(known) = self.0.known().as_mut() {
+            known.our_wal = Print::at(&known.places[1].0);
+        }
+    }
+
+    /// Whether nobody but us has written the WAL since our last commit or checkpoint.
+    pub(super) fn is_wal_ours(&self) -> bool {
+        let known = self.0.known();
+        known.as_ref().is_some_and(|known| {
+            known
+                .our_wal
+                .as_ref()
+                .is_some_and(|ours| Print::at(&known.places[1].0).is_some_and(|now| now.has_content_of(ours)))
+        })
+    }
+
     /// Frames of the WAL that were not yet moved into the database when it was last looked at.
     pub(super) fn frames_to_move(&self) -> u32 {
         self.0.known().as_ref().map_or(0, |known| known.progress.frames.saturating_sub(known.progress.moved))
@@ -316,6 +337,7 @@ impl Witness {
             && let Some(known) = self.0.known().as_mut()
         {
             self.0.note(known, State::Serving);
+            known.our_wal = Print::at(&known.places[1].0);
         }
     }
 

@@ -112,8 +112,16 @@ impl Thread {
                     next = self.batch(job, permit);
                     self.checkpoint_if_large();
                 }
-                Work::Chore(chore) => chore(&mut self.conn),
-                Work::CheckForForeign => self.check_for_foreign(),
+                Work::Chore(chore) => {
+                    chore(&mut self.conn);
+                    self.check_for_foreign();
+                }
+                Work::CheckForForeign(reply) => {
+                    self.check_for_foreign();
+                    let is_wal_ours = self.witness.as_ref().is_none_or(Witness::is_wal_ours);
+                    // Nobody asks any more when the daemon stops.
+                    let _ = reply.send(!is_wal_ours);
+                }
             }
             if next.is_none() {
                 next = self.queue.blocking_recv();
@@ -305,6 +313,7 @@ impl Thread {
             }
             return;
         }
+        self.witness.iter().for_each(Witness::has_written_wal);
         self.head = rev;
         let mut revisions = Vec::new();
         if let Some(Reset { seen, revision, epoch }) = reset {

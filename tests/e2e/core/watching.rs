@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
+use std::time::{Duration, Instant};
 use stina_protocol::Error;
 use stina_tests::in_process::Setup;
 use stina_tests::{Daemon, InProcess, Peer, eventually, notes};
@@ -161,4 +162,34 @@ fn a_task_that_dies_ends_the_daemon() {
         Err((error, _)) => error,
     };
     assert!(error.to_string().contains("a module's task ended with a panic"), "{error}");
+}
+
+/// Voluntary context switches of all threads of a process.
+#[cfg(target_os = "linux")]
+fn wake_ups(pid: u32) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let count = |status: String| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        line.trim().parse().ok()
+    };
+    tasks.filter_map(|task| count(std::fs::read_to_string(task.path().join("status")).ok()?)).sum()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_daemon_is_not_woken_once_it_has_settled_after_a_write() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    peer.call("kv.set", json!({"key": "a", "value": 1}));
+    let (written, second) = (Instant::now(), Duration::from_secs(1));
+    let mut woken = (Instant::now(), wake_ups(daemon.pid()));
+    eventually("nothing wakes it for a second", || {
+        let count = wake_ups(daemon.pid());
+        if count != woken.1 {
+            woken = (Instant::now(), count);
+        }
+        woken.0.elapsed() >= second
+    });
+    // 3 s on a machine that has nothing else to do; it was woken for 13 s while it looked whether others would commit.
+    assert!(woken.0 - written < 7 * second, "{:?}", woken.0 - written);
 }

@@ -5,6 +5,7 @@ use crate::json::{Json, JsonObject};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::fmt;
 
 /// Maximum nesting of arrays and objects in one message, the envelope included.
@@ -19,12 +20,20 @@ impl Json {
     /// `invalid` when the text is not JSON, is nested too deeply, or has a number beyond the range of a double.
     pub fn parse(text: &str) -> Result<Self> {
         check_depth(text)?;
-        serde_json::from_str::<&RawValue>(text).map_err(|e| Error::invalid("", format!("not JSON: {e}")))?;
-        let compact = compact(text);
+        let raw = serde_json::from_str(text);
+        Self::from_raw(raw.map_err(|e| Error::invalid("", format!("not JSON: {e}")))?)
+    }
+
+    /// Accepts JSON that is no deeper than [`MAX_DEPTH`].
+    fn from_raw(raw: Box<RawValue>) -> Result<Self> {
+        let compact = match compact(raw.get()) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(text) => Some(text),
+        };
         // The grammar allows numbers like 1e999, which many parsers refuse.
-        serde_json::from_str::<Readable>(&compact)
+        serde_json::from_str::<Readable>(compact.as_deref().unwrap_or(raw.get()))
             .map_err(|e| Error::invalid("", format!("not readable by every client: {e}")))?;
-        Self::from_valid(compact)
+        compact.map_or(Ok(Self(raw)), Self::from_valid)
     }
 
     /// The JSON of a serializable value.
@@ -105,7 +114,7 @@ impl<'de> Deserialize<'de> for Json {
             return Self::stored(String::deserialize(deserializer)?).map_err(serde::de::Error::custom);
         }
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Self::parse(raw.get()).map_err(serde::de::Error::custom)
+        check_depth(raw.get()).and_then(|()| Self::from_raw(raw)).map_err(serde::de::Error::custom)
     }
 }
 
@@ -130,46 +139,60 @@ impl<'de> Deserialize<'de> for JsonObject {
 /// # Errors
 /// `invalid` when it is deeper than [`MAX_DEPTH`].
 pub fn check_depth(text: &str) -> Result<()> {
-    let (mut depth, mut in_string, mut bytes) = (0_usize, false, text.bytes());
-    while let Some(b) = bytes.next() {
-        match (in_string, b) {
-            (true, b'\\') => _ = bytes.next(),
-            (_, b'"') => in_string = !in_string,
-            (false, b'[' | b'{') => {
+    let bytes = text.as_bytes();
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at += string_end(&bytes[at..]);
+                continue;
+            }
+            b'[' | b'{' => {
                 depth += 1;
                 if depth > MAX_DEPTH {
                     return Err(Error::invalid("", format!("nested deeper than {MAX_DEPTH}")));
                 }
             }
-            (false, b']' | b'}') => depth = depth.saturating_sub(1),
+            b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
+        at += 1;
     }
     Ok(())
 }
 
-/// Removes white space between tokens, and replaces escapes of lone surrogates. `text` must be valid JSON.
-pub fn compact(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['"', ' ', '\t', '\n', '\r']) {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        if rest.starts_with('"') {
-            let end = string_end(rest);
-            push_string(&mut out, &rest[..end]);
-            rest = &rest[end..];
-        } else {
-            rest = &rest[1..];
+/// Removes white space between tokens, and replaces escapes of lone surrogates. `text` must be valid JSON; it is not copied
+/// when it has neither.
+pub fn compact(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    // What is before `from` is in `out`.
+    let (mut out, mut from, mut at) = (String::new(), 0, 0);
+    while let Some(byte) = bytes.get(at) {
+        let end = match byte {
+            b'"' => at + string_end(&bytes[at..]),
+            _ => at + 1,
+        };
+        let becomes = match byte {
+            b' ' | b'\t' | b'\n' | b'\r' => Some(String::new()),
+            b'"' => text.get(at..end).and_then(paired),
+            _ => None,
+        };
+        if let Some(becomes) = becomes {
+            out.push_str(text.get(from..at).unwrap_or_default());
+            out.push_str(&becomes);
+            from = end;
         }
+        at = end;
     }
-    out.push_str(rest);
-    out
+    if from == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    Cow::Owned(out)
 }
 
-/// Length of the JSON string literal at the start of `text`.
-fn string_end(text: &str) -> usize {
-    let bytes = text.as_bytes();
+/// Length of the JSON string literal at the start of `bytes`.
+fn string_end(bytes: &[u8]) -> usize {
     let mut at = 1;
     while let Some(offset) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
         at += offset;
@@ -178,10 +201,14 @@ fn string_end(text: &str) -> usize {
         }
         at += 2;
     }
-    text.len()
+    bytes.len()
 }
 
-fn push_string(out: &mut String, literal: &str) {
+/// A JSON string literal without escapes of lone surrogates, if it has any.
+fn paired(literal: &str) -> Option<String> {
+    // Nearly every string ends here.
+    memchr::memmem::find(literal.as_bytes(), b"\\u")?;
+    let mut out = String::with_capacity(literal.len());
     let mut rest = literal;
     while let Some(at) = rest.find('\\') {
         out.push_str(&rest[..at]);
@@ -202,6 +229,7 @@ fn push_string(out: &mut String, literal: &str) {
         rest = after;
     }
     out.push_str(rest);
+    (out != literal).then_some(out)
 }
 
 #[cfg(test)]

@@ -132,7 +132,10 @@ impl<'a> Members<'a> {
     pub fn canonical(&self) -> Vec<String> {
         let mut members: Vec<_> = self.left.iter().collect();
         members.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        members.into_iter().flat_map(|(name, value)| [name.to_string(), compact(value.get())]).collect()
+        members
+            .into_iter()
+            .flat_map(|(name, value)| [name.to_string(), compact(value.get()).into_owned()])
+            .collect()
     }
 
     /// Parses all members into a method's params.

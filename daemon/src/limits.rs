@@ -67,6 +67,8 @@ limits! {
     scans / "scans": usize = 3,
     /// Long reads of one connection, from their start until their answers are queued. Further ones wait.
     scans_per_connection / "scansPerConnection": usize = 2,
+    /// Matches of a search that are ranked, the newest. A word with more matches is too common to rank by.
+    ranked_matches / "rankedMatches": usize = 10_000,
     /// How long SQLite waits for a lock of another process.
     lock_wait / "lockWaitMs": Duration = Duration::from_secs(5),
     /// Revisions in the event buffer. A subscriber that falls out of the buffer reads the change log.

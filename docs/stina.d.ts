@@ -1016,7 +1016,7 @@ export interface Methods {
     };
     result: Reply<Page<Message>>;
   };
-  /** Searches messages, best match first, with a snippet of each. */
+  /** Searches messages, best match first (among the newest 10,000 matches), then newest first, with a snippet of each. */
   "chat.search": {
     params: {
       /** The query: any text. */

@@ -8,6 +8,7 @@ use crate::store::{Fatal, ModuleSchema, OpenError, Store, StoreConfig};
 use crate::transport::{Listener, Server};
 use std::sync::Arc;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -83,19 +84,21 @@ pub async fn run(
         }
     };
 
-    // Stop: accept no connections; end subscriptions and answer calls in flight; end background work; let the writer
-    // drain its queue, commit and checkpoint; close the readers, then the writer's connection. Socket and locks come last,
-    // so that no other daemon starts before.
+    // Stop: accept no connections; end subscriptions and answer calls in flight; end background work; end the reads that
+    // nobody waits for; let the writer drain its queue, commit and checkpoint; close the readers, then the writer's
+    // connection. Socket and locks come last, so that no other daemon starts before. Whatever still runs in SQLite at the
+    // deadline is interrupted.
     tracing::info!("stopping");
+    let deadline = Instant::now() + limits.shutdown.saturating_sub(limits.interrupt_wait);
     drop(listener);
-    server.close().await;
+    server.close(deadline).await;
     store.begin_shutdown();
     background_stop.cancel();
     tasks.close();
-    tasks.wait().await;
+    store.end_by(deadline, tasks.wait()).await;
     drop(server);
     let signal = store.fatal_signal();
-    writer.finish(store).await;
+    writer.finish(store, deadline).await;
     instance.release();
     tracing::info!("stopped");
     fatal.or_else(|| signal.cause().cloned()).map_or(Ok(()), |fatal| Err(fatal.into()))

@@ -63,10 +63,13 @@ pub fn main(modules: &[Module]) -> ExitCode {
     };
     config.limits.log_age = Duration::from_secs(u64::from(keep_history) * 24 * 3600);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name("stinad").build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(serve(config, modules, quiet)),
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
         Err(error) => return fail(1, &error),
     };
+    let outcome = runtime.block_on(serve(config, modules, quiet));
+    // A thread that does not end must not keep the process.
+    runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(exit_code(&error), &error),

@@ -59,14 +59,16 @@ limits! {
     announced_batches / "announcedBatches": usize = 64,
     /// Steps in one `store.transact`.
     transact_steps / "transactSteps": usize = 1000,
-    /// Read connections.
-    readers / "readers": u32 = 4,
-    /// How long a read waits for a read connection before it is answered `busy`.
+    /// Read connections for short reads; long ones never take one.
+    readers / "readers": usize = 4,
+    /// How long a short read waits for a read connection before it is answered `busy`.
     reader_wait / "readerWaitMs": Duration = Duration::from_secs(10),
-    /// Long reads in progress. Further ones wait, and count as calls in flight.
+    /// Read connections for long reads. Further long reads wait, and count as calls in flight.
     scans / "scans": usize = 3,
     /// Long reads of one connection, from their start until their answers are queued. Further ones wait.
     scans_per_connection / "scansPerConnection": usize = 2,
+    /// Matches of a search that are ranked, the newest. A word with more matches is too common to rank by.
+    ranked_matches / "rankedMatches": usize = 10_000,
     /// How long SQLite waits for a lock of another process.
     lock_wait / "lockWaitMs": Duration = Duration::from_secs(5),
     /// Revisions in the event buffer. A subscriber that falls out of the buffer reads the change log.
@@ -96,6 +98,9 @@ limits! {
     cancel_wait / "cancelWaitMs": Duration = Duration::from_secs(2),
     /// How long a shutdown waits for calls in flight and for clients to read; the whole shutdown takes less than 3 s.
     shutdown / "shutdownMs": Duration = Duration::from_secs(2),
+    /// How long before the end of that time what still runs is interrupted, so that its answer can be sent; and how long
+    /// reads that no call waits for may take to end.
+    interrupt_wait / "interruptWaitMs": Duration = Duration::from_millis(300),
     /// Pages in the WAL from which on a commit also checkpoints.
     wal_pages / "walPages": u32 = 2000,
     /// Size of the WAL after a checkpoint truncates it.

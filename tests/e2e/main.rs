@@ -26,6 +26,9 @@ use stinad::clock::Clock;
 /// The daemon under test.
 const STINAD: &str = env!("CARGO_BIN_EXE_stinad-under-test");
 
+/// A daemon with a module whose methods take hours.
+const STINAD_SLOW: &str = env!("CARGO_BIN_EXE_stinad-slow-under-test");
+
 /// The command line client under test.
 const STINACTL: &str = env!("CARGO_BIN_EXE_stinactl-under-test");
 

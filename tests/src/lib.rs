@@ -22,6 +22,7 @@ pub mod peer;
 pub mod proxy;
 pub mod random;
 pub mod scripted;
+pub mod slow;
 pub mod typescript;
 
 pub use daemon::Daemon;

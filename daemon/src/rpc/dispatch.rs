@@ -59,7 +59,7 @@ fn begin(
     }
     let mut fields = Members::read(params)?;
     let started = match &entry.run {
-        Run::Read(f) => match call.store.readers.try_reader() {
+        Run::Read(f) => match call.store.readers.try_short() {
             Some(reader) => {
                 let read = || reader.read(|tx| Ok(envelope(tx.rev(), &f(tx, fields)?)));
                 let outcome = catch_unwind(AssertUnwindSafe(read));
@@ -125,7 +125,7 @@ fn unsubscribe_params(params: &RawValue) -> Result<u64, Fault> {
     Ok(params.subscription)
 }
 
-/// A short read for which no read connection was free: it waits for one on another thread.
+/// A short read for which no read connection was free: it waits for one.
 fn read_later(
     call: &CallContext,
     methods: &Arc<Methods>,
@@ -135,7 +135,7 @@ fn read_later(
     let (store, methods) = (call.store.clone(), Arc::clone(methods));
     let params = params.map(ToOwned::to_owned);
     Box::pin(async move {
-        let read = store.scan(move |tx| {
+        let read = store.read(move |tx| {
             let Some(Entry { run: Run::Read(f), .. }) = methods.by_name.get(called.method) else {
                 return Err(Failure::Panic(called.method.to_owned()));
             };
@@ -179,6 +179,7 @@ fn write(
         run,
         author: Box::new(Author { origin, peer: call.peer.caller() }),
         once,
+        is_call: true,
         bytes: params.map_or(0, |p| p.get().len()),
         called,
         reply,

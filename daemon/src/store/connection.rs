@@ -216,6 +216,14 @@ pub(super) fn read_settings(conn: &Connection, limits: &Limits) -> rusqlite::Res
     conn.pragma_update(None, "query_only", true)
 }
 
+/// Reads the schema, and that of virtual tables, which SQLite would do in the first statement.
+pub(super) fn warm_up(conn: &Connection) -> rusqlite::Result<()> {
+    let mut tables = conn.prepare("PRAGMA table_list")?;
+    let mut rows = tables.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -77,6 +77,10 @@ impl Failure {
         match self {
             Self::Protocol(error) => error.into(),
             Self::Step { index, failure } => Fault { index: Some(index), ..failure.into_fault() },
+            // Only a shutdown interrupts.
+            Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+                Error::ShuttingDown.into()
+            }
             Self::Sqlite(_)
             | Self::Pool(_)
             | Self::Serialize(_)

@@ -82,7 +82,7 @@ impl Store {
     /// Moves the WAL into the database and cuts it; answers as [`checkpoint`] does, or `None` once the store is closed.
     pub(super) async fn checkpoint(&self) -> Option<bool> {
         let witness = self.config.witness.clone();
-        self.queue.chore(move |conn| checkpoint(conn, witness.as_ref(), Checkpoint::Cut)).await
+        self.queue.whole_chore(move |conn| checkpoint(conn, witness.as_ref(), Checkpoint::Cut)).await
     }
 
     /// Prunes in steps, with other work between them.
@@ -122,7 +122,7 @@ impl Store {
             }
             let due = after(now, limits.scrub_after);
             let blanked = self.queue.chore(move |conn| {
-                let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
                 purge::blank_changes(&tx, &seqs)?;
                 purge::mark(&tx, due)?;
                 tx.commit()
@@ -141,7 +141,7 @@ impl Store {
         while over > 0 {
             let most = limits.prune_rows;
             let forgotten = self.queue.chore(move |conn| {
-                let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
                 let bytes = idempotency::forget_oldest(&tx, over, most)?;
                 tx.commit().map(|()| bytes)
             });
@@ -216,7 +216,7 @@ pub(super) fn checkpoint(conn: &Connection, witness: Option<&Witness>, how: Chec
 
 /// Deletes a few old rows. When the log is `too_large`, their age does not count. The newest revisions always stay.
 fn prune_step(conn: &mut Connection, limits: &Limits, now: i64, too_large: bool) -> rusqlite::Result<Pruned> {
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     let results = idempotency::prune(&tx, before(now, limits.result_age), limits.prune_rows)?;
     let (oldest, head): (u64, u64) =
         tx.query_row("SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM core_changes", [], |row| {

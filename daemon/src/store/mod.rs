@@ -19,6 +19,8 @@ mod history;
 mod housekeeping;
 mod idempotency;
 mod inode_lock;
+mod interrupt;
+mod jobs;
 mod json_text;
 mod judge;
 mod lineage;
@@ -75,6 +77,8 @@ use std::sync::Arc;
 use stina_protocol::Fault;
 use stina_protocol::event::ResetReason;
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Handle to the open store; cheap to clone.
 #[derive(Clone)]
@@ -137,21 +141,22 @@ impl Store {
         Ok((store, Writer { thread }))
     }
 
-    /// Runs a short read in one snapshot: on the current thread when a connection is free, as it nearly always is.
+    /// Runs a short read in one snapshot: on the current thread when a connection is free, as it nearly always is. No long
+    /// read takes such a connection, so the wait for one is short.
     ///
     /// # Errors
-    /// Those of `f`, and that no reader was free in time.
+    /// Those of `f`, `busy` when no connection was free in time, and `shutting_down`.
     pub async fn read<T: Send + 'static>(
         &self,
         f: impl FnOnce(&ReadTx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        match self.readers.try_reader() {
+        match self.readers.try_short() {
             Some(reader) => reader.read(f),
-            None => self.scan(f).await,
+            None => self.readers.short(f).await,
         }
     }
 
-    /// Runs a long read on a thread for blocking work.
+    /// Runs a long read on a thread for blocking work, once one of the connections for long reads is free.
     ///
     /// # Errors
     /// As [`Store::read`].
@@ -159,7 +164,7 @@ impl Store {
         &self,
         f: impl FnOnce(&ReadTx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.readers.scan(f).await
+        self.readers.long(f).await
     }
 
     /// Runs a write of the daemon's own, and waits for its commit.
@@ -175,6 +180,7 @@ impl Store {
             run: Box::new(|tx| f(tx).map(|()| JsonText::null())),
             author: Box::new(Author::daemon()),
             once: None,
+            is_call: false,
             bytes: 0,
             called: Called::BY_DAEMON,
             reply,
@@ -188,10 +194,23 @@ impl Store {
         self.events.head()
     }
 
-    /// The newest revision, if readers see it and it is not published yet; unknown while all readers are in use.
-    pub(crate) fn ahead(&self) -> Option<u64> {
-        let newest = self.readers.try_reader()?.read(|tx| Ok(tx.rev())).ok()?;
-        (newest > self.head()).then_some(newest)
+    /// Waits until all that readers see is published; `None` if it is known to be.
+    pub(crate) fn all_published(&self) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let newest = self.readers.try_short().and_then(|reader| reader.read(|tx| Ok(tx.rev())).ok());
+        if newest.is_some_and(|newest| newest <= self.head()) {
+            return None;
+        }
+        let store = self.clone();
+        Some(async move {
+            let newest = match newest {
+                Some(newest) => Ok(newest),
+                None => store.read(|tx| Ok(tx.rev())).await,
+            };
+            match newest {
+                Ok(newest) => store.published(newest).await,
+                Err(failure) => tracing::warn!(%failure, "can't tell what readers see"),
+            }
+        })
     }
 
     /// Waits until everything up to a committed revision is published: readers see it a little earlier.
@@ -223,6 +242,26 @@ impl Store {
     /// Signals the shutdown: the writer stops waiting for locks of other processes.
     pub(crate) fn begin_shutdown(&self) {
         self.queue.begin_shutdown();
+    }
+
+    /// Waits for `work`. From `deadline` on it ends whatever runs in SQLite for a call or for maintenance: a call is answered
+    /// `shutting_down`.
+    pub(crate) async fn end_by<T>(&self, deadline: Instant, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        if let Ok(done) = timeout_at(deadline, &mut work).await {
+            return done;
+        }
+        self.readers.begin_ending();
+        self.queue.begin_ending();
+        loop {
+            match timeout(interrupt::AGAIN, &mut work).await {
+                Ok(done) => return done,
+                Err(_) => {
+                    self.readers.interrupt();
+                    self.queue.interrupt();
+                }
+            }
+        }
     }
 
     /// Notifies the subscribers of a module of an event that is not in the log.
@@ -258,13 +297,19 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Closes the queue, waits until its jobs are committed and checkpointed, then closes the database. The readers close
-    /// first: only a connection that can write, closed last, removes `-wal` and `-shm`.
-    pub async fn finish(self, store: Store) {
+    /// Ends all reads, closes the queue, waits until its jobs are committed and checkpointed, then closes the database. The
+    /// readers close first: only a connection that can write, closed last, removes `-wal` and `-shm`. Jobs of calls that
+    /// are not done by `deadline` are refused, and the one that runs then is interrupted.
+    pub async fn finish(self, store: Store, deadline: Instant) {
         store.queue.close().await;
-        let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
+        let have_ended = store.readers.end(store.config.limits.interrupt_wait).await;
+        if !have_ended {
+            tracing::error!("a read does not end; the WAL stays");
+        }
+        let joined = store.end_by(deadline, spawn_blocking(|| self.thread.join())).await;
         // Nothing is noted for a file that is not what it was, and its WAL stays, so that it can be examined.
-        let witness = store.config.witness.clone().filter(|_| store.fatal.cause().is_none());
+        let witness = store.config.witness.clone();
+        let witness = witness.filter(|_| have_ended && store.fatal.cause().is_none());
         drop(store);
         match joined {
             Ok(Ok(conn)) => close(conn, witness.as_ref()),

@@ -2,6 +2,7 @@
 
 use super::Once;
 use super::failure::Called;
+use super::interrupt::WriterInterrupt;
 use super::json_text::JsonText;
 use super::tx::{Author, WriteTx};
 use crate::limits::Limits;
@@ -33,6 +34,8 @@ pub(crate) struct Job {
     pub(crate) run: WriteFn,
     pub(crate) author: Box<Author>,
     pub(crate) once: Option<Once>,
+    /// Whether it is a call, rather than a write of the daemon's own: a shutdown may end it.
+    pub(crate) is_call: bool,
     /// Size of its params.
     pub(crate) bytes: usize,
     pub(crate) called: Called,
@@ -41,7 +44,8 @@ pub(crate) struct Job {
 
 pub(super) enum Work {
     Job(Job, OwnedSemaphorePermit),
-    Chore(ChoreFn),
+    /// With whether a shutdown may interrupt it.
+    Chore(ChoreFn, bool),
     /// Check whether another process has written, and answer whether one may be about to commit.
     CheckForForeign(oneshot::Sender<bool>),
 }
@@ -54,6 +58,7 @@ pub(crate) struct Queue {
     bytes: Arc<Semaphore>,
     limits: Arc<Limits>,
     shutdown: CancellationToken,
+    interrupt: Arc<WriterInterrupt>,
 }
 
 /// Bytes are counted in units of this, so that the count fits a semaphore.
@@ -102,14 +107,31 @@ impl Queue {
         }
     }
 
-    /// Runs a chore between two batches; waits until it has run. Does nothing when the queue is closed.
+    /// Runs a chore between two batches; waits until it has run. Does nothing when the queue is closed. A shutdown may
+    /// interrupt it: then SQLite fails, and the chore must leave things so that a later daemon can begin it again.
     pub(super) async fn chore<T: Send + 'static>(
         &self,
         f: impl FnOnce(&mut Connection) -> T + Send + 'static,
     ) -> Option<T> {
+        self.run_between(true, f).await
+    }
+
+    /// Runs a chore that is never interrupted.
+    pub(super) async fn whole_chore<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut Connection) -> T + Send + 'static,
+    ) -> Option<T> {
+        self.run_between(false, f).await
+    }
+
+    async fn run_between<T: Send + 'static>(
+        &self,
+        may_be_interrupted: bool,
+        f: impl FnOnce(&mut Connection) -> T + Send + 'static,
+    ) -> Option<T> {
         let (reply, result) = oneshot::channel();
         let chore: ChoreFn = Box::new(move |conn| _ = reply.send(f(conn)));
-        self.direct.upgrade()?.send(Work::Chore(chore)).await.ok()?;
+        self.direct.upgrade()?.send(Work::Chore(chore, may_be_interrupted)).await.ok()?;
         result.await.ok()
     }
 
@@ -122,9 +144,25 @@ impl Queue {
         sender.send(Work::CheckForForeign(reply)).await.is_ok() && is_foreign.await.unwrap_or(false)
     }
 
+    /// Waits until the writer no longer waits for anything, because the daemon ends.
+    pub(super) async fn shutdown(&self) {
+        self.shutdown.cancelled().await;
+    }
+
     /// Signals the shutdown: the writer stops waiting for locks of other processes.
     pub(super) fn begin_shutdown(&self) {
         self.shutdown.cancel();
+    }
+
+    /// Ends the calls: those that wait are refused, and the one that runs begins no further statement.
+    pub(super) fn begin_ending(&self) {
+        self.begin_shutdown();
+        self.interrupt.ending.begin();
+    }
+
+    /// Interrupts the statement that runs, if a shutdown may.
+    pub(super) fn interrupt(&self) {
+        self.interrupt.interrupt();
     }
 
     /// Closes the queue. Jobs that are in it still run.
@@ -140,14 +178,15 @@ pub(super) struct Receiver {
     pub(super) shutdown: CancellationToken,
 }
 
-/// A queue with these bounds.
-pub(super) fn bounded(limits: Arc<Limits>) -> (Queue, Receiver) {
+/// A queue with these bounds, for the writer that `interrupt` is of.
+pub(super) fn bounded(limits: Arc<Limits>, interrupt: Arc<WriterInterrupt>) -> (Queue, Receiver) {
     let (sender, queue) = mpsc::channel(limits.queued_writes);
     let direct = sender.downgrade();
     let bytes = Arc::new(Semaphore::new(limits.queued_write_bytes / UNIT));
     let shutdown = CancellationToken::new();
     let receiver = Receiver { queue, shutdown: shutdown.clone() };
-    (Queue { sender: Arc::new(Mutex::new(Some(sender))), direct, bytes, limits, shutdown }, receiver)
+    let sender = Arc::new(Mutex::new(Some(sender)));
+    (Queue { sender, direct, bytes, limits, shutdown, interrupt }, receiver)
 }
 
 /// Answers a job that was not committed.

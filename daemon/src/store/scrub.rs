@@ -50,17 +50,20 @@ impl Store {
         self.scrubs.wake.notify_one();
     }
 
-    /// Waits, as long as the limits allow, until no file holds what was purged; answers whether that is so.
+    /// Waits, as long as the limits and a shutdown allow, until no file holds what was purged; answers whether that is so.
     pub(crate) async fn scrubbed(&self) -> bool {
         let wanted = self.scrubs.wanted.load(Ordering::Acquire);
         let mut done = self.scrubs.done.subscribe();
         let done = done.wait_for(|done| *done >= wanted);
-        tokio::time::timeout(self.config.limits.purge_wait, done).await.is_ok_and(|done| done.is_ok())
+        tokio::select! {
+            done = tokio::time::timeout(self.config.limits.purge_wait, done) => done.is_ok_and(|done| done.is_ok()),
+            () = self.queue.shutdown() => false,
+        }
     }
 
     /// Whether a scrub is due. One that no purge waits for is put off until the store `is_quiet`.
     pub(super) async fn is_scrub_due(&self, is_quiet: bool) -> bool {
-        let due = self.scan(|tx| {
+        let due = self.read(|tx| {
             let sql = "SELECT CAST(value AS INTEGER) FROM core_meta WHERE name = ?";
             tx.first(sql, [purge::SCRUB], |row| row.get::<_, i64>(0))
         });

@@ -1,5 +1,6 @@
 //! The transactions that methods run in: a snapshot to read, or a write.
 
+use super::interrupt::Ending;
 use super::recording::{self, Changes, MAX_CHANGES, Recorded};
 use super::{Failure, Result};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
@@ -15,11 +16,25 @@ pub struct ReadTx<'c> {
     conn: &'c Connection,
     rev: u64,
     now: i64,
+    ending: Option<&'c Ending>,
 }
 
 impl<'c> ReadTx<'c> {
     pub(super) fn new(conn: &'c Connection, rev: u64, now: i64) -> Self {
-        Self { conn, rev, now }
+        Self { conn, rev, now, ending: None }
+    }
+
+    /// The same, for as long as transactions are not to end.
+    pub(super) fn ending_with(self, ending: &'c Ending) -> Self {
+        Self { ending: Some(ending), ..self }
+    }
+
+    /// A prepared statement, from the cache of its connection.
+    fn prepare(&self, sql: &str) -> Result<CachedStatement<'c>> {
+        if self.ending.is_some_and(Ending::has_begun) {
+            return Err(Error::ShuttingDown.into());
+        }
+        Ok(self.conn.prepare_cached(sql)?)
     }
 
     /// Revision of this view; in a write, the revision that it will be.
@@ -35,9 +50,9 @@ impl<'c> ReadTx<'c> {
     /// A prepared statement that only reads, from the cache of its connection.
     ///
     /// # Errors
-    /// SQLite's, and [`Failure::Writes`] for a statement that writes.
+    /// SQLite's, [`Failure::Writes`] for a statement that writes, and `shutting_down`.
     pub fn statement(&self, sql: &str) -> Result<CachedStatement<'c>> {
-        let statement = self.conn.prepare_cached(sql)?;
+        let statement = self.prepare(sql)?;
         // The writer's own connection would run it: only a `WriteTx` may, which logs what it changes. A statement without
         // columns is no query: SQLite calls COMMIT and PRAGMA read-only too.
         if statement.readonly() && statement.column_count() > 0 {
@@ -162,6 +177,11 @@ impl<'c> WriteTx<'c> {
         Self { read: ReadTx::new(conn, rev, now), author, changes, on_end: Vec::new(), undoes: None }
     }
 
+    /// The same, for as long as transactions are not to end.
+    pub(super) fn ending_with(self, ending: &'c Ending) -> Self {
+        Self { read: self.read.ending_with(ending), ..self }
+    }
+
     /// The caller of this write.
     pub fn author(&self) -> &Author {
         self.author
@@ -172,7 +192,7 @@ impl<'c> WriteTx<'c> {
     /// # Errors
     /// SQLite's.
     pub fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
-        let mut statement = self.read.conn.prepare_cached(sql)?;
+        let mut statement = self.read.prepare(sql)?;
         // BEGIN, COMMIT and the like change no rows: the transaction is the writer's.
         if statement.readonly() { Err(Failure::Writes) } else { Ok(statement.execute(params)?) }
     }
@@ -187,7 +207,7 @@ impl<'c> WriteTx<'c> {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>> {
-        Ok(self.read.conn.prepare_cached(sql)?.query_row(params, read).optional()?)
+        Ok(self.read.prepare(sql)?.query_row(params, read).optional()?)
     }
 
     /// Logs a change of an entity, so that subscribers are notified of it.

@@ -7,26 +7,26 @@ use super::connection::LOCK_LOOK;
 use super::epoch::{self, Epoch, Left};
 use super::fatal::{EndsWithPanic, Fatal, FatalSignal};
 use super::housekeeping::{Checkpoint, checkpoint};
+use super::interrupt::WriterInterrupt;
+use super::jobs::{FinishedJob, Jobs, execute, roll_back};
 use super::migrate::{self, Applied};
-use super::queue::{self, Done, Job, Queue, Work, fail};
+use super::queue::{self, ChoreFn, Job, Queue, Work, fail};
 use super::revision::Revision;
-use super::tx::{OnEnd, WriteTx};
 use super::witness::Look;
-use super::{
-    EventBuffer, Failure, JsonText, OpenError, ReadTx, StoreConfig, Witness, announcer, idempotency,
-    recording,
-};
+use super::{EventBuffer, Failure, OpenError, StoreConfig, Witness, announcer, recording};
 use crate::clock::Clock;
 use crate::limits::Limits;
 use rusqlite::{Connection, ErrorCode};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
-use stina_protocol::event::{Origin, ResetReason};
+use std::time::{Duration, Instant};
+use stina_protocol::event::ResetReason;
 use stina_protocol::{Error, Fault};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
+
+/// How often a writer looks whether readers of a database in memory have ended.
+const LOOK_AT_READERS: Duration = Duration::from_millis(1);
 
 /// Starts the writer thread, which returns its connection when it ends.
 pub(super) fn start(
@@ -37,7 +37,8 @@ pub(super) fn start(
     fatal: FatalSignal,
     config: &StoreConfig,
 ) -> Result<(Queue, std::thread::JoinHandle<Connection>), OpenError> {
-    let (queue, receiver) = queue::bounded(Arc::clone(&config.limits));
+    let interrupt = Arc::new(WriterInterrupt::new(conn.get_interrupt_handle()));
+    let (queue, receiver) = queue::bounded(Arc::clone(&config.limits), Arc::clone(&interrupt));
     conn.busy_timeout(LOCK_LOOK)?;
     let thread = Thread {
         seen: data_version(&conn)?,
@@ -52,6 +53,7 @@ pub(super) fn start(
         events,
         queue: receiver.queue,
         shutdown: receiver.shutdown,
+        jobs: Jobs { limits: Arc::clone(&config.limits), clock: config.clock.clone(), interrupt },
         limits: Arc::clone(&config.limits),
         clock: config.clock.clone(),
     };
@@ -80,6 +82,7 @@ struct Thread {
     events: Arc<EventBuffer>,
     announcer: Announcer,
     queue: mpsc::Receiver<Work>,
+    jobs: Jobs,
     limits: Arc<Limits>,
     clock: Clock,
     /// Cancelled when the daemon is to end.
@@ -95,14 +98,6 @@ struct Reset {
     epoch: Option<String>,
 }
 
-/// A finished job, which waits for the COMMIT of its batch.
-struct FinishedJob {
-    outcome: Result<Done, Fault>,
-    revision: Option<Revision>,
-    on_end: Vec<OnEnd>,
-    reply: oneshot::Sender<Result<Done, Fault>>,
-}
-
 impl Thread {
     fn run(mut self) -> Connection {
         let mut next = self.queue.blocking_recv();
@@ -112,8 +107,8 @@ impl Thread {
                     next = self.batch(job, permit);
                     self.checkpoint_if_large();
                 }
-                Work::Chore(chore) => {
-                    chore(&mut self.conn);
+                Work::Chore(chore, may_be_interrupted) => {
+                    self.run_chore(chore, may_be_interrupted);
                     self.check_for_foreign();
                 }
                 Work::CheckForForeign(reply) => {
@@ -133,18 +128,41 @@ impl Thread {
         self.conn
     }
 
+    fn run_chore(&mut self, chore: ChoreFn, may_be_interrupted: bool) {
+        let interrupt = &self.jobs.interrupt;
+        if may_be_interrupted && interrupt.ending.has_begun() {
+            return;
+        }
+        let _allowed = may_be_interrupted.then(|| interrupt.allow());
+        chore(&mut self.conn);
+    }
+
     /// Begins a transaction. Waits for a lock that another process holds, as long as the limits allow and the daemon is
     /// not to end.
+    ///
+    /// EXCLUSIVE is IMMEDIATE where there is a WAL. In memory there is none: the lock that shuts readers out is taken now, so
+    /// that COMMIT waits for no reader. While the writer waits for readers it holds no lock that they wait for.
     fn begin(&self) -> rusqlite::Result<()> {
         let until = Instant::now() + self.limits.lock_wait;
-        loop {
-            let begun = self.execute("BEGIN IMMEDIATE");
+        let in_memory = self.witness.is_none();
+        if in_memory {
+            self.conn.busy_timeout(Duration::ZERO)?;
+        }
+        let begun = loop {
+            let begun = execute(&self.conn, "BEGIN EXCLUSIVE");
             let is_locked =
                 begun.as_ref().is_err_and(|e| e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
             if !is_locked || Instant::now() >= until || self.shutdown.is_cancelled() {
-                return begun;
+                break begun;
             }
+            if in_memory {
+                std::thread::park_timeout(LOOK_AT_READERS);
+            }
+        };
+        if in_memory {
+            self.conn.busy_timeout(LOCK_LOOK)?;
         }
+        begun
     }
 
     /// Whether the database is the one that was opened, where it was; if not, the daemon is to end.
@@ -176,7 +194,11 @@ impl Thread {
     /// Runs `first` and all queued jobs, commits once, then notifies. Returns work that is no job.
     fn batch(&mut self, first: Job, permit: OwnedSemaphorePermit) -> Option<Work> {
         if let Err(error) = self.begin() {
-            return self.refuse(first, &Failure::from(error).into_fault());
+            let fault = match self.shutdown.is_cancelled() {
+                true => Error::ShuttingDown.into(),
+                false => Failure::from(error).into_fault(),
+            };
+            return self.refuse(first, &fault);
         }
         let mut finished = Vec::new();
         let mut rev = self.head;
@@ -186,7 +208,7 @@ impl Thread {
         let mut bytes = 0;
         while let Some((job, _permit)) = next.take() {
             bytes += job.bytes;
-            finished.push(self.run_job(job, &mut rev, finished.is_empty()));
+            finished.push(self.jobs.run(&self.conn, job, &mut rev, finished.is_empty()));
             if self.conn.is_autocommit() {
                 break;
             }
@@ -215,80 +237,6 @@ impl Thread {
         None
     }
 
-    /// Runs one job, in a savepoint of its own unless it is the first of its transaction.
-    fn run_job(&self, job: Job, rev: &mut u64, is_first: bool) -> FinishedJob {
-        let Job { run, author, once, reply, called, .. } = job;
-        let now = self.clock.now();
-        let mut tx = WriteTx::new(&self.conn, *rev + 1, now, &author, self.limits.ring_bytes);
-        let step = || -> super::Result<(Done, Option<Revision>)> {
-            if !is_first {
-                self.execute("SAVEPOINT job")?;
-            }
-            let view = ReadTx::new(&self.conn, *rev, now);
-            let repeat = once.as_ref().map(|once| idempotency::repeat(&view, once)).transpose()?.flatten();
-            if let Some(stored) = repeat {
-                let forgotten = stored.value.is_none();
-                let value = stored.value.unwrap_or_else(JsonText::null);
-                return Ok((Done { rev: stored.rev, value, forgotten }, None));
-            }
-            let value = catch_unwind(AssertUnwindSafe(|| run(&mut tx)))
-                .unwrap_or_else(|panic| Err(Failure::Panic(panic_text(&*panic))))?;
-            let changes = std::mem::take(&mut tx.changes);
-            let origin = || Origin { undoes: tx.undoes, ..author.origin.clone() };
-            let revision =
-                (changes.count > 0).then(|| recording::revision_of(*rev + 1, now, origin(), changes));
-            let done = Done { rev: *rev + u64::from(revision.is_some()), value, forgotten: false };
-            if let Some(once) = &once {
-                idempotency::keep(&self.conn, once, now, done.rev, &done.value, revision.is_some())?;
-            }
-            Ok((done, revision))
-        };
-        let result = step().and_then(|ok| {
-            if !is_first {
-                self.execute("RELEASE job")?;
-            }
-            Ok(ok)
-        });
-        let on_end = std::mem::take(&mut tx.on_end);
-        match result {
-            Ok((done, revision)) => {
-                *rev = done.rev.max(*rev);
-                FinishedJob { outcome: Ok(done), revision, on_end, reply }
-            }
-            Err(failure) => {
-                // Nothing is lost with the whole transaction when this job is all that it has.
-                if is_first {
-                    self.roll_back()
-                } else {
-                    self.roll_back_job()
-                }
-                on_end.into_iter().for_each(|f| f(false));
-                FinishedJob { outcome: Err(called.fault(failure)), revision: None, on_end: Vec::new(), reply }
-            }
-        }
-    }
-
-    /// Rolls back the job alone; if that fails, the whole batch.
-    fn roll_back_job(&self) {
-        if self.conn.is_autocommit() {
-            return;
-        }
-        let undone = self.execute("ROLLBACK TO job").and_then(|()| self.execute("RELEASE job"));
-        if let Err(error) = undone {
-            tracing::error!(%error, "a failed job can't be undone alone");
-            self.roll_back();
-        }
-    }
-
-    fn roll_back(&self) {
-        if self.conn.is_autocommit() {
-            return;
-        }
-        if let Err(error) = self.execute("ROLLBACK") {
-            tracing::error!(%error, "rollback failed");
-        }
-    }
-
     /// Commits, then notifies; or fails every job of the batch.
     fn commit(&mut self, reset: Option<Reset>, finished: Vec<FinishedJob>, rev: u64) {
         // SQLite ends a transaction by itself on some errors: then nothing of the batch is left.
@@ -296,7 +244,7 @@ impl Thread {
         let committed = match lost {
             true => Err(finished.last().and_then(|r| r.outcome.as_ref().err()).cloned()),
             false if !self.is_in_place() => Err(Some(Error::Io.into())),
-            false => self.execute("COMMIT").map_err(|e| Some(Failure::from(e).into_fault())),
+            false => execute(&self.conn, "COMMIT").map_err(|e| Some(Failure::from(e).into_fault())),
         };
         // Once more: what was overwritten meanwhile does not hold it.
         let committed = committed.and_then(|()| match self.is_in_place() {
@@ -304,7 +252,7 @@ impl Thread {
             false => Err(Some(Error::Io.into())),
         });
         if let Err(fault) = committed {
-            self.roll_back();
+            roll_back(&self.conn);
             let fault = fault.unwrap_or_else(|| Error::Internal.into());
             for job in finished {
                 job.on_end.into_iter().for_each(|f| f(false));
@@ -389,18 +337,8 @@ impl Thread {
             None
         })
     }
-
-    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
-        self.conn.prepare_cached(sql)?.execute([]).map(drop)
-    }
 }
 
 fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
-}
-
-/// The message of a panic, if it has one.
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a text").to_owned()
 }

@@ -6,10 +6,11 @@ use serde_json::value::RawValue;
 use std::collections::VecDeque;
 
 /// A call that has arrived and may not begin yet.
-pub(super) struct WaitingCall {
-    pub(super) method: String,
-    pub(super) params: Option<Box<RawValue>>,
-    pub(super) slot: Slot,
+pub(super) enum WaitingCall {
+    /// Any call.
+    Call { method: String, params: Option<Box<RawValue>>, slot: Slot },
+    /// A `store.sync` whose wait for the store is over.
+    Sync(Slot),
 }
 
 /// The calls that wait, in the order in which they begin.
@@ -26,7 +27,7 @@ impl Inbox {
         self.backlog.push_back(call);
     }
 
-    /// Puts a call back that has to begin again, before all others, once `admission` ends.
+    /// Puts a call back that begins before all others once `admission` ends.
     pub(super) fn put_back(&mut self, call: WaitingCall, admission: BoxFuture<'static, ()>) {
         self.backlog.push_front(call);
         self.block(admission);
@@ -68,11 +69,14 @@ mod tests {
     use tokio::sync::oneshot;
 
     fn call(method: &str) -> WaitingCall {
-        WaitingCall { method: method.to_owned(), params: None, slot: Slot::Silent }
+        WaitingCall::Call { method: method.to_owned(), params: None, slot: Slot::Silent }
     }
 
     fn next(inbox: &mut Inbox) -> Option<String> {
-        inbox.next().map(|call| call.method)
+        inbox.next().map(|call| match call {
+            WaitingCall::Call { method, .. } => method,
+            WaitingCall::Sync(_) => "sync".to_owned(),
+        })
     }
 
     #[test]
@@ -86,9 +90,9 @@ mod tests {
         assert!(next(&mut inbox).is_none() && inbox.unblocked().now_or_never().is_none());
         admit.send(()).unwrap();
         assert!(inbox.unblocked().now_or_never().is_some());
-        // `b` has to begin again: it does so before `c`.
-        let again = inbox.next().unwrap();
-        inbox.put_back(again, std::future::ready(()).boxed());
+        // `b` has to wait: it begins before `c`.
+        let waits = inbox.next().unwrap();
+        inbox.put_back(waits, std::future::ready(()).boxed());
         assert!(next(&mut inbox).is_none());
         assert!(inbox.unblocked().now_or_never().is_some());
         assert_eq!((next(&mut inbox).as_deref(), next(&mut inbox).as_deref()), (Some("b"), Some("c")));

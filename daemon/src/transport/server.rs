@@ -5,6 +5,7 @@ use crate::rpc::{CallContext, Framing, Methods, PeerGuard, Peers};
 use crate::stop::Stop;
 use crate::store::Store;
 use std::sync::Arc;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -50,14 +51,16 @@ impl Server {
         PeerGuard { call, methods: Arc::clone(&self.methods) }
     }
 
-    /// Ends all connections: in order within the limit, then at once.
-    pub(crate) async fn close(&self) {
+    /// Ends all connections: in order until `deadline`; then what still runs for them is interrupted, and once that is
+    /// answered, or can't be sent in time, they close at once.
+    pub(crate) async fn close(&self, deadline: Instant) {
         self.tasks.close();
         self.closing.cancel();
-        if tokio::time::timeout(self.limits().shutdown, self.tasks.wait()).await.is_err() {
+        let answered = timeout_at(deadline + self.limits().interrupt_wait, self.tasks.wait());
+        if self.store.end_by(deadline, answered).await.is_err() {
             tracing::warn!(connections = self.tasks.len(), "closing connections that do not read");
         }
         self.killing.cancel();
-        self.tasks.wait().await;
+        self.store.end_by(deadline, self.tasks.wait()).await;
     }
 }

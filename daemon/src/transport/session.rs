@@ -181,7 +181,7 @@ impl<O: Sink> Session<O> {
                 Ok(call) => {
                     let slot = Slot::Batch(number, position, call.id.map(ToOwned::to_owned));
                     let params = call.params.map(ToOwned::to_owned);
-                    self.inbox.push(WaitingCall { method: call.method.into_owned(), params, slot });
+                    self.inbox.push(WaitingCall::Call { method: call.method.into_owned(), params, slot });
                 }
                 Err(BadCall { id, fault }) => {
                     self.outbox.answer(Slot::Batch(number, position, Some(id.to_owned())), Err(fault));
@@ -193,7 +193,14 @@ impl<O: Sink> Session<O> {
     /// Begins calls of the inbox, as many as may.
     fn begin_waiting(&mut self) {
         while self.in_flight.running() < self.limits.calls_per_connection && !self.outbox.is_turn_over() {
-            let Some(WaitingCall { method, params, slot }) = self.inbox.next() else { return };
+            let (method, params, slot) = match self.inbox.next() {
+                Some(WaitingCall::Call { method, params, slot }) => (method, params, slot),
+                Some(WaitingCall::Sync(slot)) => {
+                    self.begin_sync(slot);
+                    continue;
+                }
+                None => return,
+            };
             if self.outbox.is_batch_full(&slot) {
                 let error = Error::TooLarge { limit: self.limits.frame_bytes as u64 };
                 self.outbox.answer(slot, Err(error.into()));
@@ -216,14 +223,9 @@ impl<O: Sink> Session<O> {
                 let was_open = self.subscriptions.close(id);
                 self.outbox.answer(slot, Ok(JsonText::assembled(was_open.to_string())));
             }
-            Started::Sync => match self.connection.call.store.ahead() {
-                // The peer may have read this revision already. The call begins again once it is published.
-                Some(rev) => {
-                    let store = self.connection.call.store.clone();
-                    let (method, params) = (method.to_owned(), params.map(ToOwned::to_owned));
-                    let published = async move { store.published(rev).await }.boxed();
-                    self.inbox.put_back(WaitingCall { method, params, slot }, published);
-                }
+            Started::Sync => match self.connection.call.store.all_published() {
+                // The peer may have read a revision that is not published yet.
+                Some(published) => self.inbox.put_back(WaitingCall::Sync(slot), published.boxed()),
                 None => self.begin_sync(slot),
             },
         }

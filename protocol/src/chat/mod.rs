@@ -61,7 +61,7 @@ crate::methods! {
     DeleteInteraction = "chat.deleteInteraction": Write(Target) -> Interaction;
     /// Counts the messages of a conversation.
     CountMessages = "chat.countMessages": Read(CountParams) -> u64;
-    /// Searches messages, best match first, with a snippet of each.
+    /// Searches messages, best match first (among the newest 10,000 matches), then newest first, with a snippet of each.
     Search = "chat.search": Read(SearchParams) -> Page<Hit>;
 
     /// Begins a streaming message; this connection owns it. Not available over HTTP.

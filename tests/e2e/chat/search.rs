@@ -3,6 +3,9 @@
 use super::{append, members};
 use crate::daemon;
 use serde_json::json;
+use stina_tests::InProcess;
+use stina_tests::in_process::Setup;
+use stinad::limits::Limits;
 
 #[test]
 fn any_typed_text_is_searched_for_in_any_script() {
@@ -67,4 +70,33 @@ fn a_search_finds_only_current_messages() {
     assert_eq!(search(json!({"query": "needle", "conversationId": "c1"})), ["old"]);
     assert_eq!(search(json!({"query": "needle found"})), ["written"]);
     assert_eq!(peer.fail("chat.search", json!({"query": "x", "conversationId": "c0"}))["kind"], "not_found");
+}
+
+#[test]
+fn of_a_common_word_the_newest_matches_are_ranked() {
+    let limits = Limits { ranked_matches: 3, ..Limits::default() };
+    let daemon = InProcess::start(Setup { limits, memory: true, ..Setup::default() });
+    let mut peer = daemon.peer();
+    peer.call("chat.startConversation", json!({"id": "old"}));
+    // The best match of all is the oldest; by their times it would be the newest.
+    append(&mut peer, json!({"id": "best", "content": "common", "createdAt": 9}));
+    peer.call("chat.startConversation", json!({"id": "new"}));
+    append(&mut peer, json!({"id": "better", "content": "common word", "createdAt": 1}));
+    for id in ["m1", "m2"] {
+        append(&mut peer, json!({"id": id, "content": "common among many other words", "createdAt": 1}));
+    }
+    let mut searcher = daemon.peer();
+    let mut search = |params| {
+        let page = searcher.call("chat.search", params)["value"].take();
+        members(&page, "messageId").into_iter().map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(search(json!({"query": "common"})), ["better", "m2", "m1"]);
+    assert_eq!(search(json!({"query": "common", "limit": 2})), ["better", "m2"]);
+    // The matches of a conversation are counted alone, so that those of others do not hide them.
+    assert_eq!(search(json!({"query": "common", "conversationId": "old"})), ["best"]);
+    // Of matches that are not ranked, the newest are found.
+    append(&mut peer, json!({"id": "plain", "content": "--", "createdAt": 1}));
+    append(&mut peer, json!({"id": "plain2", "content": "--", "createdAt": 0}));
+    assert_eq!(search(json!({"query": "--"})), ["plain2", "plain"]);
+    assert_eq!(search(json!({"query": "--", "conversationId": "old"})), [""; 0]);
 }

@@ -258,7 +258,7 @@ fn the_soft_limit_of_open_files_is_raised() {
 
 #[test]
 fn running_out_of_files_is_logged_once_and_recovers() {
-    let daemon = with_open_files("-n 40");
+    let daemon = with_open_files("-n 46");
     let mut peers: Vec<Peer> = (0..36).map(|_| daemon.peer()).collect();
     let served = peers.iter_mut().position(|peer| {
         peer.send("store.ping", json!({}));

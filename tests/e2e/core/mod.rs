@@ -1,6 +1,7 @@
 //! The core, with kv as the module.
 
 mod chaos;
+mod cursors;
 mod cuts;
 mod discover;
 mod exactly_once;
@@ -10,12 +11,14 @@ mod forget;
 mod framing;
 mod instance;
 mod kv;
+mod lanes;
 mod limits;
 mod module;
 mod order;
 mod replaced;
 mod restored;
 mod slow;
+mod stopping;
 mod storage;
 mod subscriptions;
 mod transact;

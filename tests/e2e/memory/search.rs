@@ -200,3 +200,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_a_common_word_the_newest_matches_are_ranked() {
+    let limits = stinad::limits::Limits { ranked_matches: 2, ..stinad::limits::Limits::default() };
+    let setup = stina_tests::in_process::Setup { limits, memory: true, ..Default::default() };
+    let daemon = stina_tests::InProcess::start(setup);
+    let mut peer = daemon.peer();
+    for (id, content) in [("best", "common"), ("better", "common word"), ("last", "common among other words")]
+    {
+        peer.call("memory.create", json!({"id": id, "title": "t", "content": content}));
+    }
+    let found = peer.call("memory.search", json!({"query": "common"}))["value"]["items"].take();
+    let ids: Vec<&Value> = found.as_array().unwrap().iter().map(|hit| &hit["id"]).collect();
+    assert_eq!(ids, ["better", "last"]);
+}

@@ -35,7 +35,8 @@ pub(super) fn register(registry: &mut Registry) {
     registry.scan::<Find>(|tx, p| {
         repository::find_by_content(tx, p.content.as_str(), Valid::now_or(tx, p.include_expired))
     });
-    registry.scan::<Search>(search::search);
+    let ranked = registry.limits().ranked_matches;
+    registry.scan::<Search>(move |tx, p| search::search(tx, ranked, p));
     registry.feed::<Subscribe, _>(|_| Ok(Everything(&MODULE)));
     let on_undo = Arc::clone(&waker);
     registry.on_undo(move |tx| {

@@ -67,7 +67,7 @@ async fn forever(store: Store, waker: Arc<Notify>) {
 async fn purge(store: &Store) -> std::result::Result<Option<Duration>, Fault> {
     loop {
         let now = store.clock().now();
-        let first = store.scan(first_to_expire).await.map_err(Failure::into_fault)?;
+        let first = store.read(first_to_expire).await.map_err(Failure::into_fault)?;
         let Some(due) = first.map(|valid_until| valid_until.saturating_add(KEPT)) else { return Ok(None) };
         match u64::try_from(due.saturating_sub(now)) {
             Ok(wait @ 1..) => return Ok(Some(Duration::from_millis(wait))),

@@ -8,15 +8,13 @@ use rusqlite::params;
 use stina_protocol::Page;
 use stina_protocol::memory::{Hit, Memory, SearchParams};
 
-/// Maximum number of matches that are ranked, the newest. A word with more matches is too common to rank by.
-const RANKED: usize = 10_000;
-
-pub(super) fn search(tx: &ReadTx<'_>, params: SearchParams) -> Result<Page<Hit>> {
+/// Ranks at most `ranked` matches, the newest.
+pub(super) fn search(tx: &ReadTx<'_>, ranked: usize, params: SearchParams) -> Result<Page<Hit>> {
     let query = Query::new(params.query.as_str());
     let valid = Valid::now_or(tx, params.include_expired);
     let limit = params.limit.get();
     let mut page = PageBuilder::new(limit);
-    for seq in found(tx, &query, valid, limit)? {
+    for seq in found(tx, &query, valid, ranked, limit)? {
         let Some(memory) = entity::first::<Memory>(tx, "WHERE seq = ?", [seq])? else { continue };
         let snippet = query
             .snippet(&memory.content)
@@ -30,7 +28,7 @@ pub(super) fn search(tx: &ReadTx<'_>, params: SearchParams) -> Result<Page<Hit>>
 }
 
 /// Row numbers of the matches, best match first, then newest first.
-fn found(tx: &ReadTx<'_>, query: &Query, valid: Valid, limit: usize) -> Result<Vec<i64>> {
+fn found(tx: &ReadTx<'_>, query: &Query, valid: Valid, ranked: usize, limit: usize) -> Result<Vec<i64>> {
     match query.plan() {
         Plan::Nothing => Ok(Vec::new()),
         Plan::Match(words) => tx.all(
@@ -39,7 +37,7 @@ fn found(tx: &ReadTx<'_>, query: &Query, valid: Valid, limit: usize) -> Result<V
                  WHERE memory_search MATCH ?1 AND rowid NOT IN (SELECT seq FROM memories WHERE valid_until < ?2)
                  ORDER BY rowid DESC LIMIT ?3)
              ORDER BY rank, rowid DESC LIMIT ?4",
-            params![words, valid.at(), RANKED, limit],
+            params![words, valid.at(), ranked, limit],
             |row| row.get(0),
         ),
         Plan::Contains(text) => tx.all(

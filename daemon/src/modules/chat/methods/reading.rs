@@ -25,7 +25,8 @@ pub(super) fn register(registry: &mut Registry) {
     let limits = Arc::clone(registry.limits());
     registry.scan::<GetInteraction>(move |tx, p| get_interaction(tx, &limits, &p));
     registry.read::<CountMessages>(count);
-    registry.scan::<Search>(search);
+    let ranked = registry.limits().ranked_matches;
+    registry.scan::<Search>(move |tx, p| search(tx, ranked, p));
 }
 
 /// A page of the messages or interactions of a conversation, from its newest end or from a cursor.
@@ -166,11 +167,11 @@ fn count(tx: &ReadTx<'_>, params: CountParams) -> Result<u64> {
     }
 }
 
-fn search(tx: &ReadTx<'_>, params: SearchParams) -> Result<Page<Hit>> {
+fn search(tx: &ReadTx<'_>, ranked: usize, params: SearchParams) -> Result<Page<Hit>> {
     let conversation = params.conversation_id.as_ref().map(EntityId::as_str);
     if let Some(id) = conversation {
         entity::get::<Conversation>(tx, id)?;
     }
-    let items = index::find(tx, &Query::new(&params.query), conversation, params.limit.get())?;
+    let items = index::find(tx, &Query::new(&params.query), conversation, ranked, params.limit.get())?;
     Ok(Page { items, next: None })
 }

@@ -42,7 +42,7 @@ pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
                 return Ok(Cancelled { cancelled });
             }
             let message =
-                call.store.scan(move |tx| entity::get::<Message>(tx, params.message_id.as_str())).await?;
+                call.store.read(move |tx| entity::get::<Message>(tx, params.message_id.as_str())).await?;
             // The write that began it is committed; its notification is pending.
             let begun = message.state == MessageState::Streaming;
             Ok(Cancelled { cancelled: begun && streams.cancel_soon(&message.id) })
@@ -59,7 +59,7 @@ fn begin(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: BeginParams) -> R
 
 /// The error for a delta that is refused.
 async fn not_open(store: &Store, id: EntityId) -> Failure {
-    let found = store.scan(move |tx| entity::get(tx, id.as_str())).await;
+    let found = store.read(move |tx| entity::get(tx, id.as_str())).await;
     found.map_or_else(|failure| failure, |message| not_yours(&message).into())
 }
 

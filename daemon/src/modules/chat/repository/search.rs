@@ -17,7 +17,7 @@ struct Found {
     content: String,
 }
 
-const COLUMNS: &str = "m.id, m.conversation_id, m.interaction_id, m.role, m.created_at, m.content";
+const COLUMNS: &str = "id, conversation_id, interaction_id, role, created_at, content";
 
 fn hit(found: Found, query: &Query) -> Hit {
     Hit {
@@ -30,31 +30,56 @@ fn hit(found: Found, query: &Query) -> Hit {
     }
 }
 
-/// Messages that match `query`, best match first, then newest first.
+/// Messages that match `query`, best match first, then newest first. At most `ranked` matches are ranked, the newest: of
+/// `conversation`, if given.
 ///
 /// # Errors
 /// SQLite's.
-pub fn find(tx: &ReadTx<'_>, query: &Query, conversation: Option<&str>, limit: usize) -> Result<Vec<Hit>> {
-    let (source, wanted, order, sought) = match query.plan() {
-        Plan::Nothing => return Ok(Vec::new()),
-        Plan::Match(expression) => (
-            "chat_search JOIN chat_messages m ON m.seq = chat_search.rowid",
-            "chat_search MATCH ?1",
-            "rank, ",
-            expression,
-        ),
-        Plan::Contains(text) => {
-            ("chat_messages m", "m.state = 'complete' AND instr(m.content, ?1) > 0", "", text.to_owned())
-        }
-    };
-    let mut statement = tx.statement(&format!(
-        "SELECT {COLUMNS} FROM {source} WHERE {wanted} AND (?2 IS NULL OR m.conversation_id = ?2)
-         ORDER BY {order}m.created_at DESC, m.seq DESC LIMIT ?3"
-    ))?;
-    let mut rows = statement.query(params![sought, conversation, limit])?;
+pub fn find(
+    tx: &ReadTx<'_>,
+    query: &Query,
+    conversation: Option<&str>,
+    ranked: usize,
+    limit: usize,
+) -> Result<Vec<Hit>> {
+    let sql = format!("SELECT {COLUMNS} FROM chat_messages WHERE seq = ?");
+    let mut message = tx.statement(&sql)?;
     let mut hits = Vec::new();
-    while let Some(row) = rows.next()? {
-        hits.push(hit(entity::read_row(row)?, query));
+    for seq in found(tx, query, conversation, ranked, limit)? {
+        let mut rows = message.query([seq])?;
+        if let Some(row) = rows.next()? {
+            hits.push(hit(entity::read_row(row)?, query));
+        }
     }
     Ok(hits)
+}
+
+/// The `seq` of each, in that order. SQLite sorts these numbers alone, not the texts.
+fn found(
+    tx: &ReadTx<'_>,
+    query: &Query,
+    conversation: Option<&str>,
+    ranked: usize,
+    limit: usize,
+) -> Result<Vec<i64>> {
+    match query.plan() {
+        Plan::Nothing => Ok(Vec::new()),
+        Plan::Match(words) => tx.all(
+            "SELECT rowid FROM (
+                 SELECT rowid, rank FROM chat_search
+                 WHERE chat_search MATCH ?1
+                     AND (?2 IS NULL OR rowid IN (SELECT seq FROM chat_messages WHERE conversation_id = ?2))
+                 ORDER BY rowid DESC LIMIT ?3)
+             ORDER BY rank, rowid DESC LIMIT ?4",
+            params![words, conversation, ranked, limit],
+            |row| row.get(0),
+        ),
+        Plan::Contains(text) => tx.all(
+            "SELECT seq FROM chat_messages
+             WHERE (?2 IS NULL OR conversation_id = ?2) AND state = 'complete' AND instr(content, ?1) > 0
+             ORDER BY seq DESC LIMIT ?3",
+            params![text, conversation, limit],
+            |row| row.get(0),
+        ),
+    }
 }

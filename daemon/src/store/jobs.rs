@@ -1,0 +1,130 @@
+//! Runs the jobs of a batch.
+
+use super::interrupt::WriterInterrupt;
+use super::queue::{Done, Job};
+use super::revision::Revision;
+use super::tx::{OnEnd, WriteTx};
+use super::{Failure, JsonText, ReadTx, Result, idempotency, recording};
+use crate::clock::Clock;
+use crate::limits::Limits;
+use rusqlite::Connection;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use stina_protocol::event::Origin;
+use stina_protocol::{Error, Fault};
+use tokio::sync::oneshot;
+
+/// A finished job, which waits for the COMMIT of its batch.
+pub(super) struct FinishedJob {
+    pub(super) outcome: Result<Done, Fault>,
+    pub(super) revision: Option<Revision>,
+    pub(super) on_end: Vec<OnEnd>,
+    pub(super) reply: oneshot::Sender<Result<Done, Fault>>,
+}
+
+/// What running a job takes.
+pub(super) struct Jobs {
+    pub(super) limits: Arc<Limits>,
+    pub(super) clock: Clock,
+    pub(super) interrupt: Arc<WriterInterrupt>,
+}
+
+impl Jobs {
+    /// Runs one job in the open transaction of its batch, in a savepoint of its own unless it is the first; `rev` is the
+    /// newest revision, and becomes the job's if it changes something.
+    ///
+    /// **Shutdown**: once calls are to end, a call begins no further statement, and is rolled back alone. A statement that
+    /// has begun is interrupted; if it is one that writes, SQLite rolls back the whole batch.
+    pub(super) fn run(&self, conn: &Connection, job: Job, rev: &mut u64, is_first: bool) -> FinishedJob {
+        let Job { run, author, once, reply, called, is_call, .. } = job;
+        let now = self.clock.now();
+        let mut tx = WriteTx::new(conn, *rev + 1, now, &author, self.limits.ring_bytes);
+        let mut view = ReadTx::new(conn, *rev, now);
+        let ending = &self.interrupt.ending;
+        if is_call {
+            (tx, view) = (tx.ending_with(ending), view.ending_with(ending));
+        }
+        let step = || -> Result<(Done, Option<Revision>)> {
+            if !is_first {
+                execute(conn, "SAVEPOINT job")?;
+            }
+            if is_call && ending.has_begun() {
+                return Err(Error::ShuttingDown.into());
+            }
+            let _allowed = is_call.then(|| self.interrupt.allow());
+            let repeat = once.as_ref().map(|once| idempotency::repeat(&view, once)).transpose()?.flatten();
+            if let Some(stored) = repeat {
+                let forgotten = stored.value.is_none();
+                let value = stored.value.unwrap_or_else(JsonText::null);
+                return Ok((Done { rev: stored.rev, value, forgotten }, None));
+            }
+            let value = catch_unwind(AssertUnwindSafe(|| run(&mut tx)))
+                .unwrap_or_else(|panic| Err(Failure::Panic(panic_text(&*panic))))?;
+            let changes = std::mem::take(&mut tx.changes);
+            let origin = || Origin { undoes: tx.undoes, ..author.origin.clone() };
+            let revision =
+                (changes.count > 0).then(|| recording::revision_of(*rev + 1, now, origin(), changes));
+            let done = Done { rev: *rev + u64::from(revision.is_some()), value, forgotten: false };
+            if let Some(once) = &once {
+                idempotency::keep(conn, once, now, done.rev, &done.value, revision.is_some())?;
+            }
+            Ok((done, revision))
+        };
+        let result = step().and_then(|ok| {
+            if !is_first {
+                execute(conn, "RELEASE job")?;
+            }
+            Ok(ok)
+        });
+        let on_end = std::mem::take(&mut tx.on_end);
+        match result {
+            Ok((done, revision)) => {
+                *rev = done.rev.max(*rev);
+                FinishedJob { outcome: Ok(done), revision, on_end, reply }
+            }
+            Err(failure) => {
+                // Nothing is lost with the whole transaction when this job is all that it has.
+                if is_first {
+                    roll_back(conn)
+                } else {
+                    roll_back_job(conn)
+                }
+                on_end.into_iter().for_each(|f| f(false));
+                FinishedJob { outcome: Err(called.fault(failure)), revision: None, on_end: Vec::new(), reply }
+            }
+        }
+    }
+}
+
+/// Rolls back the job alone; if that fails, the whole batch.
+fn roll_back_job(conn: &Connection) {
+    if conn.is_autocommit() {
+        return;
+    }
+    let undone = execute(conn, "ROLLBACK TO job").and_then(|()| execute(conn, "RELEASE job"));
+    if let Err(error) = undone {
+        tracing::error!(%error, "a failed job can't be undone alone");
+        roll_back(conn);
+    }
+}
+
+/// Rolls back the batch, if SQLite has not.
+pub(super) fn roll_back(conn: &Connection) {
+    if conn.is_autocommit() {
+        return;
+    }
+    if let Err(error) = execute(conn, "ROLLBACK") {
+        tracing::error!(%error, "rollback failed");
+    }
+}
+
+/// Runs a statement that begins or ends a transaction.
+pub(super) fn execute(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.execute([]).map(drop)
+}
+
+/// The message of a panic, if it has one.
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a text").to_owned()
+}

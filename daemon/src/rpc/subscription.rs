@@ -7,7 +7,7 @@ use super::methods::Opening;
 use super::peers::Progress;
 use super::spool::{Chunks, Spool};
 use crate::store::{
-    CatchUp, Failure, Item, JsonText, LiveChange, Result, Revision, Store, View, oldest_rev, read_since,
+    CatchUp, Failure, Item, JsonText, LiveChange, Result, Revision, Store, oldest_rev, read_since,
 };
 use futures_util::{Stream, StreamExt};
 use std::collections::VecDeque;
@@ -217,7 +217,7 @@ impl SubscriptionCursor {
                 let read = self.store.scan(move |tx| {
                     // Filtered here, so that only revisions to be sent are held in memory.
                     let wants = |change: &LiveChange| feed.wants(change);
-                    let revisions = read_since(tx, since, 256, budget, View::Wanted(&wants))?;
+                    let revisions = read_since(tx, since, 256, budget, &wants)?;
                     Ok((oldest_rev(tx)?, revisions))
                 });
                 let (oldest, revisions) = read.await?;

@@ -26,12 +26,6 @@ impl Inbox {
         self.backlog.push_back(call);
     }
 
-    /// Puts a call back that has to begin again, before all others, once `admission` ends.
-    pub(super) fn put_back(&mut self, call: WaitingCall, admission: BoxFuture<'static, ()>) {
-        self.backlog.push_front(call);
-        self.block(admission);
-    }
-
     /// Lets nothing begin until `admission` ends.
     pub(super) fn block(&mut self, admission: BoxFuture<'static, ()>) {
         self.blocked = Some(admission);
@@ -85,11 +79,6 @@ mod tests {
         inbox.block(admission.map(drop).boxed());
         assert!(next(&mut inbox).is_none() && inbox.unblocked().now_or_never().is_none());
         admit.send(()).unwrap();
-        assert!(inbox.unblocked().now_or_never().is_some());
-        // `b` has to begin again: it does so before `c`.
-        let again = inbox.next().unwrap();
-        inbox.put_back(again, std::future::ready(()).boxed());
-        assert!(next(&mut inbox).is_none());
         assert!(inbox.unblocked().now_or_never().is_some());
         assert_eq!((next(&mut inbox).as_deref(), next(&mut inbox).as_deref()), (Some("b"), Some("c")));
         assert!(inbox.is_empty());

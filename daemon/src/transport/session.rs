@@ -12,8 +12,7 @@ use super::subscriptions::{Reached, Subscriptions};
 use super::wire::{CloseReason, Sink, Source};
 use crate::limits::Limits;
 use crate::rpc::{self, PeerGuard, Started};
-use crate::store::JsonText;
-use futures_util::future::FutureExt;
+use crate::store::{JsonText, Position};
 use serde_json::value::RawValue;
 use std::io;
 use std::sync::Arc;
@@ -216,21 +215,16 @@ impl<O: Sink> Session<O> {
                 let was_open = self.subscriptions.close(id);
                 self.outbox.answer(slot, Ok(JsonText::assembled(was_open.to_string())));
             }
-            Started::Sync => match self.connection.call.store.ahead() {
-                // The peer may have read this revision already. The call begins again once it is published.
-                Some(rev) => {
-                    let store = self.connection.call.store.clone();
-                    let (method, params) = (method.to_owned(), params.map(ToOwned::to_owned));
-                    let published = async move { store.published(rev).await }.boxed();
-                    self.inbox.put_back(WaitingCall { method, params, slot }, published);
-                }
-                None => self.begin_sync(slot),
-            },
+            Started::Sync => self.begin_sync(slot),
         }
     }
 
     fn begin_sync(&mut self, slot: Slot) {
-        self.in_flight.add_sync(self.connection.call.store.events.position(), slot);
+        let store = &self.connection.call.store;
+        // The peer may have read a revision already whose notification is pending.
+        let ahead = store.ahead().unwrap_or(0);
+        let Position { head, next } = store.events.position();
+        self.in_flight.add_sync(Position { head: head.max(ahead), next }, slot);
     }
 
     fn subscribe(&mut self, opening: rpc::Opening, slot: Slot) {

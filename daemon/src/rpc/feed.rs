@@ -7,7 +7,7 @@ use stina_protocol::event::Op;
 /// The filter of one subscription, parsed from the params of its `subscribe` call.
 pub trait Feed: Send + Sync + 'static {
     /// Whether a change concerns this subscription. It is asked for every change and every subscription, so it compares
-    /// names, ids and scopes.
+    /// names, ids and scopes. A change that is read from the log has no value yet.
     fn wants(&self, change: &LiveChange) -> bool;
 
     /// Sends a snapshot of the entities that concern it.

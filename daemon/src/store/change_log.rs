@@ -54,17 +54,22 @@ pub(crate) fn read_since(
         }
         let (Some(last), Some(op)) = (revisions.last_mut(), op(row)?) else { continue };
         let (module, entity): (String, String) = (row.get(7)?, row.get(8)?);
+        let change = LiveChange::new(module.into(), entity.into(), row.get(2)?, op, row.get(9)?, None);
+        if !wants(&change) {
+            continue;
+        }
+        // Read only now: the entity may be large, and most filters want few.
         let after: Option<JsonText> = row.get(10)?;
-        let change =
-            LiveChange::new(module.into(), entity.into(), row.get(2)?, op, row.get(9)?, after.as_ref());
+        let change = match &after {
+            Some(after) => change.with_value(after),
+            None => change,
+        };
         bytes += change.bytes();
         // As text, because a revision may have hundreds of thousands of changes.
-        if wants(&change) {
-            if !last.wanted.is_empty() {
-                last.wanted.push(',');
-            }
-            last.wanted.push_str(change.json().get());
+        if !last.wanted.is_empty() {
+            last.wanted.push(',');
         }
+        last.wanted.push_str(change.json().get());
     }
     Ok(revisions.into_iter().map(Arc::new).collect())
 }

@@ -69,6 +69,11 @@ impl LiveChange {
         Self { module, entity, id, op, scope, json: JsonText::assembled(json) }
     }
 
+    /// The same change with the entity after it.
+    pub(super) fn with_value(self, after: &JsonText) -> Self {
+        Self::new(self.module, self.entity, self.id, self.op, self.scope, Some(after))
+    }
+
     /// The change as a notification shows it.
     pub fn json(&self) -> &JsonText {
         &self.json

@@ -54,11 +54,8 @@ pub async fn run(
     rpc::register_core(&mut registry, modules);
     modules.iter().for_each(|module| (module.register)(&mut registry));
     let (methods, background) = registry.finish();
-    for write in background.at_start {
-        // A full disk, for example, must not prevent reading.
-        if let Err(fault) = store.write(write).await {
-            tracing::error!(%fault, "a write at the start failed");
-        }
+    for work in background.at_start {
+        store.clone().vital("a module's start", work(store.clone())).await;
     }
     let handle = Stop::new(stop.clone(), &config.socket);
     let server = Server::new(store.clone(), methods, handle.clone());

@@ -29,7 +29,8 @@ CREATE TABLE core_changes (
     client     TEXT,
     request_id TEXT,
     undoes     INTEGER, -- the revision that this one undoes
-    parts      INTEGER NOT NULL DEFAULT 0 -- of a delete: how many changes right before it deleted parts of the entity
+    parts      INTEGER NOT NULL DEFAULT 0, -- of a delete: how many changes right before it deleted parts of the entity
+    scope      TEXT -- what subscribers filter by, such as the conversation of a message; an id, which a purge leaves
 ) STRICT;
 
 -- The answer of each write with a `requestId`, so that a repeat gets the same. With neither `value` nor `seq` the answer is

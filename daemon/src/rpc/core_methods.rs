@@ -4,15 +4,12 @@ use super::call::CallContext;
 use super::feed::{Feed, Initial};
 use super::methods::Run;
 use super::registry::{Module, Registry};
-use crate::store::{
-    EntityKind, JsonText, LiveChange, ReadTx, Result, View, history, oldest_rev, read_since, trash,
-};
+use crate::store::{EntityKind, JsonText, LiveChange, ReadTx, Result, changes, history, oldest_rev, trash};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stina_protocol::store::{
-    ChangePage, ChangesParams, ClientList, Clients, Discover, Filter, GetChanges, GetInfo, GetResult, Hello,
-    HelloParams, Info, LogChange, LogRevision, Ping, Purge, ResultParams, Rev, ServerInfo, Stop, StoredReply,
-    Subscribe, Sync, Transact, Welcome,
+    ClientList, Clients, Discover, Filter, GetChanges, GetInfo, GetResult, Hello, HelloParams, Info, Ping,
+    Purge, ResultParams, Rev, ServerInfo, Stop, StoredReply, Subscribe, Sync, Transact, Welcome,
 };
 use stina_protocol::types::{MAX_ID, NoParams};
 use stina_protocol::undo::{History, Trash, Undo};
@@ -39,7 +36,7 @@ pub(crate) fn register(registry: &mut Registry, modules: &[Module]) {
     let (known, frame_bytes) = (Arc::clone(&all), registry.limits().frame_bytes);
     registry.scan::<GetChanges>(move |tx, params| {
         check_modules(&known, params.modules.as_deref())?;
-        changes(tx, frame_bytes, params)
+        changes(tx, frame_bytes, &params)
     });
     registry.call::<GetResult, _>(|call, ResultParams { request_id }| async move {
         let id = request_id.clone();
@@ -144,47 +141,6 @@ fn counts(tx: &ReadTx<'_>, modules: &[Module]) -> Result<BTreeMap<String, u64>> 
         counts.insert(entity.name.to_owned(), tx.first(&sql, [], |row| row.get(0))?.unwrap_or(0));
     }
     Ok(counts)
-}
-
-/// Bytes of values in one page of `store.changes`, one revision over. A revision larger than a frame is shown without values.
-const CHANGES_PAGE: usize = 4 << 20;
-
-fn changes(tx: &ReadTx<'_>, frame_bytes: usize, params: ChangesParams) -> Result<ChangePage> {
-    let oldest = oldest_rev(tx)?;
-    if params.since > tx.rev() {
-        return Err(Error::invalid("since", format!("the newest revision is {}", tx.rev())).into());
-    }
-    if oldest > params.since + 1 {
-        return Err(Error::Compacted { oldest_rev: oldest }.into());
-    }
-    let view = View::Full(frame_bytes);
-    let revisions = read_since(tx, params.since, params.limit.get(), CHANGES_PAGE, view)?;
-    let next = revisions.last().map(|r| r.rev).filter(|rev| *rev < tx.rev());
-    let wanted = |module: &str| params.modules.as_ref().is_none_or(|names| names.iter().any(|n| n == module));
-    let mut items = Vec::with_capacity(revisions.len());
-    for revision in revisions {
-        let changes = revision.changes.iter().filter(|c| wanted(&c.module)).map(log_change);
-        let changes = changes.collect::<Result<Vec<_>>>()?;
-        if !changes.is_empty() || revision.reset.is_some() {
-            let (at, origin, reset) = (revision.at, revision.origin.clone(), revision.reset);
-            // Every change has a value before or after it: one with neither had its values left out, or blanked.
-            let omitted = changes.iter().any(|change| change.before.is_none() && change.after.is_none());
-            items.push(LogRevision { rev: revision.rev, at, origin, reset, omitted, changes });
-        }
-    }
-    Ok(ChangePage { items, next })
-}
-
-fn log_change(change: &LiveChange) -> Result<LogChange> {
-    let json = |text: Option<&str>| text.map(|t| Json::stored(t.to_owned())).transpose();
-    Ok(LogChange {
-        module: change.module.clone().into_owned(),
-        entity: change.entity.clone().into_owned(),
-        op: change.op,
-        id: change.id.clone(),
-        before: json(change.before())?,
-        after: json(change.after())?,
-    })
 }
 
 fn check_modules(modules: &[Module], names: Option<&[String]>) -> Result<(), Error> {

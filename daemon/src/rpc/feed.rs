@@ -6,7 +6,8 @@ use stina_protocol::event::Op;
 
 /// The filter of one subscription, parsed from the params of its `subscribe` call.
 pub trait Feed: Send + Sync + 'static {
-    /// Whether a change concerns this subscription.
+    /// Whether a change concerns this subscription. It is asked for every change and every subscription, so it compares
+    /// names, ids and scopes. A change that is read from the log has no value yet.
     fn wants(&self, change: &LiveChange) -> bool;
 
     /// Sends a snapshot of the entities that concern it.
@@ -48,7 +49,7 @@ impl Initial<'_> {
     /// Sends an entity of that kind, which is JSON already.
     pub(super) fn json(&mut self, kind: EntityKind, key: &str, value: JsonText) -> Result<()> {
         let (module, entity) = (kind.module.into(), kind.name.into());
-        let change = LiveChange::new(module, entity, key.to_owned(), Op::Put, None, Some(value));
+        let change = LiveChange::new(module, entity, key.to_owned(), Op::Put, None, Some(&value));
         Ok(self.spool.push(change.json().get())?)
     }
 }

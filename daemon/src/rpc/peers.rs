@@ -43,27 +43,54 @@ pub struct Peer {
     progress: Mutex<Vec<Weak<Progress>>>,
 }
 
-/// How far a subscription has read.
+/// How far a subscription has come.
 #[derive(Debug)]
 pub(crate) struct Progress {
     id: u64,
     method: &'static str,
+    reached: Mutex<Reached>,
+}
+
+/// Where a subscription is. Every event before was handed to its connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reached {
     /// Last revision that it has read, whether it was sent or dropped by the filter.
-    read_rev: AtomicU64,
-    /// One more than the sequence number of the next item that it takes from the event buffer; 0 while it reads the log.
-    next: AtomicU64,
+    pub(super) rev: u64,
+    pub(super) doing: Doing,
+}
+
+/// What a subscription does next.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Doing {
+    /// It sends a snapshot, or the state of open streams.
+    Snapshot,
+    /// It catches up with the head.
+    CatchUp,
+    /// It takes the item with this sequence number from the event buffer.
+    Live(u64),
 }
 
 impl Progress {
-    /// Records how far the subscription has read: its revision, and the next item of the event buffer once it is live.
-    pub(super) fn report(&self, read_rev: u64, next: Option<u64>) {
-        self.read_rev.store(read_rev, Ordering::Release);
-        self.next.store(next.map_or(0, |next| next + 1), Ordering::Release);
+    fn reached(&self) -> MutexGuard<'_, Reached> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the subscription has taken in every event before `position`.
+    /// Records how far the subscription has come.
+    pub(super) fn report(&self, reached: Reached) {
+        *self.reached() = reached;
+    }
+
+    /// Whether the connection has every event before `position`.
+    ///
+    /// A subscription that catches up has passed the position with the first revision after it: on a busy store it may never
+    /// be live. Of the streams that were open it sends the state, once it has caught up.
     pub(crate) fn has_reached(&self, position: Position) -> bool {
-        self.next.load(Ordering::Acquire) > position.next
+        let Reached { rev, doing } = *self.reached();
+        match doing {
+            Doing::Snapshot => false,
+            Doing::CatchUp => rev > position.head,
+            Doing::Live(next) => rev >= position.head && next >= position.next,
+        }
     }
 }
 
@@ -90,8 +117,8 @@ impl Peer {
 
     /// Shows a new subscription to others, for as long as its session keeps what this returns.
     pub(crate) fn register(&self, id: u64, method: &'static str, rev: u64) -> Arc<Progress> {
-        let progress = Progress { id, method, read_rev: AtomicU64::new(rev), next: AtomicU64::new(0) };
-        let progress = Arc::new(progress);
+        let reached = Mutex::new(Reached { rev, doing: Doing::Snapshot });
+        let progress = Arc::new(Progress { id, method, reached });
         let mut all = self.progress();
         all.retain(|other| other.strong_count() > 0);
         all.push(Arc::downgrade(&progress));
@@ -102,7 +129,7 @@ impl Peer {
         let client = self.client.get();
         let all = self.progress();
         let subscriptions = all.iter().filter_map(Weak::upgrade).map(|progress| {
-            let rev = progress.read_rev.load(Ordering::Acquire);
+            let rev = progress.reached().rev;
             SubscriptionState {
                 id: progress.id,
                 method: progress.method.to_owned(),

@@ -51,12 +51,12 @@ pub struct Registry {
 }
 
 type TaskFn = Box<dyn FnOnce(Store, CancellationToken) -> BoxFuture<'static, ()> + Send>;
-type StartFn = Box<dyn FnOnce(&mut WriteTx<'_>) -> Result<()> + Send>;
+type StartFn = Box<dyn FnOnce(Store) -> BoxFuture<'static, ()> + Send>;
 
 /// Work that no call starts.
 #[derive(Default)]
 pub(crate) struct Background {
-    /// Writes to be done before the first connection.
+    /// Work to be done before the first connection.
     pub(crate) at_start: Vec<StartFn>,
     /// Work that runs until the daemon stops.
     pub(crate) tasks: Vec<TaskFn>,
@@ -179,9 +179,13 @@ impl Registry {
         self.methods.insert(M::UNSUBSCRIBE, unsubscribe);
     }
 
-    /// A write of the daemon's own, done before the first connection is accepted.
-    pub fn at_start(&mut self, f: impl FnOnce(&mut WriteTx<'_>) -> Result<()> + Send + 'static) {
-        self.background.at_start.push(Box::new(f));
+    /// Work that is done before the first connection is accepted, such as clearing up after a crash. It must not fail: on a
+    /// full disk, for example, the daemon still serves reads.
+    pub fn at_start<F>(&mut self, f: impl FnOnce(Store) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.background.at_start.push(Box::new(move |store| Box::pin(f(store))));
     }
 
     /// Work in the background, from the daemon's start until the token is cancelled.

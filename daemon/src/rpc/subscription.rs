@@ -4,10 +4,10 @@
 
 use super::feed::{Feed, Initial, OpenStreams};
 use super::methods::Opening;
-use super::peers::Progress;
+use super::peers::{Doing, Progress, Reached};
 use super::spool::{Chunks, Spool};
 use crate::store::{
-    CatchUp, Failure, Item, JsonText, LiveChange, Result, Revision, Store, View, oldest_rev, read_since,
+    CatchUp, Failure, Item, JsonText, LiveChange, Result, Revision, Store, oldest_rev, read_since,
 };
 use futures_util::{Stream, StreamExt};
 use std::collections::VecDeque;
@@ -114,7 +114,6 @@ impl NewSubscription {
             Some(_) => Stage::Replay,
             None => cursor.snapshot_or_replay(),
         };
-        cursor.report(&stage);
         Ok((cursor, stage))
     }
 }
@@ -132,6 +131,7 @@ impl SubscriptionCursor {
                 if let Some(event) = this.ready.pop_front() {
                     return Some((event, (this, stage)));
                 }
+                this.report(&stage);
                 stage = match this.step(stage).await {
                     Ok(next) => next,
                     Err(Failed(again, failure)) => {
@@ -139,7 +139,6 @@ impl SubscriptionCursor {
                         again
                     }
                 };
-                this.report(&stage);
             }
         })
     }
@@ -155,9 +154,14 @@ impl SubscriptionCursor {
         }
     }
 
+    /// Reports what was handed out; nothing is left in `ready`.
     fn report(&self, stage: &Stage) {
-        let seq = if let Stage::Live(seq) = stage { Some(*seq) } else { None };
-        self.progress.report(self.read_rev, seq);
+        let doing = match stage {
+            Stage::TakeSnapshot | Stage::Snapshot(_) | Stage::OpenStreams(..) => Doing::Snapshot,
+            Stage::Replay => Doing::CatchUp,
+            Stage::Live(next) => Doing::Live(*next),
+        };
+        self.progress.report(Reached { rev: self.read_rev, doing });
     }
 
     fn snapshot_or_replay(&self) -> Stage {
@@ -217,7 +221,7 @@ impl SubscriptionCursor {
                 let read = self.store.scan(move |tx| {
                     // Filtered here, so that only revisions to be sent are held in memory.
                     let wants = |change: &LiveChange| feed.wants(change);
-                    let revisions = read_since(tx, since, 256, budget, View::Wanted(&wants))?;
+                    let revisions = read_since(tx, since, 256, budget, &wants)?;
                     Ok((oldest_rev(tx)?, revisions))
                 });
                 let (oldest, revisions) = read.await?;
@@ -286,7 +290,7 @@ impl SubscriptionCursor {
             return Stage::Replay;
         };
         if items.is_empty() {
-            self.wait(&Stage::Live(next)).await;
+            self.wait().await;
             return Stage::Live(next);
         }
         for item in items {
@@ -312,8 +316,7 @@ impl SubscriptionCursor {
 
     /// Waits until the event buffer changes. After the filter has dropped revisions, it waits a limited time and then
     /// sends `synced`: a client may wait for one of those revisions.
-    async fn wait(&mut self, stage: &Stage) {
-        self.report(stage);
+    async fn wait(&mut self) {
         let left = self.may_stay_silent();
         let changed = self.changed.changed();
         let Some(left) = left else {

@@ -204,7 +204,7 @@ mod tests {
             "k".into(),
             Op::Put,
             None,
-            JsonText::of(&"x".repeat(98)).ok(),
+            JsonText::of(&"x".repeat(98)).ok().as_ref(),
         );
         Arc::new(Revision {
             rev,

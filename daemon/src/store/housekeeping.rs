@@ -87,12 +87,13 @@ impl Store {
 
     /// Prunes in steps, with other work between them.
     async fn prune(&self, limits: &Arc<Limits>) {
-        let pruned = async {
-            self.prune_log(limits).await?;
-            self.blank_outdated(limits).await?;
-            self.forget_answers(limits).await
-        };
-        if let Err(failure) = pruned.await {
+        // One that fails keeps none of the others from its work.
+        let outcomes = [
+            self.prune_log(limits).await,
+            self.blank_outdated(limits).await,
+            self.forget_answers(limits).await,
+        ];
+        for failure in outcomes.into_iter().filter_map(Result::err) {
             tracing::warn!(%failure, "pruning failed");
         }
     }

@@ -54,7 +54,7 @@ pub use revision::{LiveChange, Revision, Transient};
 pub use tx::{Author, Caller, ReadTx, TxChange, WriteTx};
 pub use witness::Witness;
 
-pub(crate) use change_log::{View, before_write, oldest_rev, read_since};
+pub(crate) use change_log::{before_write, changes, oldest_rev, read_since};
 pub(crate) use event_buffer::{CatchUp, EventBuffer, Item};
 pub(crate) use failure::Called;
 pub(crate) use fatal::FatalSignal;

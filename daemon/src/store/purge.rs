@@ -123,8 +123,13 @@ fn forget_answers(tx: &WriteTx<'_>) -> Result<()> {
         conn.prepare_cached("SELECT request_id, value FROM core_results WHERE value IS NOT NULL")?;
     let mut rows = answers.query([])?;
     while let Some(row) = rows.next()? {
-        let value: Value = serde_json::from_str(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
-        if names_any(&value, &mut |id| Ok(is_purged.query_row([id], |_| Ok(())).optional()?.is_some()))? {
+        let mut is_named = |id: &str| Ok(is_purged.query_row([id], |_| Ok(())).optional()?.is_some());
+        // What can't be read is forgotten too: it may name any of them, and must keep none from being purged.
+        let names = match serde_json::from_slice::<Value>(row.get_ref(1)?.as_bytes().unwrap_or_default()) {
+            Ok(value) => names_any(&value, &mut is_named)?,
+            Err(_) => true,
+        };
+        if names {
             ids.push(row.get(0)?);
         }
     }

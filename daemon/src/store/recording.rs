@@ -40,26 +40,21 @@ pub(super) struct Recorded {
     pub(super) entity: &'static str,
     pub(super) id: String,
     pub(super) op: Op,
+    pub(super) scope: Option<String>,
     pub(super) before: Option<JsonText>,
     pub(super) after: Option<JsonText>,
     /// How many changes right before this delete deleted parts of the entity.
     pub(super) parts: usize,
 }
 
-impl Recorded {
-    fn bytes(&self) -> usize {
-        let value = |json: &Option<JsonText>| json.as_ref().map_or(0, JsonText::bytes);
-        size_of::<Self>() + self.id.len() + value(&self.before) + value(&self.after)
-    }
-}
-
-/// The changes of a write. They are in the log already; while they are small they are in memory too.
+/// The changes of a write. They are in the log already; while they are small they are in memory too, as subscribers will get
+/// them.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     /// How many.
     pub(super) count: usize,
     /// The changes; `None` once they are too large: subscribers then read them from the log.
-    pub(super) kept: Option<Vec<Recorded>>,
+    pub(super) kept: Option<Vec<LiveChange>>,
     bytes: usize,
     most_bytes: usize,
 }
@@ -73,18 +68,21 @@ impl Changes {
     /// Takes a change that is in the log.
     pub(super) fn add(&mut self, change: Recorded) {
         self.count += 1;
+        let Some(kept) = &mut self.kept else { return };
+        let Recorded { module, entity, id, op, scope, after, .. } = change;
+        let change = LiveChange::new(module.into(), entity.into(), id, op, scope, after.as_ref());
         self.bytes += change.bytes();
         if self.bytes > self.most_bytes {
             self.kept = None;
-        } else if let Some(kept) = &mut self.kept {
+        } else {
             kept.push(change);
         }
     }
 }
 
 const APPEND: &str =
-    "INSERT INTO core_changes (seq, at, module, entity, id, op, before, after, client, request_id, undoes, parts)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO core_changes (seq, at, module, entity, id, op, before, after, client, request_id, undoes, parts, scope)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// Writes the `idx`th change of a revision.
 pub(super) fn append(
@@ -109,7 +107,8 @@ pub(super) fn append(
             origin.client,
             origin.request_id,
             undoes,
-            c.parts
+            c.parts,
+            c.scope
         ])
         .map(drop)
 }
@@ -117,20 +116,8 @@ pub(super) fn append(
 /// The revision of those changes as subscribers will get it.
 pub(super) fn revision_of(rev: u64, at: i64, origin: Origin, changes: Changes) -> Revision {
     let is_in_log_only = changes.kept.is_none();
-    let changes = changes
-        .kept
-        .unwrap_or_default()
-        .into_iter()
-        .map(|c| LiveChange::new(c.module.into(), c.entity.into(), c.id, c.op, c.before, c.after));
-    Revision {
-        rev,
-        at,
-        origin,
-        reset: None,
-        is_in_log_only,
-        changes: changes.collect(),
-        wanted: String::new(),
-    }
+    let changes = changes.kept.unwrap_or_default();
+    Revision { rev, at, origin, reset: None, is_in_log_only, changes, wanted: String::new() }
 }
 
 /// Writes a revision that says: everything before is void.

@@ -26,7 +26,9 @@ pub struct Revision {
 
 impl Revision {
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.changes.iter().map(LiveChange::bytes).sum::<usize>()
+        let Origin { client, request_id, .. } = &self.origin;
+        let origin: usize = [client, request_id].into_iter().flatten().map(String::len).sum();
+        size_of::<Self>() + origin + self.changes.iter().map(LiveChange::bytes).sum::<usize>()
     }
 }
 
@@ -41,12 +43,10 @@ pub struct LiveChange {
     pub id: String,
     /// What happened to it.
     pub op: Op,
-    /// The entity before, as JSON; only of deletes unless it was asked for.
-    pub(super) before: Option<JsonText>,
+    /// What the module's filters compare: [`Entity::scope`](super::Entity::scope) after a put, or before a delete.
+    pub scope: Option<String>,
     /// The change as a notification shows it.
     json: JsonText,
-    /// Where in `json` the entity after the change is.
-    after: std::ops::Range<usize>,
 }
 
 impl LiveChange {
@@ -55,42 +55,23 @@ impl LiveChange {
         entity: Cow<'static, str>,
         id: String,
         op: Op,
-        before: Option<JsonText>,
-        after: Option<JsonText>,
+        scope: Option<String>,
+        after: Option<&JsonText>,
     ) -> Self {
         let op_name = if op == Op::Put { "put" } else { "delete" };
         // A string always serializes.
         let quoted = serde_json::to_string(&id).unwrap_or_default();
-        let mut json = ["{\"entity\":\"", &entity, "\",\"op\":\"", op_name, "\",\"id\":", &quoted].concat();
-        let mut range = 0..0;
-        if let Some(after) = after {
-            json.push_str(",\"value\":");
-            range = json.len()..json.len() + after.bytes();
-            json.push_str(after.get());
-        }
-        json.push('}');
-        Self { module, entity, id, op, before, json: JsonText::assembled(json), after: range }
+        let (name, after) = after.map_or(("", ""), |after| (",\"value\":", after.get()));
+        // In one piece: a text that grows may take twice its length.
+        let json =
+            ["{\"entity\":\"", &entity, "\",\"op\":\"", op_name, "\",\"id\":", &quoted, name, after, "}"]
+                .concat();
+        Self { module, entity, id, op, scope, json: JsonText::assembled(json) }
     }
 
-    /// The entity after the change, as JSON.
-    pub fn after(&self) -> Option<&str> {
-        (!self.after.is_empty()).then(|| &self.json.get()[self.after.clone()])
-    }
-
-    /// The entity before the change, as JSON; only of deletes unless it was asked for.
-    pub fn before(&self) -> Option<&str> {
-        self.before.as_ref().map(JsonText::get)
-    }
-
-    /// The entity after a put, or before a delete, as JSON.
-    pub fn entity_json(&self) -> Option<&str> {
-        self.after().or(self.before())
-    }
-
-    /// Drops the entity before and after the change.
-    pub(super) fn drop_values(&mut self) {
-        let (module, entity, id) = (self.module.clone(), self.entity.clone(), std::mem::take(&mut self.id));
-        *self = Self::new(module, entity, id, self.op, None, None);
+    /// The same change with the entity after it.
+    pub(super) fn with_value(self, after: &JsonText) -> Self {
+        Self::new(self.module, self.entity, self.id, self.op, self.scope, Some(after))
     }
 
     /// The change as a notification shows it.
@@ -99,10 +80,8 @@ impl LiveChange {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.id.len()
-            + self.json.bytes()
-            + self.before.as_ref().map_or(0, JsonText::bytes)
+        let scope = self.scope.as_ref().map_or(0, String::len);
+        size_of::<Self>() + self.id.len() + scope + self.json.bytes()
     }
 }
 
@@ -111,7 +90,7 @@ impl LiveChange {
 pub struct Transient {
     /// The module.
     pub module: &'static str,
-    /// What the module's own filter compares, such as the id of a conversation.
+    /// What the module's filters compare, such as the id of a conversation.
     pub scope: String,
     /// Whether only those subscribers get it that asked for optional events.
     pub optional: bool,
@@ -121,6 +100,6 @@ pub struct Transient {
 
 impl Transient {
     pub(super) fn bytes(&self) -> usize {
-        self.scope.len() + self.json.bytes()
+        size_of::<Self>() + self.scope.len() + self.json.bytes()
     }
 }

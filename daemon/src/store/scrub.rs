@@ -106,16 +106,25 @@ impl Store {
     async fn scrub_pages(&self) -> rusqlite::Result<()> {
         self.events.clear();
         let tables = self.queue.chore(|conn| search_tables(conn)).await.unwrap_or(Ok(Vec::new()))?;
+        let mut merged = Ok(());
         for table in tables {
-            for step in 0.. {
-                let (table, limits) = (table.clone(), Arc::clone(&self.config.limits));
-                let merged = self.queue.chore(move |conn| merge(conn, &table, step, &limits)).await;
-                if !merged.unwrap_or(Ok(false))? {
-                    break;
-                }
+            // One that fails keeps no other from being merged; the scrub is not done then.
+            let outcome = self.merge_index(&table).await;
+            merged = merged.and(outcome);
+        }
+        let vacuumed = self.queue.chore(|conn| conn.execute_batch("VACUUM")).await.unwrap_or(Ok(()));
+        vacuumed.and(merged)
+    }
+
+    async fn merge_index(&self, table: &str) -> rusqlite::Result<()> {
+        for step in 0.. {
+            let (table, limits) = (table.to_owned(), Arc::clone(&self.config.limits));
+            let merged = self.queue.chore(move |conn| merge(conn, &table, step, &limits)).await;
+            if !merged.unwrap_or(Ok(false))? {
+                break;
             }
         }
-        self.queue.chore(|conn| conn.execute_batch("VACUUM")).await.unwrap_or(Ok(()))
+        Ok(())
     }
 
     /// Gives free pages back to the system; answers whether there may be more.

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 #[derive(Default)]
 pub(super) struct InFlight {
     running: FuturesUnordered<BoxFuture<'static, (Slot, Reply)>>,
-    /// `store.sync` calls, each with the position up to which the subscriptions must have taken in every event.
+    /// `store.sync` calls, each with the position before which every event is to be sent first.
     syncs: VecDeque<(Position, Slot)>,
 }
 

@@ -34,7 +34,7 @@ impl Stream for Subscribed {
 pub(super) enum Reached {
     /// The next event of one of them.
     Event { subscription: u64, method: &'static str, event: JsonText },
-    /// All of them have taken in every event before the awaited position.
+    /// The connection has every event of theirs before the awaited position.
     Awaited,
 }
 
@@ -65,16 +65,24 @@ impl Subscriptions {
     /// Waits for the next event, or until all of them have reached `awaited`. Cancel safe.
     ///
     /// One future for both: a subscription whose filter drops an event wakes no task, so `awaited` must be checked wherever
-    /// the subscriptions are polled.
+    /// the subscriptions are polled. It is also checked before: one of them may always have another event.
     pub(super) async fn next(&mut self, awaited: Option<Position>) -> Reached {
         std::future::poll_fn(|cx| {
+            if awaited.is_some_and(|position| self.have_reached(position)) {
+                return Poll::Ready(Reached::Awaited);
+            }
             if let Poll::Ready(Some((subscription, (method, event)))) = self.open.poll_next_unpin(cx) {
                 return Poll::Ready(Reached::Event { subscription, method, event });
             }
-            let has_reached =
-                |position: Position| self.open.values().all(|s| s.progress.has_reached(position));
-            if awaited.is_some_and(has_reached) { Poll::Ready(Reached::Awaited) } else { Poll::Pending }
+            match awaited.is_some_and(|position| self.have_reached(position)) {
+                true => Poll::Ready(Reached::Awaited),
+                false => Poll::Pending,
+            }
         })
         .await
+    }
+
+    fn have_reached(&self, position: Position) -> bool {
+        self.open.values().all(|subscribed| subscribed.progress.has_reached(position))
     }
 }

@@ -2,6 +2,7 @@
 
 mod conversations;
 mod ending;
+mod failing;
 mod interrupted;
 mod messages;
 mod reading;

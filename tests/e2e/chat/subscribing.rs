@@ -130,6 +130,47 @@ fn a_filter_lets_its_conversation_and_the_pointer_pass() {
 }
 
 #[test]
+fn what_was_deleted_and_purged_is_sent_to_the_subscribers_of_its_conversation_only() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    for c in ["c1", "c2"] {
+        peer.call("chat.startConversation", json!({"id": c}));
+        append(&mut peer, json!({"id": format!("{c}-m"), "interactionId": format!("{c}-i")}));
+    }
+    let rev = peer.call("store.ping", json!({}))["rev"].clone();
+    let mut live = daemon.peer();
+    live.call("chat.subscribe", json!({"conversationId": "c1"}));
+    live.drain();
+    peer.call("chat.deleteInteraction", json!({"id": "c2-i"}));
+    peer.call("chat.deleteInteraction", json!({"id": "c1-i"}));
+    let deleted = ["delete c1-m", "delete c1-i"];
+    let changes = |events: &[Value]| -> Vec<String> {
+        changed(events).into_iter().filter(|change| change.starts_with("delete")).collect()
+    };
+    let replay = |since: &Value| {
+        let mut late = daemon.peer();
+        late.call("chat.subscribe", json!({"conversationId": "c1", "since": since}));
+        changed(&late.drain())
+    };
+    assert_eq!(changes(&live.drain()), deleted);
+    let before = replay(&rev);
+    peer.call("store.undo", json!({"rev": rev.as_u64().unwrap() + 2}));
+    assert_eq!(changed(&live.drain()), ["put c1-i", "put c1-m", "put c1"]);
+    peer.call("chat.deleteInteraction", json!({"id": "c1-i"}));
+    assert_eq!(changes(&live.drain()), deleted);
+    peer.call("store.purge", json!({"deletedBefore": 1_i64 << 52}));
+    // Blank now, and still of their conversations.
+    let after = replay(&rev);
+    assert_eq!(after[..before.len()], before);
+    assert!(after.iter().all(|change| !change.contains("c2")), "{after:?}");
+    let all = replay(&json!(0));
+    assert!(
+        all.contains(&"delete c1-m".to_owned()) && all.iter().all(|change| !change.contains("c2")),
+        "{all:?}"
+    );
+}
+
+#[test]
 fn a_subscriber_to_all_modules_gets_all_of_the_chat_without_deltas() {
     let daemon = daemon();
     let mut peer = daemon.peer();

@@ -368,3 +368,18 @@ fn a_large_delete_takes_little_memory_and_is_one_notification() {
     assert_eq!(events.len(), 1, "one notification");
     assert_eq!(events[0]["changes"].as_array().unwrap().len(), MESSAGES + 2);
 }
+
+#[test]
+fn a_kept_answer_that_is_damaged_is_forgotten_and_keeps_nothing_from_being_purged() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    peer.call("kv.set", json!({"key": "secret", "value": WORD}));
+    let steps = json!([{"method": "kv.set", "params": {"key": "other", "value": "some other text"}}]);
+    let answered = peer.call("store.transact", json!({"ops": steps, "requestId": "r"}));
+    peer.call("kv.delete", json!({"key": "secret"}));
+    let conn = rusqlite::Connection::open(daemon.database()).unwrap();
+    assert_eq!(conn.execute("UPDATE core_results SET value = '{' WHERE value IS NOT NULL", []).unwrap(), 1);
+    assert_eq!(peer.call("store.purge", json!({"entity": "kv", "id": "secret"}))["value"]["erased"], 1);
+    let stored = peer.call("store.result", json!({"requestId": "r"}));
+    assert_eq!((&stored["rev"], &stored["forgotten"]), (&answered["rev"], &json!(true)), "{stored}");
+}

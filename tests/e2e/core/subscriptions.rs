@@ -245,6 +245,36 @@ fn sync_is_answered_after_everything_before_it_was_sent() {
 }
 
 #[test]
+fn sync_is_answered_beside_a_subscription_that_keeps_lagging() {
+    for framing in Framing::LIVE {
+        let limits = Limits { ring_items: 8, ..Limits::default() };
+        let daemon = InProcess::start(Setup { limits, ..Setup::default() });
+        let (mut writer, mut watcher) = (daemon.peer(), daemon.connect(framing));
+        // More than all buffers on the way hold, and two more for each event that is read.
+        let mut write = || set(&mut writer, "k", "x".repeat(4_000));
+        let at_sync = (0..300).map(|_| write()).last().unwrap();
+        watcher.call("kv.subscribe", json!({"since": 0}));
+        watcher.call("todo.subscribe", json!({}));
+        let sync = watcher.send("store.sync", json!({}));
+        let mut read = 0;
+        let (rev, written) = loop {
+            let written = (0..2).map(|_| write()).last().unwrap();
+            let message = watcher.receive().unwrap();
+            if message["id"] == sync {
+                break (message["result"]["rev"].as_u64().unwrap(), written);
+            }
+            let event = &message["params"]["result"];
+            if event["type"] == "change" {
+                assert_eq!(event["prev"], read);
+                read = event["rev"].as_u64().unwrap();
+            }
+            assert!(read < 2 * at_sync, "sync waits for more than was pending when it was called");
+        };
+        assert!(at_sync <= rev && rev <= read && read < written, "{at_sync}, {rev}, {read}, {written}");
+    }
+}
+
+#[test]
 fn a_cursor_that_the_log_no_longer_reaches_is_reset() {
     let limits = Limits {
         log_bytes: 50_000,

@@ -93,3 +93,30 @@ fn many_expired_memories_are_deleted_in_several_revisions() {
     assert_eq!(counts, [100, 100, 50]);
     assert!(remaining(&mut peer).is_empty());
 }
+
+#[test]
+fn a_memory_that_cannot_be_deleted_keeps_no_other_from_it() {
+    let (clock, hand) = clock_at(100 * DAY);
+    let daemon = InProcess::start(Setup { clock: clock.clone(), ..Setup::default() });
+    let mut peer = daemon.peer();
+    for (id, day) in [("a", 101), ("bad", 102), ("c", 103), ("d", 104), ("later", 200)] {
+        remember(&mut peer, id, Some(day * DAY));
+    }
+    drop(peer);
+    let home = daemon.stop();
+    let refuse = "CREATE TRIGGER refuse BEFORE DELETE ON memories WHEN old.id = 'bad'
+                  BEGIN SELECT RAISE (ABORT, 'refused'); END;";
+    let conn = rusqlite::Connection::open(home.path().join("stina.db")).unwrap();
+    conn.execute_batch(refuse).unwrap();
+    hand.store(150 * DAY, Ordering::Relaxed);
+    let daemon = InProcess::start(Setup { clock, home: Some(home), ..Setup::default() });
+    let mut peer = daemon.peer();
+    stina_tests::eventually("the others are deleted", || remaining(&mut peer) == ["later", "bad"]);
+    // It is tried again, at the latest with the next write.
+    conn.execute_batch("DROP TRIGGER refuse").unwrap();
+    stina_tests::eventually("it is deleted", || {
+        peer.call("memory.update", json!({"id": "later", "validUntil": 200 * DAY}));
+        peer.call("memory.update", json!({"id": "later", "validUntil": 201 * DAY}));
+        remaining(&mut peer) == ["later"]
+    });
+}

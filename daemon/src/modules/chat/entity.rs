@@ -71,6 +71,10 @@ impl Entity for Interaction {
         self.rev = rev;
     }
 
+    fn scope(&self) -> Option<&str> {
+        Some(&self.conversation_id)
+    }
+
     fn row(&self) -> u64 {
         self.seq
     }
@@ -104,6 +108,10 @@ impl Entity for Message {
 
     fn set_rev(&mut self, rev: u64) {
         self.rev = rev;
+    }
+
+    fn scope(&self) -> Option<&str> {
+        Some(&self.conversation_id)
     }
 
     fn row(&self) -> u64 {

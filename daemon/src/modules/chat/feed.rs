@@ -6,8 +6,6 @@ use super::streams::Streams;
 use crate::modules::kv;
 use crate::rpc::{Feed, Initial, OpenStreams};
 use crate::store::{Entity, LiveChange, Position, ReadTx, Result, Transient, entity};
-use serde::Deserialize;
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use stina_protocol::chat::{CURRENT_KEY, Conversation, Filter, Interaction};
@@ -19,14 +17,6 @@ pub(super) struct ChatFeed {
     deltas: bool,
     initial_messages: u16,
     streams: Arc<Streams>,
-}
-
-/// The member of an interaction or a message that names its conversation.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct InConversation<'a> {
-    #[serde(borrow)]
-    conversation_id: Cow<'a, str>,
 }
 
 impl ChatFeed {
@@ -45,13 +35,11 @@ impl Feed for ChatFeed {
         if change.module == Entry::KIND.module {
             return change.id == CURRENT_KEY;
         }
-        let Some(wanted) = &self.conversation else { return change.module == NAME };
-        if change.module != NAME || change.entity == Conversation::KIND.name {
-            return change.module == NAME && change.id == *wanted;
-        }
-        // The conversation of a purged message is no longer known: all subscribers are notified that it is gone.
-        let Some(json) = change.entity_json() else { return true };
-        serde_json::from_str::<InConversation<'_>>(json).is_ok_and(|entity| entity.conversation_id == *wanted)
+        let is_wanted = |wanted: &String| match change.entity == Conversation::KIND.name {
+            true => change.id == *wanted,
+            false => change.scope.as_ref() == Some(wanted),
+        };
+        change.module == NAME && self.conversation.as_ref().is_none_or(is_wanted)
     }
 
     fn initial(&self, tx: &ReadTx<'_>, out: &mut Initial<'_>) -> Result<()> {

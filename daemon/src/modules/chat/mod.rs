@@ -7,6 +7,7 @@ mod entity;
 mod feed;
 mod methods;
 pub mod repository;
+mod retry;
 mod saving;
 mod streams;
 

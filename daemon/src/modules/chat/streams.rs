@@ -4,6 +4,7 @@
 //! its position in the event buffer under the same lock, so it receives exactly the deltas that follow.
 
 use super::NAME;
+use super::retry::Retry;
 use crate::limits::Limits;
 use crate::rpc::OpenStreams;
 use crate::store::{Caller, Entity, JsonText, Position, Result, Store, Transient, WriteTx};
@@ -28,6 +29,8 @@ pub(super) struct StreamMap {
     pub(super) by_message: BTreeMap<String, Stream>,
     /// Bytes of all texts.
     bytes: usize,
+    /// Messages that an earlier daemon left streaming and that are not aborted yet. Their text is on disk only.
+    pub(super) left_over: BTreeMap<String, Retry>,
 }
 
 /// A streaming message.
@@ -50,11 +53,18 @@ pub(super) struct Stream {
     pub(super) cancel_wanted: bool,
     /// Time at which the daemon aborts it.
     pub(super) abort_at: Option<Instant>,
+    /// When its write is tried again, after one that failed.
+    pub(super) retry: Retry,
 }
 
 impl Stream {
     pub(super) fn unsaved(&self) -> usize {
         self.text.len() - self.saved
+    }
+
+    /// Whether the daemon is to abort it.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        self.abort_at.is_some_and(|at| at <= now)
     }
 
     /// The part of `text` at `offset` that is new.
@@ -114,6 +124,7 @@ impl Streams {
             cancelled: false,
             cancel_wanted: false,
             abort_at: None,
+            retry: Retry::default(),
         };
         open.by_message.insert(message.id.clone(), stream);
         drop(open);
@@ -129,7 +140,7 @@ impl Streams {
     /// Appends text and sends it to subscribers. `None` when this connection has no such stream.
     pub(super) fn append(&self, store: &Store, peer: u64, delta: &DeltaParams) -> Option<Result<Appended>> {
         let mut open = self.open();
-        let StreamMap { by_message, bytes } = &mut *open;
+        let StreamMap { by_message, bytes, .. } = &mut *open;
         let stream = by_message.get_mut(delta.message_id.as_str())?;
         if stream.owner != peer {
             return None;

@@ -17,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 const KEPT: i64 = 7 * 24 * 3600 * 1000;
 /// Maximum number of memories that one revision deletes.
 const AT_ONCE: usize = 100;
-/// Wait after a failure.
+/// Wait after a failure. It doubles with each further one.
 const RETRY: Duration = Duration::from_secs(60);
+/// Longest wait after a failure.
+const LONGEST_RETRY: Duration = Duration::from_secs(3600);
 /// Maximum sleep: a suspended machine stops the clock of a sleep, and writes of another process do not end it.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
@@ -50,12 +52,18 @@ pub(super) async fn run(store: Store, stop: CancellationToken, waker: Arc<Notify
 }
 
 async fn forever(store: Store, waker: Arc<Notify>) {
+    let mut retry = RETRY;
     loop {
         let sleep = match purge(&store).await {
-            Ok(next) => next.unwrap_or(LONGEST).min(LONGEST),
+            Ok(next) => {
+                retry = RETRY;
+                next.unwrap_or(LONGEST).min(LONGEST)
+            }
             Err(fault) => {
                 tracing::warn!(%fault, "expired memories could not be deleted, trying again");
-                RETRY
+                let sleep = retry;
+                retry = LONGEST_RETRY.min(retry * 2);
+                sleep
             }
         };
         // Check again in either case.
@@ -64,33 +72,75 @@ async fn forever(store: Store, waker: Arc<Notify>) {
 }
 
 /// Deletes the memories that are due; returns the time until the next one is due, if any.
+///
+/// When a write fails, each of its memories is tried alone, so that one keeps no other from being deleted.
 async fn purge(store: &Store) -> std::result::Result<Option<Duration>, Fault> {
+    let now = store.clock().now();
+    let (mut after, mut failed) = ((i64::MIN, i64::MIN), None);
     loop {
-        let now = store.clock().now();
-        let first = store.read(first_to_expire).await.map_err(Failure::into_fault)?;
-        let Some(due) = first.map(|valid_until| valid_until.saturating_add(KEPT)) else { return Ok(None) };
-        match u64::try_from(due.saturating_sub(now)) {
-            Ok(wait @ 1..) => return Ok(Some(Duration::from_millis(wait))),
-            _ => store.write(move |tx| delete_due(tx, now)).await?,
-        };
+        let due = store.read(move |tx| due(tx, now, after)).await.map_err(Failure::into_fault)?;
+        let Some(last) = due.last() else { break };
+        let end = last.sort_key;
+        let ids: Vec<String> = due.into_iter().map(|due| due.id).collect();
+        let all = ids.clone();
+        if store.write(move |tx| delete(tx, &all, now)).await.is_ok() {
+            continue;
+        }
+        let mut has_deleted = false;
+        for id in ids {
+            let (one, memory) = ([id.clone()], id);
+            match store.write(move |tx| delete(tx, &one, now)).await {
+                Ok(()) => has_deleted = true,
+                Err(fault) => {
+                    tracing::warn!(%fault, memory, "an expired memory could not be deleted");
+                    failed = Some(fault);
+                }
+            }
+        }
+        if !has_deleted {
+            // Not the fault of one of them.
+            break;
+        }
+        after = end;
     }
+    if let Some(fault) = failed {
+        return Err(fault);
+    }
+    let next = store.read(move |tx| next_to_expire(tx, now)).await.map_err(Failure::into_fault)?;
+    let wait = next.map(|valid_until| valid_until.saturating_add(KEPT).saturating_sub(store.clock().now()));
+    Ok(wait.map(|wait| Duration::from_millis(u64::try_from(wait).unwrap_or(0))))
 }
 
-fn first_to_expire(tx: &ReadTx<'_>) -> Result<Option<i64>> {
-    let sql = "SELECT min(valid_until) FROM memories WHERE valid_until IS NOT NULL";
-    Ok(tx.first(sql, [], |row| row.get(0))?.flatten())
+/// A memory that is due.
+struct Due {
+    id: String,
+    /// Its expiry and its `seq`.
+    sort_key: (i64, i64),
 }
 
-/// Deletes some of the memories that are due at `now`, so that the size of a revision stays bounded.
-fn delete_due(tx: &mut WriteTx<'_>, now: i64) -> Result<()> {
-    let ids: Vec<String> = tx.all(
-        "SELECT id FROM memories WHERE valid_until <= ? ORDER BY valid_until LIMIT ?",
-        params![now.saturating_sub(KEPT), AT_ONCE],
-        |row| row.get(0),
-    )?;
+/// Some of the memories that are due at `now`, the first to expire first.
+fn due(tx: &ReadTx<'_>, now: i64, after: (i64, i64)) -> Result<Vec<Due>> {
+    tx.all(
+        "SELECT id, valid_until, seq FROM memories
+         WHERE valid_until <= ? AND (valid_until, seq) > (?, ?) ORDER BY valid_until, seq LIMIT ?",
+        params![now.saturating_sub(KEPT), after.0, after.1, AT_ONCE],
+        |row| Ok(Due { id: row.get(0)?, sort_key: (row.get(1)?, row.get(2)?) }),
+    )
+}
+
+fn next_to_expire(tx: &ReadTx<'_>, now: i64) -> Result<Option<i64>> {
+    let sql = "SELECT min(valid_until) FROM memories WHERE valid_until > ?";
+    Ok(tx.first(sql, [now.saturating_sub(KEPT)], |row| row.get(0))?.flatten())
+}
+
+/// Deletes those of the memories that are still due at `now`, up to a bounded size of the revision.
+fn delete(tx: &mut WriteTx<'_>, ids: &[String], now: i64) -> Result<()> {
     let (mut deleted, mut bytes) = (0, 0);
     for id in ids {
-        let memory: Memory = entity::get(tx, &id)?;
+        let Some(memory) = entity::find::<Memory>(tx, id)? else { continue };
+        if !memory.valid_until.is_some_and(|until| is_due(until, now)) {
+            continue;
+        }
         bytes += json_bytes(&memory)?;
         entity::remove(tx, &memory)?;
         deleted += 1;

@@ -33,6 +33,14 @@ pub trait Entity: Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq 
     /// Sets the revision that changes it.
     fn set_rev(&mut self, rev: u64);
 
+    /// What the subscriptions of its module filter by, such as the conversation of a message. The change log has it with
+    /// every change, so that no filter reads the entity itself.
+    ///
+    /// It is an id and never content: a purge leaves it in the log.
+    fn scope(&self) -> Option<&str> {
+        None
+    }
+
     /// Its row number: the member [`Self::ROW`].
     fn row(&self) -> u64 {
         0

@@ -207,8 +207,11 @@ pub fn save<T: Entity>(tx: &mut WriteTx<'_>, before: Option<&T>, mut after: T) -
         after = get(tx, after.key())?;
     }
     T::index(tx, before, Some(&after))?;
-    let before = before.map(JsonText::of).transpose()?;
-    record::<T>(tx, Op::Put, after.key(), before, Some(JsonText::of(&after)?), 0)?;
+    if let Some(before) = before.filter(|before| before.scope() != after.scope()) {
+        // Subscribers of the scope that it leaves must not keep it.
+        record(tx, Some(before), None, 0)?;
+    }
+    record(tx, before, Some(&after), 0)?;
     Ok(after)
 }
 
@@ -222,19 +225,28 @@ pub fn remove<T: Entity>(tx: &mut WriteTx<'_>, entity: &T) -> Result<()> {
     let parts = tx.logged() - logged;
     T::index(tx, Some(entity), None)?;
     tx.execute(&T::table().delete, [entity.key()])?;
-    record::<T>(tx, Op::Delete, entity.key(), Some(JsonText::of(entity)?), None, parts)
+    record(tx, Some(entity), None, parts)
 }
 
+/// Logs a put of `after`, or without one a delete of `before`.
 fn record<T: Entity>(
     tx: &mut WriteTx<'_>,
-    op: Op,
-    id: &str,
-    before: Option<JsonText>,
-    after: Option<JsonText>,
+    before: Option<&T>,
+    after: Option<&T>,
     parts: usize,
 ) -> Result<()> {
-    let EntityKind { module, name: entity, .. } = T::KIND;
-    tx.record(Recorded { module, entity, id: id.to_owned(), op, before, after, parts })
+    let Some(entity) = after.or(before) else { return Ok(()) };
+    let change = Recorded {
+        module: T::KIND.module,
+        entity: T::KIND.name,
+        id: entity.key().to_owned(),
+        op: if after.is_some() { Op::Put } else { Op::Delete },
+        scope: entity.scope().map(ToOwned::to_owned),
+        before: before.map(JsonText::of).transpose()?,
+        after: after.map(JsonText::of).transpose()?,
+        parts,
+    };
+    tx.record(change)
 }
 
 /// Removes the entity that `target` names, as [`remove`]; returns it.

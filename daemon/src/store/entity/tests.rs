@@ -1,12 +1,14 @@
 use super::{Entity, EntityKind, Table, create, find, get, remove, save, update, walk, with};
+use crate::store::recording::first_seq;
 use crate::store::tx::{Author, WriteTx};
-use crate::store::{Failure, Result};
-use rusqlite::Connection;
+use crate::store::{Failure, LiveChange, Result};
 use rusqlite::types::Value;
+use rusqlite::{Connection, Row};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::LazyLock;
+use stina_protocol::event::Op;
 use stina_protocol::{Json, JsonObject};
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +61,10 @@ impl Entity for Thing {
 
     fn set_rev(&mut self, rev: u64) {
         self.rev = rev;
+    }
+
+    fn scope(&self) -> Option<&str> {
+        self.tags.first().map(String::as_str)
     }
 
     fn row(&self) -> u64 {
@@ -231,8 +237,7 @@ fn members_that_the_database_writes_are_logged_as_stored() {
     let saved =
         save(&mut tx, Some(&made), Thing { counted: 1, seq: 77, is_new: false, ..made.clone() }).unwrap();
     assert_eq!((saved.counted, saved.seq, saved.is_new), (9, 1, false));
-    let logged = tx.changes.kept.as_ref().unwrap()[0].after.as_ref().unwrap().get();
-    assert_eq!(logged, serde_json::to_string(&saved).unwrap());
+    assert_eq!(logged(&tx).last().unwrap().after, Some(serde_json::to_string(&saved).unwrap()));
 }
 
 #[test]
@@ -246,16 +251,9 @@ fn every_change_is_recorded_with_before_and_after() {
     assert_eq!(changed.long_name, None);
     remove(&mut tx, &changed).unwrap();
     let json = |thing: &Thing| serde_json::to_string(thing).unwrap();
-    let logged: Vec<_> = tx
-        .changes
-        .kept
-        .as_ref()
-        .unwrap()
-        .iter()
-        .map(|c| [&c.before, &c.after].map(|j| j.as_ref().map(|j| j.get().to_owned())))
-        .collect();
+    let values: Vec<_> = logged(&tx).into_iter().map(|row| [row.before, row.after]).collect();
     assert_eq!(
-        logged,
+        values,
         [
             [None, Some(json(&created))],
             [Some(json(&created)), Some(json(&changed))],
@@ -274,4 +272,70 @@ fn an_update_leaves_the_index_of_keys_alone() {
     let steps: Vec<String> = steps.map(std::result::Result::unwrap).collect();
     assert!(steps.iter().any(|step| step == "Insert"), "{steps:?}");
     assert!(!steps.iter().any(|step| step == "IdxInsert" || step == "IdxDelete"), "{steps:?}");
+}
+
+#[test]
+fn an_entity_that_moves_leaves_its_old_scope_with_a_delete() {
+    let conn = database();
+    let author = Author::daemon();
+    let mut tx = WriteTx::new(&conn, 5, 0, &author, MOST_BYTES);
+    let tagged = |tag: Option<&str>, thing: &Thing| Thing {
+        tags: tag.into_iter().map(ToOwned::to_owned).collect(),
+        ..thing.clone()
+    };
+    let first = create(&mut tx, tagged(Some("x"), &thing("a"))).unwrap();
+    let moved = save(&mut tx, Some(&first), tagged(Some("y"), &first)).unwrap();
+    let alone = save(&mut tx, Some(&moved), tagged(None, &moved)).unwrap();
+    remove(&mut tx, &alone).unwrap();
+    let expected = [
+        ("put", Some("x")),
+        ("delete", Some("x")),
+        ("put", Some("y")),
+        ("delete", Some("y")),
+        ("put", None),
+        ("delete", None),
+    ];
+    let rows = logged(&tx);
+    let found: Vec<_> = rows.iter().map(|row| (row.op.as_str(), row.scope.as_deref())).collect();
+    assert_eq!(found, expected);
+    let kept = tx.changes.kept.unwrap();
+    let live = kept
+        .iter()
+        .map(|change| (if change.op == Op::Put { "put" } else { "delete" }, change.scope.as_deref()));
+    assert_eq!(live.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn what_subscribers_do_not_get_of_a_change_is_not_held_in_memory() {
+    let conn = database();
+    let author = Author::daemon();
+    let large = Thing { long_name: Some("x".repeat(2 * MOST_BYTES)), ..thing("a") };
+    let created = write(&conn, 1, |tx| create(tx, large));
+    let mut tx = WriteTx::new(&conn, 2, 0, &author, MOST_BYTES);
+    let small = save(&mut tx, Some(&created), Thing { long_name: None, ..created.clone() }).unwrap();
+    let large = save(&mut tx, Some(&small), created).unwrap();
+    assert!(tx.changes.kept.is_none(), "it is too large as it is sent");
+    let mut tx = WriteTx::new(&conn, 3, 0, &author, MOST_BYTES);
+    save(&mut tx, Some(&large), small).unwrap();
+    remove(&mut tx, &large).unwrap();
+    let kept = tx.changes.kept.unwrap();
+    assert_eq!(kept.len(), 2);
+    assert!(kept.iter().map(LiveChange::bytes).sum::<usize>() < MOST_BYTES);
+}
+
+/// A row of the change log.
+struct LoggedRow {
+    op: String,
+    scope: Option<String>,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+/// What a write has logged.
+fn logged(tx: &WriteTx<'_>) -> Vec<LoggedRow> {
+    let sql = "SELECT op, scope, before, after FROM core_changes WHERE seq >= ? ORDER BY seq";
+    let row = |row: &Row<'_>| {
+        Ok(LoggedRow { op: row.get(0)?, scope: row.get(1)?, before: row.get(2)?, after: row.get(3)? })
+    };
+    tx.all(sql, [first_seq(tx.rev())], row).unwrap()
 }

@@ -6,11 +6,10 @@ mod reading;
 pub(super) mod streaming;
 
 use super::feed::ChatFeed;
-use super::repository::messages;
 use super::streams::Streams;
 use crate::limits::Limits;
 use crate::rpc::Registry;
-use crate::store::{Result, entity};
+use crate::store::Result;
 use std::sync::Arc;
 use stina_protocol::Error;
 use stina_protocol::chat::Subscribe;
@@ -26,14 +25,7 @@ pub(super) fn register(registry: &mut Registry) {
     let undone = Arc::clone(&streams);
     registry.on_undo(move |tx| streaming::follow_undo(tx, &undone));
     let ended = Arc::clone(&streams);
-    registry.at_start(move |tx| {
-        // Streaming messages of an earlier daemon have lost their owners.
-        for id in messages::streaming(tx, None)? {
-            let message = entity::get(tx, &id)?;
-            streaming::abort(tx, &ended, message)?;
-        }
-        Ok(())
-    });
+    registry.at_start(move |store| ended.abort_left_over(store));
     let orphaned = Arc::clone(&streams);
     registry.on_disconnect(move |_, peer| orphaned.abort_owned_by(peer));
     registry.task(move |store, stop| streams.run(store, stop));

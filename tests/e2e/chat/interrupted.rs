@@ -18,7 +18,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => any::<usize>().prop_map(|message| Act::Cancel { message }),
         1 => (0..2_usize).prop_map(|owner| Act::Leave { owner }),
         2 => any::<bool>().prop_map(|deltas| Act::Join { deltas }),
-        2 => Just(Act::Wait),
+        2 => Just(Act::Save),
         1 => (any::<usize>(), words()).prop_map(|(message, words)| Act::Kill { message, words }),
     ];
     prop::collection::vec(act, 40..80)

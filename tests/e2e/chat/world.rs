@@ -39,8 +39,8 @@ pub(super) enum Act {
     Join {
         deltas: bool,
     },
-    /// Time passes, so that there is something saved.
-    Wait,
+    /// Waits until everything so far is saved.
+    Save,
     /// The daemon is killed, with deltas under way.
     Kill {
         message: usize,
@@ -197,8 +197,24 @@ impl World {
                     self.mirrors.push(Mirror::join(&self.daemon, Framing::Ndjson, deltas, 0));
                 }
             }
-            Act::Wait => std::thread::park_timeout(Duration::from_millis(200)),
+            Act::Save => self.saved(),
             Act::Kill { message, words } => self.kill(message, &words),
+        }
+    }
+
+    /// Waits until the text so far of every open message is in the database.
+    fn saved(&self) {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let database = rusqlite::Connection::open_with_flags(self.daemon.database(), flags).unwrap();
+        let length = "SELECT octet_length(content)
+            + (SELECT coalesce(sum(octet_length(text)), 0) FROM chat_pieces WHERE message = seq)
+            FROM chat_messages WHERE id = ?";
+        let mut length = database.prepare(length).unwrap();
+        for sent in self.sent.iter().filter(|sent| sent.end == End::Open && !sent.cancelled) {
+            eventually("the text is saved", || {
+                let saved: usize = length.query_row([&sent.id], |row| row.get(0)).unwrap();
+                saved == sent.text.len()
+            });
         }
     }
 

@@ -94,12 +94,14 @@ async fn a_snapshot_reaches_a_slow_reader_complete() {
     let mut limits = limits();
     limits.subscription_bytes = 128 << 10;
     limits.read_ahead = 1;
+    let other = connect(&daemon.socket()).await;
     let client = builder(&daemon.socket()).limits(limits).connect().await.unwrap();
     let params = SubscribeParams { head: Start::initial(), ..SubscribeParams::default() };
     let mut events = client.subscribe::<Subscribe>(params).await.unwrap();
     let mut seen = 0;
     loop {
-        let _ = tokio::time::timeout(Duration::from_millis(3), std::future::pending::<()>()).await;
+        // A write that is on disk, before each event.
+        other.todos().add("read on").await.unwrap();
         match event(&mut events).await {
             Event::Change(Changes { initial: true, changes, .. }) => seen += changes.len(),
             // On a machine so slow that the subscription was dropped, the snapshot begins again.

@@ -1,8 +1,12 @@
 //! A write with a `requestId` happens once, however often it is asked for.
 
-use crate::daemon;
+use crate::{clock_at, daemon};
 use serde_json::{Value, json};
-use stina_tests::Framing;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use stina_tests::in_process::Setup;
+use stina_tests::{Framing, InProcess, Peer, eventually};
+use stinad::limits::Limits;
 
 #[test]
 fn a_repeat_gets_the_same_answer_and_changes_nothing() {
@@ -70,4 +74,36 @@ fn a_write_that_changes_nothing_is_remembered_without_a_revision() {
     peer.call("kv.set", json!({"key": "a", "value": 1}));
     assert_eq!(peer.call("kv.delete", json!({"key": "a", "requestId": "r"})), first);
     assert_eq!(peer.call("kv.get", json!({"key": "a"}))["rev"], 1);
+}
+
+#[test]
+fn an_id_is_known_for_a_week_and_then_free() {
+    let (clock, time) = clock_at(0);
+    let limits =
+        Limits { checkpoint_after: Duration::from_millis(1), prune_revisions: 1, ..Limits::default() };
+    let daemon = InProcess::start(Setup { memory: true, limits, clock, ..Setup::default() });
+    let mut peer = daemon.peer();
+    let increment = |peer: &mut Peer, id: &str| {
+        let params = json!({"key": id, "requestId": id});
+        peer.try_call("kv.increment", params)
+    };
+    let week = i64::try_from(Limits::default().result_age.as_millis()).unwrap();
+    let first = increment(&mut peer, "first").unwrap();
+    time.fetch_add(1000, Ordering::SeqCst);
+    let second = increment(&mut peer, "second").unwrap();
+    // The first is a millisecond older than that, the second is not.
+    time.fetch_add(week - 999, Ordering::SeqCst);
+    assert_eq!(increment(&mut peer, "second").unwrap(), second);
+    let result = |peer: &mut Peer, id: &str| peer.try_call("store.result", json!({"requestId": id}));
+    // The daemon looks for old ids after a write.
+    peer.call("kv.set", json!({"key": "other", "value": 1}));
+    eventually("the first is dropped", || result(&mut peer, "first").is_err());
+    assert_eq!(result(&mut peer, "first").unwrap_err()["data"]["kind"], "not_found");
+    // The log still has the value; only the id is no longer known.
+    assert_eq!(peer.call("kv.get", json!({"key": "first"}))["value"]["value"], first["value"]["value"]);
+    assert_eq!(increment(&mut peer, "second").unwrap(), second);
+    assert_eq!(result(&mut peer, "second").unwrap()["value"], second["value"]);
+    // So a write with that id is a new one.
+    let again = increment(&mut peer, "first").unwrap();
+    assert_eq!((&again["value"]["value"], again["rev"].as_u64() > second["rev"].as_u64()), (&json!(2), true));
 }

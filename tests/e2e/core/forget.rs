@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use stina_tests::in_process::Setup;
-use stina_tests::{Daemon, InProcess, Peer, eventually};
+use stina_tests::{Daemon, InProcess, Peer, eventually, measured};
 use stinad::clock::Clock;
 use stinad::limits::Limits;
 
@@ -359,7 +359,7 @@ fn a_large_delete_takes_little_memory_and_is_one_notification() {
         json!({"conversations": 1, "messages": MESSAGES})
     );
     let after = daemon.memory();
-    if let (Some((_, before)), Some((_, after))) = (before, after) {
+    if let Some(((_, before), (_, after))) = measured(before.zip(after)) {
         // Its values are 27 MiB.
         assert!(after < before + 8 * 1024, "{before} KiB before, {after} KiB after");
     }

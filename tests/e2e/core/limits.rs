@@ -275,7 +275,7 @@ fn a_value_of_very_many_members_costs_a_few_times_its_text() {
     let mut peer = daemon.peer();
     peer.send_raw(set.as_bytes());
     assert!(peer.reply().is_some_and(|reply| reply.get("result").is_some()));
-    if let (Some(before), Some(after)) = (before, peak()) {
+    if let Some((before, after)) = stina_tests::measured(before.zip(peak())) {
         let times = (after - before) * 1024 / value.len() as u64;
         assert!(times < 12, "{times} times its text");
     }

@@ -173,7 +173,7 @@ fn another_history_put_there_through_sqlite_is_reset_with_an_epoch_of_its_own() 
 #[test]
 fn a_database_restored_by_the_shell_is_served_or_ends_the_daemon_undamaged() {
     if Command::new("sqlite3").arg("--version").output().is_err() {
-        return eprintln!("skipped: there is no sqlite3");
+        return stina_tests::skip("there is no sqlite3");
     }
     let mut daemon = daemon();
     let mut peer = daemon.peer();

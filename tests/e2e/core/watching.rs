@@ -85,7 +85,7 @@ fn without_watches(home: &std::path::Path) -> Option<String> {
     let limit = "echo 0 > /proc/sys/user/max_inotify_instances";
     let works = Command::new("unshare").args(["-Ur", "sh", "-c", limit]).output();
     if !works.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: no user namespace here");
+        stina_tests::skip("no user namespace here");
         return None;
     }
     let script = home.join("stinad");

@@ -2,7 +2,7 @@
 
 use super::recording::{first_seq, rev_of};
 use super::revision::{LiveChange, Revision};
-use super::{JsonText, ReadTx, Result};
+use super::{JsonText, ReadTx, Result, steps};
 use rusqlite::{Row, params};
 use std::sync::Arc;
 use stina_protocol::event::{Op, Origin, ResetReason};
@@ -55,7 +55,7 @@ pub(crate) fn read_since(
             if revisions.len() == max_revisions || bytes >= max_bytes {
                 break;
             }
-            revisions.push(revision(rev, row)?);
+            revisions.push(revision(rev, row, steps::continues(tx, rev)?)?);
             in_revision = 0;
         }
         let op = row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?;
@@ -92,7 +92,7 @@ pub(crate) fn read_since(
 }
 
 /// A revision without its changes, from its first row.
-fn revision(rev: u64, row: &Row<'_>) -> rusqlite::Result<Revision> {
+fn revision(rev: u64, row: &Row<'_>, continues: Option<u64>) -> rusqlite::Result<Revision> {
     let op: String = row.get(5)?;
     let id: String = row.get(4)?;
     let reset = match (op.as_str(), id.as_str()) {
@@ -100,7 +100,7 @@ fn revision(rev: u64, row: &Row<'_>) -> rusqlite::Result<Revision> {
         ("reset", _) => Some(ResetReason::Restored),
         _ => None,
     };
-    let origin = Origin { client: row.get(8)?, request_id: row.get(9)?, undoes: row.get(10)? };
+    let origin = Origin { client: row.get(8)?, request_id: row.get(9)?, undoes: row.get(10)?, continues };
     Ok(Revision {
         rev,
         at: row.get(1)?,

@@ -31,9 +31,12 @@ mod recording;
 mod revision;
 mod row;
 mod scrub;
+mod steps;
 mod trash;
+mod turns;
 mod tx;
 mod undo;
+mod undo_steps;
 mod wal;
 mod witness;
 mod writer;
@@ -47,8 +50,8 @@ pub use failure::{Failure, OpenError, Result};
 pub use fatal::Fatal;
 pub use json_text::JsonText;
 pub use migrate::{Migration, ModuleSchema};
-pub use queue::WriteFn;
 pub use revision::{LiveChange, Revision, Transient};
+pub use steps::{Next, WriteFn, Written};
 pub use tx::{Author, Caller, ReadTx, TxChange, WriteTx};
 pub use witness::Witness;
 
@@ -63,8 +66,9 @@ pub(crate) use migrate::versions as schema_versions;
 pub(crate) use purge::{Target as PurgeTarget, purge};
 pub(crate) use queue::{Admission, Done, Job};
 pub(crate) use readers::Readers;
+pub(crate) use steps::Divided;
 pub(crate) use trash::trash;
-pub(crate) use undo::undo;
+pub(crate) use undo_steps::Undo;
 
 use crate::clock::Clock;
 use futures_util::FutureExt;
@@ -172,11 +176,12 @@ impl Store {
     ) -> Result<(), Fault> {
         let (reply, outcome) = oneshot::channel();
         let job = Job {
-            run: Box::new(|tx| f(tx).map(|()| JsonText::null())),
+            run: Box::new(|tx| f(tx).map(|()| Written::Done(JsonText::null()))),
             author: Box::new(Author::daemon()),
             once: None,
             bytes: 0,
             called: Called::BY_DAEMON,
+            divided: Divided::default(),
             reply,
         };
         self.queue.admit(job).await;

@@ -3,16 +3,15 @@
 use super::Once;
 use super::failure::Called;
 use super::json_text::JsonText;
-use super::tx::{Author, WriteTx};
+use super::steps::{Divided, WriteFn};
+use super::turns::Turns;
+use super::tx::Author;
 use crate::limits::Limits;
 use rusqlite::Connection;
 use std::sync::Arc;
 use stina_protocol::{Error, Fault};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-
-/// A write: changes rows and answers its `value` as JSON.
-pub type WriteFn = Box<dyn FnOnce(&mut WriteTx<'_>) -> super::Result<JsonText> + Send>;
 
 /// Maintenance: runs between batches, with the connection to itself.
 pub(super) type ChoreFn = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -36,11 +35,14 @@ pub(crate) struct Job {
     /// Size of its params.
     pub(crate) bytes: usize,
     pub(crate) called: Called,
+    /// What its earlier steps have done.
+    pub(crate) divided: Divided,
     pub(crate) reply: oneshot::Sender<Result<Done, Fault>>,
 }
 
 pub(super) enum Work {
-    Job(Job, OwnedSemaphorePermit),
+    /// A write, and its room in the queue. One that has begun needs none.
+    Job(Job, Option<OwnedSemaphorePermit>),
     Chore(ChoreFn),
     /// Check whether another process has written, and answer whether one may be about to commit.
     CheckForForeign(oneshot::Sender<bool>),
@@ -79,7 +81,7 @@ impl Queue {
         let Ok(slot) = sender.try_reserve() else { return Admission::Full(job) };
         match Arc::clone(&self.bytes).try_acquire_many_owned(self.units(&job)) {
             Ok(permit) => {
-                slot.send(Work::Job(job, permit));
+                slot.send(Work::Job(job, Some(permit)));
                 Admission::Queued
             }
             Err(_) => Admission::Full(job),
@@ -97,7 +99,7 @@ impl Queue {
             Ok((slot, bytes.map_err(|_| Error::ShuttingDown)?))
         };
         match tokio::time::timeout(self.limits.queue_wait, room).await.unwrap_or(Err(Error::Busy)) {
-            Ok((slot, bytes)) => _ = slot.send(Work::Job(job, bytes)),
+            Ok((slot, bytes)) => _ = slot.send(Work::Job(job, Some(bytes))),
             Err(error) => fail(job.reply, &error.into()),
         }
     }
@@ -135,7 +137,7 @@ impl Queue {
 
 /// The writer's end of the queue.
 pub(super) struct Receiver {
-    pub(super) queue: mpsc::Receiver<Work>,
+    pub(super) queue: Turns,
     /// Cancelled when the daemon is to end.
     pub(super) shutdown: CancellationToken,
 }
@@ -146,7 +148,7 @@ pub(super) fn bounded(limits: Arc<Limits>) -> (Queue, Receiver) {
     let direct = sender.downgrade();
     let bytes = Arc::new(Semaphore::new(limits.queued_write_bytes / UNIT));
     let shutdown = CancellationToken::new();
-    let receiver = Receiver { queue, shutdown: shutdown.clone() };
+    let receiver = Receiver { queue: Turns::of(queue), shutdown: shutdown.clone() };
     (Queue { sender: Arc::new(Mutex::new(Some(sender))), direct, bytes, limits, shutdown }, receiver)
 }
 

@@ -1,6 +1,7 @@
 //! The transactions that methods run in: a snapshot to read, or a write.
 
 use super::recording::{self, Changes, MAX_CHANGES, Recorded};
+use super::steps::{Divided, Room};
 use super::{Failure, Result};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 use std::ops::Deref;
@@ -133,6 +134,12 @@ pub struct WriteTx<'c> {
     pub(super) on_end: Vec<OnEnd>,
     /// The revision that this write undoes.
     pub(super) undoes: Option<u64>,
+    /// What the earlier steps of this write have done.
+    pub(super) divided: Divided,
+    /// How much this step may do; `None` where all is done in one.
+    pub(super) room: Option<Room>,
+    /// First revisions of other writes that are between two steps.
+    pub(super) unfinished: Vec<u64>,
 }
 
 impl std::fmt::Debug for WriteTx<'_> {
@@ -159,7 +166,16 @@ impl<'c> WriteTx<'c> {
         most_bytes: usize,
     ) -> Self {
         let changes = Changes::up_to(most_bytes);
-        Self { read: ReadTx::new(conn, rev, now), author, changes, on_end: Vec::new(), undoes: None }
+        Self {
+            read: ReadTx::new(conn, rev, now),
+            author,
+            changes,
+            on_end: Vec::new(),
+            undoes: None,
+            divided: Divided::default(),
+            room: None,
+            unfinished: Vec::new(),
+        }
     }
 
     /// The caller of this write.
@@ -209,12 +225,7 @@ impl<'c> WriteTx<'c> {
         Ok(())
     }
 
-    /// How many changes this write has logged.
-    pub(super) fn logged(&self) -> usize {
-        self.changes.count
-    }
-
-    /// What this write has changed so far, in order; from the log, because memory may not hold all of it.
+    /// What this write has changed so far, in order; of a write in steps, what this step has; from the log, because memory may not hold all of it.
     ///
     /// # Errors
     /// SQLite's.

@@ -2,15 +2,20 @@
 //!
 //! *Commit, then tell*: replies and notifications leave in [`Thread::commit`], after COMMIT, and nowhere else.
 
+mod finished;
+mod resets;
+
 use super::announcer::Announcer;
 use super::connection::LOCK_LOOK;
-use super::epoch::{self, Epoch, Left};
+use super::epoch::Epoch;
 use super::fatal::{EndsWithPanic, Fatal, FatalSignal};
 use super::housekeeping::{Checkpoint, checkpoint};
 use super::migrate::{self, Applied};
 use super::queue::{self, Done, Job, Queue, Work, fail};
 use super::revision::Revision;
-use super::tx::{OnEnd, WriteTx};
+use super::steps::{self, Room, Written};
+use super::turns::Turns;
+use super::tx::WriteTx;
 use super::witness::Look;
 use super::{
     EventBuffer, Failure, JsonText, OpenError, ReadTx, StoreConfig, Witness, announcer, idempotency,
@@ -18,14 +23,17 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::limits::Limits;
+use finished::{FinishedJob, Outcome, Ran};
+use resets::{Reset, data_version};
 use rusqlite::{Connection, ErrorCode};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-use stina_protocol::event::{Origin, ResetReason};
+use stina_protocol::event::Origin;
 use stina_protocol::{Error, Fault};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 /// Starts the writer thread, which returns its connection when it ends.
@@ -42,6 +50,7 @@ pub(super) fn start(
     let thread = Thread {
         seen: data_version(&conn)?,
         schema: migrate::ledger(&conn)?,
+        has_unfinished: Cell::new(steps::has_unfinished(&ReadTx::new(&conn, head, 0)).unwrap_or(true)),
         witness: config.witness.clone(),
         checkpoint_at: config.limits.wal_pages,
         conn,
@@ -79,33 +88,21 @@ struct Thread {
     head: u64,
     events: Arc<EventBuffer>,
     announcer: Announcer,
-    queue: mpsc::Receiver<Work>,
+    queue: Turns,
+    /// Whether a write may have ended between two steps.
+    has_unfinished: Cell<bool>,
     limits: Arc<Limits>,
     clock: Clock,
     /// Cancelled when the daemon is to end.
     shutdown: CancellationToken,
 }
 
-/// A revision that says that another process wrote.
-struct Reset {
-    /// `data_version` of that.
-    seen: i64,
-    revision: Revision,
-    /// The new epoch, where what it wrote is another history.
-    epoch: Option<String>,
-}
-
-/// A finished job, which waits for the COMMIT of its batch.
-struct FinishedJob {
-    outcome: Result<Done, Fault>,
-    revision: Option<Revision>,
-    on_end: Vec<OnEnd>,
-    reply: oneshot::Sender<Result<Done, Fault>>,
-}
+/// The end of a write some of whose steps are in a history that another one has replaced.
+const OTHER_HISTORY: Error = Error::Conflict { current: None };
 
 impl Thread {
     fn run(mut self) -> Connection {
-        let mut next = self.queue.blocking_recv();
+        let mut next = self.queue.next();
         while let Some(work) = next.take() {
             match work {
                 Work::Job(job, permit) => {
@@ -124,7 +121,7 @@ impl Thread {
                 }
             }
             if next.is_none() {
-                next = self.queue.blocking_recv();
+                next = self.queue.next();
             }
         }
         // The last look: to end in order means that all is where it should be.
@@ -174,7 +171,7 @@ impl Thread {
     }
 
     /// Runs `first` and all queued jobs, commits once, then notifies. Returns work that is no job.
-    fn batch(&mut self, first: Job, permit: OwnedSemaphorePermit) -> Option<Work> {
+    fn batch(&mut self, first: Job, permit: Option<OwnedSemaphorePermit>) -> Option<Work> {
         if let Err(error) = self.begin() {
             return self.refuse(first, &Failure::from(error).into_fault());
         }
@@ -183,15 +180,22 @@ impl Thread {
         let reset = self.log_foreign(&mut rev);
         let mut other = None;
         let mut next = Some((first, permit));
+        let is_other = reset.as_ref().is_some_and(|reset| reset.epoch.is_some());
+        if let Some((job, _)) = next.take_if(|(job, _)| is_other && job.divided.has_begun()) {
+            fail(job.reply, &OTHER_HISTORY.into());
+        }
         let mut bytes = 0;
         while let Some((job, _permit)) = next.take() {
             bytes += job.bytes;
+            let is_step = job.divided.has_begun();
             finished.push(self.run_job(job, &mut rev, finished.is_empty()));
-            if self.conn.is_autocommit() {
+            let has_more = finished.last().is_some_and(|job| matches!(job.outcome, Outcome::More(_)));
+            // Nothing waits for more than one step.
+            if self.conn.is_autocommit() || is_step || has_more {
                 break;
             }
             if finished.len() < self.limits.batch_writes && bytes < self.limits.batch_bytes {
-                match self.queue.try_recv() {
+                match self.queue.try_next() {
                     Ok(Work::Job(job, permit)) => next = Some((job, permit)),
                     Ok(work) => other = Some(work),
                     Err(_) => {}
@@ -207,7 +211,7 @@ impl Thread {
     fn refuse(&mut self, first: Job, fault: &Fault) -> Option<Work> {
         fail(first.reply, fault);
         for _ in 1..self.limits.batch_writes {
-            match self.queue.try_recv().ok()? {
+            match self.queue.try_next().ok()? {
                 Work::Job(job, _) => fail(job.reply, fault),
                 other => return Some(other),
             }
@@ -217,10 +221,12 @@ impl Thread {
 
     /// Runs one job, in a savepoint of its own unless it is the first of its transaction.
     fn run_job(&self, job: Job, rev: &mut u64, is_first: bool) -> FinishedJob {
-        let Job { run, author, once, reply, called, .. } = job;
+        let Job { run, author, once, reply, called, divided, .. } = job;
         let now = self.clock.now();
         let mut tx = WriteTx::new(&self.conn, *rev + 1, now, &author, self.limits.ring_bytes);
-        let step = || -> super::Result<(Done, Option<Revision>)> {
+        (tx.divided, tx.room) = (divided, Some(Room::of(&self.limits)));
+        tx.unfinished = self.queue.unfinished();
+        let step = || -> super::Result<(Ran, Option<Revision>)> {
             if !is_first {
                 self.execute("SAVEPOINT job")?;
             }
@@ -229,19 +235,28 @@ impl Thread {
             if let Some(stored) = repeat {
                 let forgotten = stored.value.is_none();
                 let value = stored.value.unwrap_or_else(JsonText::null);
-                return Ok((Done { rev: stored.rev, value, forgotten }, None));
+                return Ok((Ran::Done(Done { rev: stored.rev, value, forgotten }), None));
             }
-            let value = catch_unwind(AssertUnwindSafe(|| run(&mut tx)))
+            if let Some(once) = once.as_ref().filter(|_| self.has_unfinished.get()) {
+                tx.resume_unfinished(once)?;
+            }
+            let written = catch_unwind(AssertUnwindSafe(|| run(&mut tx)))
                 .unwrap_or_else(|panic| Err(Failure::Panic(panic_text(&*panic))))?;
             let changes = std::mem::take(&mut tx.changes);
-            let origin = || Origin { undoes: tx.undoes, ..author.origin.clone() };
+            let (undoes, continues) = (tx.undoes, tx.divided.first);
+            tx.end_step(changes.count, once.as_ref(), matches!(written, Written::Done(_)))?;
+            let origin = || Origin { undoes, continues, ..author.origin.clone() };
             let revision =
                 (changes.count > 0).then(|| recording::revision_of(*rev + 1, now, origin(), changes));
+            let value = match written {
+                Written::Done(value) => value,
+                Written::More(next) => return Ok((Ran::More(next), revision)),
+            };
             let done = Done { rev: *rev + u64::from(revision.is_some()), value, forgotten: false };
             if let Some(once) = &once {
                 idempotency::keep(&self.conn, once, now, done.rev, &done.value, revision.is_some())?;
             }
-            Ok((done, revision))
+            Ok((Ran::Done(done), revision))
         };
         let result = step().and_then(|ok| {
             if !is_first {
@@ -249,11 +264,18 @@ impl Thread {
             }
             Ok(ok)
         });
-        let on_end = std::mem::take(&mut tx.on_end);
+        let WriteTx { on_end, divided, .. } = tx;
         match result {
-            Ok((done, revision)) => {
-                *rev = done.rev.max(*rev);
-                FinishedJob { outcome: Ok(done), revision, on_end, reply }
+            Ok((ran, revision)) => {
+                *rev += u64::from(revision.is_some());
+                let outcome = match ran {
+                    Ran::Done(done) => Outcome::Answered(Ok(done), reply),
+                    Ran::More(run) => {
+                        self.has_unfinished.set(self.has_unfinished.get() || once.is_some());
+                        Outcome::More(Job { run, author, once, bytes: 0, called, divided, reply })
+                    }
+                };
+                FinishedJob { outcome, revision, on_end }
             }
             Err(failure) => {
                 // Nothing is lost with the whole transaction when this job is all that it has.
@@ -263,7 +285,8 @@ impl Thread {
                     self.roll_back_job()
                 }
                 on_end.into_iter().for_each(|f| f(false));
-                FinishedJob { outcome: Err(called.fault(failure)), revision: None, on_end: Vec::new(), reply }
+                let outcome = Outcome::Answered(Err(called.fault(failure)), reply);
+                FinishedJob { outcome, revision: None, on_end: Vec::new() }
             }
         }
     }
@@ -294,7 +317,7 @@ impl Thread {
         // SQLite ends a transaction by itself on some errors: then nothing of the batch is left.
         let lost = self.conn.is_autocommit();
         let committed = match lost {
-            true => Err(finished.last().and_then(|r| r.outcome.as_ref().err()).cloned()),
+            true => Err(finished.last().and_then(|job| job.outcome.fault()).cloned()),
             false if !self.is_in_place() => Err(Some(Error::Io.into())),
             false => self.execute("COMMIT").map_err(|e| Some(Failure::from(e).into_fault())),
         };
@@ -308,8 +331,11 @@ impl Thread {
             let fault = fault.unwrap_or_else(|| Error::Internal.into());
             for job in finished {
                 job.on_end.into_iter().for_each(|f| f(false));
-                // A job that failed by itself keeps its own reason.
-                fail(job.reply, &job.outcome.err().unwrap_or_else(|| fault.clone()));
+                match job.outcome {
+                    // A job that failed by itself keeps its own reason.
+                    Outcome::Answered(Err(fault), reply) => fail(reply, &fault),
+                    Outcome::Answered(Ok(_), reply) | Outcome::More(Job { reply, .. }) => fail(reply, &fault),
+                }
             }
             return;
         }
@@ -320,6 +346,8 @@ impl Thread {
             self.seen = seen;
             if let Some(epoch) = epoch {
                 self.epoch.renew(&epoch, revision.rev);
+                self.queue.end_divided(&OTHER_HISTORY);
+                self.has_unfinished.set(true);
                 self.witness.iter().for_each(|witness| witness.set_epoch(&epoch));
             }
             revisions.push(Arc::new(revision));
@@ -328,7 +356,10 @@ impl Thread {
         for job in finished {
             job.on_end.into_iter().for_each(|f| f(true));
             revisions.extend(job.revision.map(Arc::new));
-            replies.push((job.reply, job.outcome));
+            match job.outcome {
+                Outcome::Answered(outcome, reply) => replies.push((reply, outcome)),
+                Outcome::More(job) => self.queue.go_on(job),
+            }
         }
         if !revisions.is_empty() {
             self.events.publish_revisions(revisions);
@@ -338,65 +369,9 @@ impl Thread {
         }
     }
 
-    /// Commits a reset if another process has written, without waiting for a job.
-    fn check_for_foreign(&mut self) {
-        if !self.is_in_place() {
-            return;
-        }
-        match data_version(&self.conn) {
-            Ok(version) if version == self.seen => return,
-            Ok(_) => {}
-            Err(error) => return tracing::warn!(%error, "can't tell whether another process wrote"),
-        }
-        let mut rev = self.head;
-        match self.begin() {
-            Ok(()) => {
-                let reset = self.log_foreign(&mut rev);
-                self.commit(reset, Vec::new(), rev);
-            }
-            // The next batch checks again.
-            Err(error) => tracing::warn!(%error, "can't log that another process wrote"),
-        }
-    }
-
-    /// Logs a reset if another process has committed: its changes are in no revision, so what subscribers hold is void.
-    /// It runs within a transaction, where no further lock is needed.
-    fn log_foreign(&self, rev: &mut u64) -> Option<Reset> {
-        let logged = data_version(&self.conn).and_then(|seen| {
-            if seen == self.seen {
-                return Ok(None);
-            }
-            let (reason, epoch) = match epoch::look(&self.conn, &self.epoch, self.head, &self.schema)? {
-                Left::ThisHistory => (ResetReason::External, None),
-                Left::Another(head) => {
-                    // Revisions never go back, whatever was restored.
-                    *rev = head.max(*rev);
-                    (ResetReason::Restored, Some(migrate::renew_epoch(&self.conn)?))
-                }
-                Left::Unknown => {
-                    self.witness.iter().for_each(Witness::disown);
-                    self.end(Fatal::Exchanged);
-                    return Ok(None);
-                }
-            };
-            tracing::warn!(?reason, "another process wrote to the database");
-            let revision = recording::append_reset(&self.conn, *rev + 1, self.clock.now(), reason)?;
-            *rev += 1;
-            Ok(Some(Reset { seen, revision, epoch }))
-        });
-        logged.unwrap_or_else(|error| {
-            tracing::warn!(%error, "can't log whether another process wrote");
-            None
-        })
-    }
-
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {
         self.conn.prepare_cached(sql)?.execute([]).map(drop)
     }
-}
-
-fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
-    conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
 }
 
 /// The message of a panic, if it has one.

@@ -16,6 +16,8 @@ mod order;
 mod replaced;
 mod restored;
 mod slow;
+mod steps;
+mod steps_cut_off;
 mod storage;
 mod subscriptions;
 mod transact;

@@ -593,6 +593,8 @@ export type Op = "put" | "delete";
 export type Origin = {
   /** Name that the client gave in `store.hello`, else null; `stinad` for the daemon's own writes. */
   client: string | null;
+  /** The first revision of the write that this one continues: a large write is made in steps, each a revision. */
+  continues?: number | null;
   /** The write's `requestId`, if it had one. */
   requestId?: string | null;
   /** The revision that this one undoes. */
@@ -744,6 +746,8 @@ export type TransactOutput = {
 
 /** An entity that was deleted and can be put back, by undoing the revision that deleted it. */
 export type TrashItem = {
+  /** The first revision of the write that this one continues, as in `Origin`: an undo undoes all of that. */
+  continues?: number | null;
   /** When it was deleted, in milliseconds since the Unix epoch. */
   deletedAt: number;
   /** The name of the entity, such as `todo`. */
@@ -762,7 +766,7 @@ export type Undone = {
   changes: UndoneChange[];
   /** How many more changes there are. */
   omitted?: number;
-  /** The revision that this undo made; the newest one when there was nothing to put back. */
+  /** The revision that this undo made, of several the last; the newest one when there was nothing to put back. */
   rev: number;
 };
 
@@ -1449,7 +1453,7 @@ export interface Methods {
   /** Puts back what a revision changed, as a new revision. */
   "store.undo": {
     params: {
-      /** The revision to undo. An undo can be undone too: that is redo. */
+      /** The revision to undo, with the other steps of its write if there are any. An undo can be undone too: that is redo. */
       rev: number;
       /** Also put back what has changed since. */
       force?: boolean;

@@ -57,6 +57,10 @@ limits! {
     batch_bytes / "batchBytes": usize = 16 << 20,
     /// Group commits that wait to be announced; the writer waits beyond that.
     announced_batches / "announcedBatches": usize = 64,
+    /// Changes of one step of a large write, exceeded by a few; after each step other writes have their turn.
+    step_changes / "stepChanges": usize = 500,
+    /// Bytes of the changes of such a step, exceeded by a few changes.
+    step_bytes / "stepBytes": usize = 1 << 20,
     /// Steps in one `store.transact`.
     transact_steps / "transactSteps": usize = 1000,
     /// Read connections for short reads; long ones never take one.

@@ -45,6 +45,9 @@ pub struct Origin {
     /// The revision that this one undoes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<u64>,
+    /// The first revision of the write that this one continues: a large write is made in steps, each a revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<u64>,
 }
 
 /// The reason for a reset.
@@ -262,6 +265,7 @@ mod tests {
             r#"{"type":"change","rev":43,"prev":41,"at":5,"origin":{"client":"stinactl","requestId":"r"},"changes":[{"entity":"kv","op":"put","id":"a","value":{"n":12345678901234567890123}},{"entity":"kv","op":"delete","id":"b"}]}"#,
             r#"{"type":"change","rev":43,"prev":0,"at":5,"initial":true,"origin":{"client":null},"changes":[]}"#,
             r#"{"type":"change","rev":44,"prev":43,"at":5,"origin":{"client":null,"undoes":43},"changes":[]}"#,
+            r#"{"type":"change","rev":45,"prev":44,"at":5,"origin":{"client":null,"undoes":42,"continues":44},"changes":[]}"#,
             r#"{"type":"synced","rev":43}"#,
             r#"{"type":"reset","reason":"external","rev":43}"#,
             r#"{"type":"delta","messageId":"m_1","conversationId":"c_1","offset":3,"text":"hej"}"#,

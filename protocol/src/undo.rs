@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UndoParams {
-    /// The revision to undo. An undo can be undone too: that is redo.
+    /// The revision to undo, with the other steps of its write if there are any. An undo can be undone too: that is redo.
     pub rev: u64,
     /// Also put back what has changed since.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -29,7 +29,7 @@ impl UndoParams {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Undone {
-    /// The revision that this undo made; the newest one when there was nothing to put back.
+    /// The revision that this undo made, of several the last; the newest one when there was nothing to put back.
     pub rev: u64,
     /// What it changed, in order; at most 1000 changes. The event of the revision has all of them.
     pub changes: Vec<UndoneChange>,
@@ -123,6 +123,9 @@ pub struct TrashItem {
     pub deleted_at: i64,
     /// The revision that deleted it: what to undo.
     pub rev: u64,
+    /// The first revision of the write that this one continues, as in [`Origin`]: an undo undoes all of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<u64>,
 }
 
 crate::methods! {

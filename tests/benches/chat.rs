@@ -2,6 +2,7 @@
 //!
 //! - Durable `chat.appendMessage` throughput of 8 clients.
 //! - The last page of `chat.listMessages` in a conversation of 1,000 and of 1,000,000 messages.
+//! - `kv.set` beside a `chat.clearHistory` of 200,000 messages and beside its undo, in steps and undivided.
 //! - From `chat.appendDelta` to 20 subscribers, at 200 deltas a second, and how often the disk is waited for.
 
 #![allow(
@@ -14,15 +15,18 @@
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::sync::Barrier;
+use std::sync::{Barrier, mpsc};
 use std::time::{Duration, Instant};
-use stina_tests::{Daemon, Peer};
+use stina_tests::in_process::Setup;
+use stina_tests::{Daemon, InProcess, Peer};
+use stinad::limits::Limits;
 
 const SECONDS: u64 = 5;
 
 fn main() {
     append();
     last_page();
+    beside_a_large_delete();
     deltas();
 }
 
@@ -95,9 +99,56 @@ fn fill(database: &Path, messages: u64) {
          SELECT 'm_' || i, 'c', 'ia_' || (i - i % 2), iif(i % 2, 'assistant', 'user'), 0, 'complete',
                 1700000000000 + i * 1000, 1, 'null',
                 'Message ' || i || ' of an everyday length, as people write them.' FROM n;
+         INSERT INTO chat_search (rowid, words) SELECT seq, content FROM chat_messages;
          COMMIT; PRAGMA wal_checkpoint(TRUNCATE)"
     ))
     .unwrap();
+}
+
+fn beside_a_large_delete() {
+    const MESSAGES: u64 = 200_000;
+    let steps = Limits::default();
+    let undivided = Limits { step_changes: usize::MAX, step_bytes: usize::MAX, ..Limits::default() };
+    for (name, limits) in [("in steps", steps), ("undivided", undivided)] {
+        let start = |home| InProcess::start(Setup { home, limits: limits.clone(), ..Setup::default() });
+        let daemon = start(None);
+        daemon.peer().call("chat.startConversation", json!({"id": "c"}));
+        daemon.peer().call("chat.startConversation", json!({}));
+        let home = daemon.stop();
+        fill(&home.path().join("stina.db"), MESSAGES);
+        let daemon = start(Some(home));
+        let mut rev = Value::Null;
+        println!("\nkv.set beside 200,000 messages {name}");
+        for method in ["nothing", "chat.clearHistory", "store.undo"] {
+            let (ended, is_ended) = mpsc::sync_channel(1);
+            let (mut times, took) = std::thread::scope(|scope| {
+                let delete = scope.spawn(|| {
+                    let mut peer = daemon.peer();
+                    peer.stream().set_read_timeout(None).unwrap();
+                    let start = Instant::now();
+                    match method {
+                        "nothing" => std::thread::park_timeout(Duration::from_secs(2)),
+                        "store.undo" => _ = peer.call(method, json!({"rev": rev.clone()})),
+                        _ => rev = peer.call(method, json!({}))["rev"].take(),
+                    }
+                    ended.send(()).unwrap();
+                    start.elapsed()
+                });
+                let (mut peer, mut times) = (daemon.peer(), Vec::new());
+                peer.stream().set_read_timeout(None).unwrap();
+                while is_ended.try_recv().is_err() {
+                    let start = Instant::now();
+                    peer.call("kv.set", json!({"key": "k", "value": 1}));
+                    times.push(start.elapsed());
+                }
+                (times, delete.join().unwrap())
+            });
+            let at = |times: &mut [Duration], share| at(times, share) / 1000.0;
+            let (p50, p99) = (at(&mut times, 0.5), at(&mut times, 0.99));
+            let (max, took) = (times[times.len() - 1].as_secs_f64() * 1000.0, took.as_secs_f64());
+            println!("{method:<18} {p50:>7.2} ms p50 {p99:>7.2} ms p99 {max:>8.2} ms max, in {took:.1} s");
+        }
+    }
 }
 
 /// That part of sorted times, in microseconds.

@@ -4,6 +4,8 @@ use super::context::Context;
 use super::failure::Failure;
 use super::table::{Column, Table};
 use super::{pages, text};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use stina_protocol::With;
 use stina_protocol::store::Filter;
 use stina_protocol::types::Paging;
@@ -33,13 +35,18 @@ impl Trash {
         };
         // A deletion logs what goes with an entity before the entity: newest first, the entity comes first.
         let mut deletions: Vec<Deletion> = Vec::new();
+        // By the first revision of the write: others may have come between its steps.
+        let mut of_write: HashMap<u64, usize> = HashMap::new();
         let more = pages::walk(self.limit, page, |item: TrashItem| {
             if out.json {
                 return Ok(out.json(&item)?);
             }
-            match deletions.last_mut().filter(|(first, _)| first.rev == item.rev) {
-                Some((_, more)) => *more += 1,
-                None => deletions.push((item, 0)),
+            match of_write.entry(item.continues.unwrap_or(item.rev)) {
+                Entry::Occupied(at) => deletions[*at.get()].1 += 1,
+                Entry::Vacant(new) => {
+                    new.insert(deletions.len());
+                    deletions.push((item, 0));
+                }
             }
             Ok(())
         })

@@ -46,7 +46,7 @@ impl Undo {
             None => undo_plan::next(&context.client, Way::Undo).await?,
         };
         let (what, undone) = gist(&revision);
-        let what = format!("revision {}: {what} -> {undone}", revision.rev);
+        let what = format!("{}: {what} -> {undone}", undo_plan::whole(&revision));
         self.how.run(context, &revision, ["undid", "would undo"], &what).await
     }
 }
@@ -54,9 +54,13 @@ impl Undo {
 impl Redo {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let undo = undo_plan::next(&context.client, Way::Redo).await?;
-        let redone = undo.origin.undoes.unwrap_or_default();
-        let (what, _) = gist(&undo_plan::revision(&context.client, redone).await?);
-        let what = format!("revision {redone}: {what}");
+        // Of an undo in steps the first has undone the newest.
+        let undone = match undo.origin.continues {
+            Some(first) => undo_plan::revision(&context.client, first).await?.origin.undoes,
+            None => undo.origin.undoes,
+        };
+        let redone = undo_plan::revision(&context.client, undone.unwrap_or_default()).await?;
+        let what = format!("{}: {}", undo_plan::whole(&redone), gist(&redone).0);
         self.how.run(context, &undo, ["redid", "would redo"], &what).await
     }
 }

@@ -76,6 +76,14 @@ pub(super) async fn next(client: &Client, way: Way) -> Result<LogRevision, Failu
     Err(Failure::NotFound(format!("there is nothing to {what}")))
 }
 
+/// Names a revision, with the others of the same write: a large one is made in steps, and undone as a whole.
+pub(super) fn whole(revision: &LogRevision) -> String {
+    match revision.origin.continues {
+        Some(first) => format!("revision {} and the other steps of its write, from {first}", revision.rev),
+        None => format!("revision {}", revision.rev),
+    }
+}
+
 /// What a revision did to an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Did {
@@ -110,6 +118,7 @@ pub(super) fn gist(revision: &LogRevision) -> (String, &'static str) {
     let name = json.and_then(name).unwrap_or_else(|| first.id.clone());
     let more = match counted.len() - 1 {
         0 => String::new(),
+        more if revision.origin.continues.is_some() => format!(" and at least {more} more"),
         more => format!(" and {more} more"),
     };
     let name = text::shorten(&text::one_line(&name), 60).into_owned();

@@ -4,7 +4,9 @@ use super::call::CallContext;
 use super::methods::{Entry, LongRead, Methods, Opening, Run, UnsubscribeParams};
 use super::peer_guard::PeerGuard;
 use super::{openrpc, purge, transact, undo};
-use crate::store::{Admission, Author, Called, Done, Failure, Fingerprint, Job, JsonText, Once, WriteFn};
+use crate::store::{
+    Admission, Author, Called, Divided, Done, Failure, Fingerprint, Job, JsonText, Once, WriteFn,
+};
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -173,6 +175,7 @@ fn write(
         client: call.peer.name().map(ToOwned::to_owned),
         request_id: once.as_ref().map(|once| once.id.to_string()),
         undoes: None,
+        continues: None,
     };
     let (reply, outcome) = oneshot::channel();
     let job = Job {
@@ -182,6 +185,7 @@ fn write(
         is_call: true,
         bytes: params.map_or(0, |p| p.get().len()),
         called,
+        divided: Divided::default(),
         reply,
     };
     let outcome: BoxFuture<'static, Reply> = Box::pin(async move {

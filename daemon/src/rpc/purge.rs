@@ -1,7 +1,7 @@
 //! `store.purge`: a write that blanks values, then the wait until no file holds them.
 
 use super::methods::Methods;
-use crate::store::{JsonText, PurgeTarget, Store, WriteFn, purge};
+use crate::store::{JsonText, PurgeTarget, Store, WriteFn, Written, purge};
 use futures_util::future::BoxFuture;
 use stina_protocol::store::{PurgeOutput, PurgeParams};
 use stina_protocol::{Error, Fault};
@@ -27,7 +27,7 @@ pub(super) fn prepare(methods: &Methods, params: PurgeParams, store: &Store) -> 
                 store.want_scrub();
             }
         });
-        Ok(JsonText::of(&PurgeOutput { erased, pending: false })?)
+        Ok(Written::Done(JsonText::of(&PurgeOutput { erased, pending: false })?))
     }))
 }
 

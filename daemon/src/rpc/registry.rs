@@ -4,7 +4,9 @@ use super::call::CallContext;
 use super::feed::{Feed, Initial};
 use super::methods::{CallFuture, Entry, LongRead, Methods, Opening, Run, UnsubscribeParams};
 use crate::limits::Limits;
-use crate::store::{EntityKind, JsonText, Migration, ModuleSchema, ReadTx, Result, Store, WriteFn, WriteTx};
+use crate::store::{
+    EntityKind, JsonText, Migration, ModuleSchema, ReadTx, Result, Store, WriteFn, WriteTx, Written,
+};
 use futures_util::future::BoxFuture;
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema};
@@ -135,10 +137,19 @@ impl Registry {
         &mut self,
         f: impl Fn(&mut WriteTx<'_>, M::Params) -> Result<M::Output> + Send + Sync + 'static,
     ) {
+        self.write_in_steps::<M>(move |tx, params| f(tx, params).map(Written::Done));
+    }
+
+    /// A write that may be large: once [`WriteTx::is_full`] it answers [`Written::More`], which goes on in another revision
+    /// after other writes have had their turn.
+    pub fn write_in_steps<M: Method<Kind = Write, Params: JsonSchema, Output: JsonSchema>>(
+        &mut self,
+        f: impl Fn(&mut WriteTx<'_>, M::Params) -> Result<Written<M::Output>> + Send + Sync + 'static,
+    ) {
         let f = Arc::new(f);
         let prepare = move |members: Members<'_>| -> Result<WriteFn, Error> {
             let (params, f) = (members.parse()?, Arc::clone(&f));
-            Ok(Box::new(move |tx| Ok(JsonText::of(&f(tx, params)?)?)))
+            Ok(Box::new(move |tx| f(tx, params)?.into_json()))
         };
         self.add::<M>(Run::Write(Arc::new(prepare)), None);
     }

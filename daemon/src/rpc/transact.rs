@@ -2,7 +2,7 @@
 
 use super::methods::{Methods, Run};
 use crate::limits::Limits;
-use crate::store::{Failure, JsonText, WriteFn, WriteTx, before_write};
+use crate::store::{Failure, JsonText, WriteFn, WriteTx, Written, before_write};
 use serde_json::value::RawValue;
 use stina_protocol::error::METHOD_NOT_FOUND_CODE;
 use stina_protocol::params::Members;
@@ -22,7 +22,8 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
         prepare_step(methods, step).map_err(|fault| Fault { index: Some(index), ..fault })
     });
     let steps: Vec<WriteFn> = steps.collect::<Result<_, Fault>>()?;
-    Ok(Box::new(move |tx| {
+    // A transaction is never divided, whatever it does.
+    let run = move |tx: &mut WriteTx<'_>| {
         let newest = tx.rev() - 1;
         if if_rev.is_some_and(|rev| rev != newest) {
             let current = Json::of(&serde_json::json!({ "rev": newest }))?;
@@ -30,7 +31,7 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
         }
         let mut results = String::from("{\"results\":[");
         for (index, step) in steps.into_iter().enumerate() {
-            let value = step(tx).map_err(|failure| {
+            let value = step(tx).and_then(|written| written.finish(tx)).map_err(|failure| {
                 let failure = Box::new(as_committed(tx, failure));
                 Failure::Step { index, failure }
             })?;
@@ -40,8 +41,9 @@ pub(super) fn prepare(methods: &Methods, params: TransactParams, limits: &Limits
             results.push_str(value.get());
         }
         results.push_str("]}");
-        Ok(JsonText::assembled(results))
-    }))
+        Ok(Written::Done(JsonText::assembled(results)))
+    };
+    Ok(Box::new(|tx| tx.undivided(run)))
 }
 
 /// *Commit, then tell*: a conflict shows the committed entity. An earlier step of this write may have changed it, but

@@ -2,7 +2,7 @@
 
 use super::recording::{first_seq, rev_of};
 use super::revision::{LiveChange, Revision};
-use super::{Failure, JsonText, ReadTx, Result};
+use super::{Failure, JsonText, ReadTx, Result, steps};
 use rusqlite::{Row, params};
 use std::sync::Arc;
 use stina_protocol::event::{Op, Origin, ResetReason};
@@ -50,7 +50,7 @@ pub(crate) fn read_since(
             if revisions.len() == max_revisions || bytes >= max_bytes {
                 break;
             }
-            revisions.push(revision(rev, row)?);
+            revisions.push(revision(rev, row, steps::continues(tx, rev)?)?);
         }
         let (Some(last), Some(op)) = (revisions.last_mut(), op(row)?) else { continue };
         let (module, entity): (String, String) = (row.get(7)?, row.get(8)?);
@@ -102,7 +102,7 @@ pub(crate) fn changes(tx: &ReadTx<'_>, frame_bytes: usize, params: &ChangesParam
             if items.len() == params.limit.get() || bytes >= PAGE {
                 break;
             }
-            let Revision { rev, at, origin, reset, .. } = revision(rev, row)?;
+            let Revision { rev, at, origin, reset, .. } = revision(rev, row, steps::continues(tx, rev)?)?;
             items.push(LogRevision { rev, at, origin, reset, omitted: false, changes: Vec::new() });
             in_revision = 0;
         }
@@ -143,7 +143,7 @@ fn op(row: &Row<'_>) -> Result<Option<Op>> {
 }
 
 /// A revision without its changes, from its first row.
-fn revision(rev: u64, row: &Row<'_>) -> rusqlite::Result<Revision> {
+fn revision(rev: u64, row: &Row<'_>, continues: Option<u64>) -> rusqlite::Result<Revision> {
     let id: String = row.get(2)?;
     let op: String = row.get(3)?;
     let reset = match (op.as_str(), id.as_str()) {
@@ -151,7 +151,7 @@ fn revision(rev: u64, row: &Row<'_>) -> rusqlite::Result<Revision> {
         ("reset", _) => Some(ResetReason::Restored),
         _ => None,
     };
-    let origin = Origin { client: row.get(4)?, request_id: row.get(5)?, undoes: row.get(6)? };
+    let origin = Origin { client: row.get(4)?, request_id: row.get(5)?, undoes: row.get(6)?, continues };
     Ok(Revision {
         rev,
         at: row.get(1)?,

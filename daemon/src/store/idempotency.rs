@@ -20,6 +20,10 @@ impl Fingerprint {
         }
         Self(hash.finalize().into())
     }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// A write that is to happen once.
@@ -94,6 +98,7 @@ pub(super) fn stored_bytes(tx: &ReadTx<'_>) -> Result<u64> {
 
 /// Deletes a few answers from before `oldest`, whose ids are forgotten with them; answers how many.
 pub(super) fn prune(conn: &Connection, oldest: i64, most: u64) -> rusqlite::Result<usize> {
+    conn.execute("DELETE FROM core_unfinished WHERE at < ?", [oldest])?;
     conn.execute(
         "DELETE FROM core_results WHERE request_id IN (SELECT request_id FROM core_results WHERE at < ? LIMIT ?)",
         params![oldest, most],

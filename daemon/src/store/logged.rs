@@ -2,7 +2,7 @@
 
 use super::change_log::oldest_rev;
 use super::recording::first_seq;
-use super::{ReadTx, Result};
+use super::{ReadTx, Result, steps};
 use rusqlite::params;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -103,8 +103,10 @@ impl Logged {
         let rows: Vec<Row> = rows.collect::<rusqlite::Result<_>>()?;
         let Some(first) = rows.first() else { return Ok(None) };
         let sql = "SELECT at, client, request_id, undoes FROM core_changes WHERE seq = ?";
+        let continues = steps::continues(tx, rev)?;
         let common = tx.first(sql, [first.seq], |row| {
-            let origin = Origin { client: row.get(1)?, request_id: row.get(2)?, undoes: row.get(3)? };
+            let origin =
+                Origin { client: row.get(1)?, request_id: row.get(2)?, undoes: row.get(3)?, continues };
             Ok((row.get(0)?, origin))
         })?;
         let (at, origin) = common.ok_or(Error::Corrupt)?;

@@ -50,11 +50,14 @@ pub struct ModuleSchema {
 /// The core's own tables.
 pub(super) const CORE: ModuleSchema = ModuleSchema {
     module: "core",
-    migrations: &[Migration {
-        version: 1,
-        name: "change_log",
-        sql: include_str!("../../../migrations/core/0001_change_log.sql"),
-    }],
+    migrations: &[
+        Migration {
+            version: 1,
+            name: "change_log",
+            sql: include_str!("../../../migrations/core/0001_change_log.sql"),
+        },
+        Migration { version: 2, name: "steps", sql: include_str!("../../../migrations/core/0002_steps.sql") },
+    ],
 };
 
 /// A migration that was applied to a database.

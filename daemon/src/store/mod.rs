@@ -9,6 +9,7 @@ mod change_log;
 mod config;
 mod connection;
 pub mod cursor;
+mod divided;
 pub mod entity;
 mod epoch;
 mod event_buffer;
@@ -30,12 +31,16 @@ mod purge;
 mod queue;
 mod readers;
 mod recording;
+mod resets;
 mod revision;
 mod row;
 mod scrub;
+mod steps;
 mod trash;
+mod turns;
 mod tx;
 mod undo;
+mod undo_steps;
 mod wal;
 mod witness;
 mod writer;
@@ -49,12 +54,13 @@ pub use failure::{Failure, OpenError, Result};
 pub use fatal::Fatal;
 pub use json_text::JsonText;
 pub use migrate::{Migration, ModuleSchema};
-pub use queue::WriteFn;
 pub use revision::{LiveChange, Revision, Transient};
+pub use steps::{Next, WriteFn, Written};
 pub use tx::{Author, Caller, ReadTx, TxChange, WriteTx};
 pub use witness::Witness;
 
 pub(crate) use change_log::{before_write, changes, oldest_rev, read_since};
+pub(crate) use divided::Divided;
 pub(crate) use event_buffer::{CatchUp, EventBuffer, Item};
 pub(crate) use failure::Called;
 pub(crate) use fatal::FatalSignal;
@@ -66,7 +72,7 @@ pub(crate) use purge::{Target as PurgeTarget, purge};
 pub(crate) use queue::{Admission, Done, Job};
 pub(crate) use readers::Readers;
 pub(crate) use trash::trash;
-pub(crate) use undo::undo;
+pub(crate) use undo_steps::Undo;
 
 use crate::clock::Clock;
 use futures_util::FutureExt;
@@ -177,12 +183,13 @@ impl Store {
     ) -> Result<(), Fault> {
         let (reply, outcome) = oneshot::channel();
         let job = Job {
-            run: Box::new(|tx| f(tx).map(|()| JsonText::null())),
+            run: Box::new(|tx| f(tx).map(|()| Written::Done(JsonText::null()))),
             author: Box::new(Author::daemon()),
             once: None,
             is_call: false,
             bytes: 0,
             called: Called::BY_DAEMON,
+            divided: Divided::default(),
             reply,
         };
         self.queue.admit(job).await;

@@ -3,7 +3,8 @@
 //! What is then left of them in unused parts of the file is removed by `scrub.rs`.
 
 use super::entity::EntityKind;
-use super::{ReadTx, Result, WriteTx};
+use super::recording::{first_seq, rev_of};
+use super::{ReadTx, Result, WriteTx, steps};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 use stina_protocol::Error;
@@ -81,13 +82,30 @@ fn add_one(tx: &WriteTx<'_>, kind: &EntityKind, id: &str) -> Result<()> {
     let newest: Option<(u64, u64)> =
         tx.first(newest, [kind.module, kind.name, id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let Some((seq, parts)) = newest else { return Err(Error::not_found(kind.name, id).into()) };
-    // Of the parts those that do not exist again.
+    // The entity itself, and its parts before it, some of them in earlier steps of the same write.
+    let (mut last, mut left, mut first) = (Some(seq), parts + 1, seq);
+    while let Some(end) = last {
+        let rev = rev_of(end);
+        first = first_seq(rev).max((end + 1).saturating_sub(left));
+        let deleted = "INSERT OR IGNORE INTO temp.purged SELECT module, entity, id FROM core_changes
+                       WHERE seq BETWEEN ? AND ? AND op = 'delete'";
+        tx.execute(deleted, [first, end])?;
+        left -= end + 1 - first;
+        let before = if left > 0 { steps::before(tx, rev)? } else { None };
+        let newest = "SELECT max(seq) FROM core_changes WHERE seq >= ? AND seq < ?";
+        last = match before {
+            Some(rev) => tx.first(newest, [first_seq(rev), first_seq(rev + 1)], |row| row.get(0))?.flatten(),
+            None => None,
+        };
+    }
+    // Not the parts that came to be again, be it between two steps.
     tx.execute(
-        "INSERT OR IGNORE INTO temp.purged SELECT module, entity, id FROM core_changes part
-         WHERE seq BETWEEN ?1 AND ?2 AND op = 'delete' AND NOT EXISTS (
-             SELECT 1 FROM core_changes later WHERE later.seq > ?2
-             AND (later.module, later.entity, later.id) = (part.module, part.entity, part.id) AND later.op = 'put')",
-        [seq - parts, seq],
+        "DELETE FROM temp.purged WHERE (module, entity, id) IN (
+             SELECT module, entity, id FROM (
+                 SELECT module, entity, id, op, max(seq) FROM core_changes
+                 WHERE seq >= ?1 AND (seq <= ?2 OR op = 'put') GROUP BY module, entity, id)
+             WHERE op = 'put')",
+        [first, seq],
     )?;
     Ok(())
 }

@@ -1,19 +1,18 @@
 //! The writer's queue: each write with its author and the receiver of its answer.
 
 use super::Once;
+use super::divided::Divided;
 use super::failure::Called;
 use super::interrupt::WriterInterrupt;
 use super::json_text::JsonText;
-use super::tx::{Author, WriteTx};
+use super::steps::WriteFn;
+use super::tx::Author;
 use crate::limits::Limits;
 use rusqlite::Connection;
 use std::sync::Arc;
 use stina_protocol::{Error, Fault};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-
-/// A write: changes rows and answers its `value` as JSON.
-pub type WriteFn = Box<dyn FnOnce(&mut WriteTx<'_>) -> super::Result<JsonText> + Send>;
 
 /// Maintenance: runs between batches, with the connection to itself.
 pub(super) type ChoreFn = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -39,11 +38,14 @@ pub(crate) struct Job {
     /// Size of its params.
     pub(crate) bytes: usize,
     pub(crate) called: Called,
+    /// What its earlier steps have done.
+    pub(crate) divided: Divided,
     pub(crate) reply: oneshot::Sender<Result<Done, Fault>>,
 }
 
 pub(super) enum Work {
-    Job(Job, OwnedSemaphorePermit),
+    /// A write, and its room in the queue. One that has begun needs none.
+    Job(Job, Option<OwnedSemaphorePermit>),
     /// With whether a shutdown may interrupt it.
     Chore(ChoreFn, bool),
     /// Check whether another process has written, and answer whether one may be about to commit.
@@ -84,7 +86,7 @@ impl Queue {
         let Ok(slot) = sender.try_reserve() else { return Admission::Full(job) };
         match Arc::clone(&self.bytes).try_acquire_many_owned(self.units(&job)) {
             Ok(permit) => {
-                slot.send(Work::Job(job, permit));
+                slot.send(Work::Job(job, Some(permit)));
                 Admission::Queued
             }
             Err(_) => Admission::Full(job),
@@ -102,7 +104,7 @@ impl Queue {
             Ok((slot, bytes.map_err(|_| Error::ShuttingDown)?))
         };
         match tokio::time::timeout(self.limits.queue_wait, room).await.unwrap_or(Err(Error::Busy)) {
-            Ok((slot, bytes)) => _ = slot.send(Work::Job(job, bytes)),
+            Ok((slot, bytes)) => _ = slot.send(Work::Job(job, Some(bytes))),
             Err(error) => fail(job.reply, &error.into()),
         }
     }

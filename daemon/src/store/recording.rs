@@ -43,7 +43,7 @@ pub(super) struct Recorded {
     pub(super) scope: Option<String>,
     pub(super) before: Option<JsonText>,
     pub(super) after: Option<JsonText>,
-    /// How many changes right before this delete deleted parts of the entity.
+    /// How many changes of the same write, right before this delete, removed parts of the entity.
     pub(super) parts: usize,
 }
 
@@ -63,6 +63,10 @@ impl Changes {
     /// None yet; up to so many bytes are held in memory.
     pub(super) fn up_to(most_bytes: usize) -> Self {
         Self { kept: Some(Vec::new()), most_bytes, ..Self::default() }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Takes a change that is in the log.

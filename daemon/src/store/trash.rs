@@ -4,7 +4,7 @@ use super::entity::EntityKind;
 use super::history::SEARCHED;
 use super::logged::{Logged, members, rev_in};
 use super::recording::{first_seq, rev_of};
-use super::{ReadTx, Result, cursor};
+use super::{ReadTx, Result, cursor, steps};
 use rusqlite::params;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -72,7 +72,8 @@ pub(crate) fn trash(tx: &ReadTx<'_>, kinds: &[EntityKind], params: TrashParams) 
             next = Some(seq + 1);
             break;
         }
-        items.push(TrashItem { title: title(&before)?, entity, id, deleted_at: row.get(5)?, rev });
+        let (title, continues) = (title(&before)?, steps::continues(tx, rev)?);
+        items.push(TrashItem { title, entity, id, deleted_at: row.get(5)?, rev, continues });
     }
     let next = next.map(|seq| cursor::write(Trash::NAME, &seq)).transpose()?;
     Ok(Page { items, next })
@@ -98,13 +99,13 @@ fn title(json: &str) -> Result<Option<String>> {
 
 /// The entities that were seen, each as 64 bits: there may be very many.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     seen: HashSet<u64>,
     hasher: RandomState,
 }
 
 impl Seen {
-    fn is_first(&mut self, entity: &str, id: &str) -> bool {
+    pub(super) fn is_first(&mut self, entity: &str, id: &str) -> bool {
         self.seen.insert(self.hasher.hash_one((entity, id)))
     }
 }

@@ -1,5 +1,6 @@
 //! The transactions that methods run in: a snapshot to read, or a write.
 
+use super::divided::{Divided, Room};
 use super::interrupt::Ending;
 use super::recording::{self, Changes, MAX_CHANGES, Recorded};
 use super::{Failure, Result};
@@ -148,6 +149,12 @@ pub struct WriteTx<'c> {
     pub(super) on_end: Vec<OnEnd>,
     /// The revision that this write undoes.
     pub(super) undoes: Option<u64>,
+    /// What the earlier steps of this write have done.
+    pub(super) divided: Divided,
+    /// How much this step may do; `None` where all is done in one.
+    pub(super) room: Option<Room>,
+    /// First revisions of other writes that are between two steps.
+    pub(super) unfinished: Vec<u64>,
 }
 
 impl std::fmt::Debug for WriteTx<'_> {
@@ -174,7 +181,16 @@ impl<'c> WriteTx<'c> {
         most_bytes: usize,
     ) -> Self {
         let changes = Changes::up_to(most_bytes);
-        Self { read: ReadTx::new(conn, rev, now), author, changes, on_end: Vec::new(), undoes: None }
+        Self {
+            read: ReadTx::new(conn, rev, now),
+            author,
+            changes,
+            on_end: Vec::new(),
+            undoes: None,
+            divided: Divided::default(),
+            room: None,
+            unfinished: Vec::new(),
+        }
     }
 
     /// The same, for as long as transactions are not to end.
@@ -229,12 +245,7 @@ impl<'c> WriteTx<'c> {
         Ok(())
     }
 
-    /// How many changes this write has logged.
-    pub(super) fn logged(&self) -> usize {
-        self.changes.count
-    }
-
-    /// What this write has changed so far, in order; from the log, because memory may not hold all of it.
+    /// What this write has changed so far, in order; of a write in steps, what this step has; from the log, because memory may not hold all of it.
     ///
     /// # Errors
     /// SQLite's.

@@ -1,4 +1,4 @@
-//! Undo: a new revision that puts back what one revision changed, last change first.
+//! Undo: a new revision that puts back what one revision changed, last change first. `undo_steps.rs` undoes a whole write.
 //!
 //! It works on the change log and on what every kind of entity can do ([`EntityKind`]); it knows no module.
 
@@ -6,6 +6,7 @@ use super::entity::EntityKind;
 use super::lineage::Lineage;
 use super::logged::{Logged, Row, members, rev_in, same};
 use super::recording::first_seq;
+use super::trash::Seen;
 use super::{Failure, ReadTx, Result, TxChange, WriteTx};
 use rusqlite::Error as SqliteError;
 use rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
@@ -18,7 +19,7 @@ use stina_protocol::{Error, Json};
 /// Members that change with every write: a change of these alone is no change to undo.
 const BOOKKEEPING: &[&str] = &["rev", "updatedAt"];
 /// Most changes that an answer lists.
-const LISTED: usize = 1000;
+pub(super) const LISTED: usize = 1000;
 /// Most bytes of values that a conflict has, one over; and most entities.
 const CONFLICT_BYTES: usize = 1 << 20;
 const CONFLICTS: usize = 1000;
@@ -33,11 +34,31 @@ struct Subject {
     stays: Option<String>,
 }
 
+/// Looks whether the revision can be undone; adds what is in the way. Of a write in steps the newest is looked at first,
+/// and `seen` has what the steps after this one changed: they left it as it is.
+///
+/// # Errors
+/// `invalid` and `compacted` when the log can't serve it.
+pub(super) fn look(
+    tx: &ReadTx<'_>,
+    kinds: &[EntityKind],
+    rev: u64,
+    seen: &mut Seen,
+    changed: &mut Vec<ChangedSince>,
+) -> Result<()> {
+    let logged = Logged::get(tx, rev, tx.rev() - 1)?;
+    let mut subjects = subjects(&logged, kinds)?;
+    subjects.retain(|(entity, id), _| seen.is_first(entity, id));
+    changed.extend(changed_since(tx, &logged, &mut subjects)?);
+    changed.truncate(CONFLICTS);
+    Ok(())
+}
+
 /// Undoes the revision that `params` names. `settle` lets the modules follow, once all is put back.
 ///
 /// # Errors
 /// `invalid` and `compacted` when the log can't serve it, `conflict`, and those of the writes.
-pub(crate) fn undo(
+pub(super) fn undo(
     tx: &mut WriteTx<'_>,
     kinds: &[EntityKind],
     params: UndoParams,
@@ -144,7 +165,7 @@ fn changed_since(
 }
 
 /// Fails with a conflict if anything has changed. For deleted entities it names the revision that deleted them.
-fn refuse(tx: &ReadTx<'_>, rev: u64, mut changed: Vec<ChangedSince>) -> Result<()> {
+pub(super) fn refuse(tx: &ReadTx<'_>, rev: u64, mut changed: Vec<ChangedSince>) -> Result<()> {
     if changed.is_empty() {
         return Ok(());
     }

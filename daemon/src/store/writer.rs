@@ -4,25 +4,26 @@
 
 use super::announcer::Announcer;
 use super::connection::LOCK_LOOK;
-use super::epoch::{self, Epoch, Left};
+use super::epoch::Epoch;
 use super::fatal::{EndsWithPanic, Fatal, FatalSignal};
 use super::housekeeping::{Checkpoint, checkpoint};
 use super::interrupt::WriterInterrupt;
-use super::jobs::{FinishedJob, Jobs, execute, roll_back};
-use super::migrate::{self, Applied};
+use super::jobs::{FinishedJob, Jobs, Outcome, execute, roll_back};
 use super::queue::{self, ChoreFn, Job, Queue, Work, fail};
-use super::revision::Revision;
+
+use super::resets::{Foreign, Reset, Served};
+use super::steps;
+use super::turns::Turns;
 use super::witness::Look;
-use super::{EventBuffer, Failure, OpenError, StoreConfig, Witness, announcer, recording};
+use super::{EventBuffer, Failure, OpenError, ReadTx, StoreConfig, Witness, announcer};
 use crate::clock::Clock;
 use crate::limits::Limits;
 use rusqlite::{Connection, ErrorCode};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use stina_protocol::event::ResetReason;
 use stina_protocol::{Error, Fault};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 /// How often a writer looks whether readers of a database in memory have ended.
@@ -40,20 +41,21 @@ pub(super) fn start(
     let interrupt = Arc::new(WriterInterrupt::new(conn.get_interrupt_handle()));
     let (queue, receiver) = queue::bounded(Arc::clone(&config.limits), Arc::clone(&interrupt));
     conn.busy_timeout(LOCK_LOOK)?;
+    let has_unfinished = steps::has_unfinished(&ReadTx::new(&conn, head, 0)).unwrap_or(true);
+    let (limits, clock) = (Arc::clone(&config.limits), config.clock.clone());
+    let jobs = Jobs { limits, clock, interrupt, has_unfinished: has_unfinished.into() };
     let thread = Thread {
-        seen: data_version(&conn)?,
-        schema: migrate::ledger(&conn)?,
+        served: Served::by(&conn, epoch)?,
         witness: config.witness.clone(),
         checkpoint_at: config.limits.wal_pages,
         conn,
-        epoch,
         fatal,
         head,
         announcer: announcer::start(Arc::clone(&events), &config.limits),
         events,
-        queue: receiver.queue,
+        queue: Turns::of(receiver.queue),
         shutdown: receiver.shutdown,
-        jobs: Jobs { limits: Arc::clone(&config.limits), clock: config.clock.clone(), interrupt },
+        jobs,
         limits: Arc::clone(&config.limits),
         clock: config.clock.clone(),
     };
@@ -68,20 +70,16 @@ struct Thread {
     conn: Connection,
     /// Of a database that is a file.
     witness: Option<Witness>,
-    /// What the database has had of migrations.
-    schema: Vec<Applied>,
-    epoch: Epoch,
+    served: Served,
     /// Raised once further writes would be lost; nothing is committed any more then.
     fatal: FatalSignal,
     /// Frames in the WAL at which it is moved into the database.
     checkpoint_at: u32,
-    /// SQLite's `data_version`: it moves when another connection commits, and no other of ours ever does.
-    seen: i64,
     /// Newest committed revision.
     head: u64,
     events: Arc<EventBuffer>,
     announcer: Announcer,
-    queue: mpsc::Receiver<Work>,
+    queue: Turns,
     jobs: Jobs,
     limits: Arc<Limits>,
     clock: Clock,
@@ -89,18 +87,12 @@ struct Thread {
     shutdown: CancellationToken,
 }
 
-/// A revision that says that another process wrote.
-struct Reset {
-    /// `data_version` of that.
-    seen: i64,
-    revision: Revision,
-    /// The new epoch, where what it wrote is another history.
-    epoch: Option<String>,
-}
+/// The end of a write some of whose steps are in a history that another one has replaced.
+const OTHER_HISTORY: Error = Error::Conflict { current: None };
 
 impl Thread {
     fn run(mut self) -> Connection {
-        let mut next = self.queue.blocking_recv();
+        let mut next = self.queue.next();
         while let Some(work) = next.take() {
             match work {
                 Work::Job(job, permit) => {
@@ -119,7 +111,7 @@ impl Thread {
                 }
             }
             if next.is_none() {
-                next = self.queue.blocking_recv();
+                next = self.queue.next();
             }
         }
         // The last look: to end in order means that all is where it should be.
@@ -192,7 +184,7 @@ impl Thread {
     }
 
     /// Runs `first` and all queued jobs, commits once, then notifies. Returns work that is no job.
-    fn batch(&mut self, first: Job, permit: OwnedSemaphorePermit) -> Option<Work> {
+    fn batch(&mut self, first: Job, permit: Option<OwnedSemaphorePermit>) -> Option<Work> {
         if let Err(error) = self.begin() {
             let fault = match self.shutdown.is_cancelled() {
                 true => Error::ShuttingDown.into(),
@@ -205,15 +197,23 @@ impl Thread {
         let reset = self.log_foreign(&mut rev);
         let mut other = None;
         let mut next = Some((first, permit));
+        let is_other = reset.as_ref().is_some_and(|reset| reset.epoch.is_some());
+        if let Some((job, _)) = next.take_if(|(job, _)| is_other && job.divided.has_begun()) {
+            fail(job.reply, &OTHER_HISTORY.into());
+        }
         let mut bytes = 0;
         while let Some((job, _permit)) = next.take() {
             bytes += job.bytes;
-            finished.push(self.jobs.run(&self.conn, job, &mut rev, finished.is_empty()));
-            if self.conn.is_autocommit() {
+            let is_step = job.divided.has_begun();
+            let (is_first, unfinished) = (finished.is_empty(), self.queue.unfinished());
+            finished.push(self.jobs.run(&self.conn, job, &mut rev, is_first, unfinished));
+            let has_more = finished.last().is_some_and(|job| matches!(job.outcome, Outcome::More(_)));
+            // Nothing waits for more than one step.
+            if self.conn.is_autocommit() || is_step || has_more {
                 break;
             }
             if finished.len() < self.limits.batch_writes && bytes < self.limits.batch_bytes {
-                match self.queue.try_recv() {
+                match self.queue.try_next() {
                     Ok(Work::Job(job, permit)) => next = Some((job, permit)),
                     Ok(work) => other = Some(work),
                     Err(_) => {}
@@ -229,7 +229,7 @@ impl Thread {
     fn refuse(&mut self, first: Job, fault: &Fault) -> Option<Work> {
         fail(first.reply, fault);
         for _ in 1..self.limits.batch_writes {
-            match self.queue.try_recv().ok()? {
+            match self.queue.try_next().ok()? {
                 Work::Job(job, _) => fail(job.reply, fault),
                 other => return Some(other),
             }
@@ -242,7 +242,7 @@ impl Thread {
         // SQLite ends a transaction by itself on some errors: then nothing of the batch is left.
         let lost = self.conn.is_autocommit();
         let committed = match lost {
-            true => Err(finished.last().and_then(|r| r.outcome.as_ref().err()).cloned()),
+            true => Err(finished.last().and_then(|job| job.outcome.fault()).cloned()),
             false if !self.is_in_place() => Err(Some(Error::Io.into())),
             false => execute(&self.conn, "COMMIT").map_err(|e| Some(Failure::from(e).into_fault())),
         };
@@ -256,8 +256,11 @@ impl Thread {
             let fault = fault.unwrap_or_else(|| Error::Internal.into());
             for job in finished {
                 job.on_end.into_iter().for_each(|f| f(false));
-                // A job that failed by itself keeps its own reason.
-                fail(job.reply, &job.outcome.err().unwrap_or_else(|| fault.clone()));
+                match job.outcome {
+                    // A job that failed by itself keeps its own reason.
+                    Outcome::Answered(Err(fault), reply) => fail(reply, &fault),
+                    Outcome::Answered(Ok(_), reply) | Outcome::More(Job { reply, .. }) => fail(reply, &fault),
+                }
             }
             return;
         }
@@ -265,9 +268,11 @@ impl Thread {
         self.head = rev;
         let mut revisions = Vec::new();
         if let Some(Reset { seen, revision, epoch }) = reset {
-            self.seen = seen;
+            self.served.seen = seen;
             if let Some(epoch) = epoch {
-                self.epoch.renew(&epoch, revision.rev);
+                self.served.epoch.renew(&epoch, revision.rev);
+                self.queue.end_divided(&OTHER_HISTORY);
+                self.jobs.has_unfinished.set(true);
                 self.witness.iter().for_each(|witness| witness.set_epoch(&epoch));
             }
             revisions.push(Arc::new(revision));
@@ -276,7 +281,10 @@ impl Thread {
         for job in finished {
             job.on_end.into_iter().for_each(|f| f(true));
             revisions.extend(job.revision.map(Arc::new));
-            replies.push((job.reply, job.outcome));
+            match job.outcome {
+                Outcome::Answered(outcome, reply) => replies.push((reply, outcome)),
+                Outcome::More(job) => self.queue.go_on(job),
+            }
         }
         if !revisions.is_empty() {
             self.events.publish_revisions(revisions);
@@ -291,9 +299,9 @@ impl Thread {
         if !self.is_in_place() {
             return;
         }
-        match data_version(&self.conn) {
-            Ok(version) if version == self.seen => return,
-            Ok(_) => {}
+        match self.served.was_written(&self.conn) {
+            Ok(false) => return,
+            Ok(true) => {}
             Err(error) => return tracing::warn!(%error, "can't tell whether another process wrote"),
         }
         let mut rev = self.head;
@@ -307,38 +315,23 @@ impl Thread {
         }
     }
 
-    /// Logs a reset if another process has committed: its changes are in no revision, so what subscribers hold is void.
-    /// It runs within a transaction, where no further lock is needed.
+    /// Logs a reset if another process has written; within a transaction.
     fn log_foreign(&self, rev: &mut u64) -> Option<Reset> {
-        let logged = data_version(&self.conn).and_then(|seen| {
-            if seen == self.seen {
-                return Ok(None);
+        match self.served.log_foreign(&self.conn, *rev, self.clock.now()) {
+            Ok(Foreign::Nothing) => None,
+            Ok(Foreign::Logged(reset)) => {
+                *rev = reset.revision.rev;
+                Some(reset)
             }
-            let (reason, epoch) = match epoch::look(&self.conn, &self.epoch, self.head, &self.schema)? {
-                Left::ThisHistory => (ResetReason::External, None),
-                Left::Another(head) => {
-                    // Revisions never go back, whatever was restored.
-                    *rev = head.max(*rev);
-                    (ResetReason::Restored, Some(migrate::renew_epoch(&self.conn)?))
-                }
-                Left::Unknown => {
-                    self.witness.iter().for_each(Witness::disown);
-                    self.end(Fatal::Exchanged);
-                    return Ok(None);
-                }
-            };
-            tracing::warn!(?reason, "another process wrote to the database");
-            let revision = recording::append_reset(&self.conn, *rev + 1, self.clock.now(), reason)?;
-            *rev += 1;
-            Ok(Some(Reset { seen, revision, epoch }))
-        });
-        logged.unwrap_or_else(|error| {
-            tracing::warn!(%error, "can't log whether another process wrote");
-            None
-        })
+            Ok(Foreign::Exchanged) => {
+                self.witness.iter().for_each(Witness::disown);
+                self.end(Fatal::Exchanged);
+                None
+            }
+            Err(error) => {
+                tracing::warn!(%error, "can't log whether another process wrote");
+                None
+            }
+        }
     }
-}
-
-fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
-    conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
 }

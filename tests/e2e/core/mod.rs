@@ -18,6 +18,8 @@ mod order;
 mod replaced;
 mod restored;
 mod slow;
+mod steps;
+mod steps_cut_off;
 mod stopping;
 mod storage;
 mod subscriptions;

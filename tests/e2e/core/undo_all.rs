@@ -7,6 +7,7 @@ use stina_tests::in_process::Setup;
 use stina_tests::mirror::{Mirror, database};
 use stina_tests::random::Random;
 use stina_tests::{InProcess, Peer};
+use stinad::limits::Limits;
 
 /// Operations before the start and between start and end.
 const OPERATIONS: usize = 80;
@@ -110,18 +111,38 @@ fn state(daemon: &InProcess) -> (Entities, Vec<Value>) {
     (entities, found)
 }
 
+/// The last revision of each write between two revisions.
+fn last_steps(peer: &mut Peer, since: u64, end: u64) -> Vec<u64> {
+    let page = peer.call("store.changes", json!({"since": since, "limit": 1000}));
+    let revisions = page["value"]["items"].as_array().unwrap().iter();
+    let firsts: Vec<(u64, u64)> = revisions
+        .map(|revision| {
+            let rev = revision["rev"].as_u64().unwrap();
+            (rev, revision["origin"]["continues"].as_u64().unwrap_or(rev))
+        })
+        .collect();
+    assert_eq!(firsts.last().map_or(since, |(rev, _)| *rev), end);
+    let is_last = |at: &usize| firsts.get(at + 1).is_none_or(|(_, first)| *first != firsts[*at].1);
+    (0..firsts.len()).filter(is_last).map(|at| firsts[at].0).collect()
+}
+
 fn newest(peer: &mut Peer) -> u64 {
     peer.call("store.ping", json!({}))["rev"].as_u64().unwrap()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 12, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default()
+        cases: 16, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]
-    fn everything_undone_in_reverse_is_the_start_and_undone_again_the_end(seed in any::<u64>()) {
-        let daemon = InProcess::start(Setup { memory: true, ..Setup::default() });
+    fn everything_undone_in_reverse_is_the_start_and_undone_again_the_end(
+        seed in any::<u64>(),
+        // Also where every larger write is made in steps.
+        step_changes in prop_oneof![Just(1), Just(2), Just(3), Just(1000)],
+    ) {
+        let limits = Limits { step_changes, ..Limits::default() };
+        let daemon = InProcess::start(Setup { memory: true, limits, ..Setup::default() });
         let (mut peer, mut random) = (daemon.peer(), Random::new(seed));
         let mut watcher = daemon.peer();
         watcher.call("store.subscribe", json!({"initial": true}));
@@ -135,7 +156,7 @@ proptest! {
         }
         let (end, end_rev) = (state(&daemon), newest(&mut peer));
         let mut undos = Vec::new();
-        for rev in (start_rev + 1..=end_rev).rev() {
+        for rev in last_steps(&mut peer, start_rev, end_rev).into_iter().rev() {
             match peer.try_call("store.undo", json!({"rev": rev})) {
                 Ok(reply) if reply["rev"] == reply["value"]["rev"] => undos.push(reply["rev"].as_u64().unwrap()),
                 other => panic!("undo of {rev}: {other:?}"),

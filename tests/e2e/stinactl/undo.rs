@@ -39,6 +39,37 @@ fn undo_repeated_goes_further_back_and_redo_forward() {
 }
 
 #[test]
+fn a_delete_in_steps_is_one_undo_one_redo_and_one_line_of_the_trash() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    ok(&daemon, &["kv", "set", "a", "1"]);
+    peer.call("chat.startConversation", json!({"id": "trip", "title": "Trip"}));
+    let message = json!({"method": "chat.appendMessage", "params":
+        {"role": "user", "content": "hej", "conversationId": "trip", "interactionId": "i"}});
+    peer.call("store.transact", json!({"ops": vec![message; 700]}));
+    let deleted = peer.call("chat.deleteConversation", json!({"id": "trip"}))["rev"].as_u64().unwrap();
+    assert_eq!(deleted, 5, "two steps");
+    let trash = ok(&daemon, &["trash"]);
+    let lines: Vec<&str> = trash.lines().skip(1).collect();
+    assert!(lines[0].starts_with("5 ") && lines[0].contains("Trip (and 702 more)"), "{trash}");
+
+    let steps = "revision 5 and the other steps of its write, from 4: deleted conversation Trip and at least 201 more";
+    assert_eq!(ok(&daemon, &["undo", "--dry-run"]), format!("would undo {steps} -> restored"));
+    assert_eq!(ok(&daemon, &["undo"]), format!("undid {steps} -> restored (revision 7)"));
+    let count =
+        |peer: &mut stina_tests::Peer| peer.call("chat.countMessages", json!({"conversationId": "trip"}));
+    assert_eq!(count(&mut peer)["value"], 700);
+    assert_eq!(ok(&daemon, &["redo", "--dry-run"]), format!("would redo {steps}"));
+    assert_eq!(ok(&daemon, &["redo"]), format!("redid {steps} (revision 9)"));
+    assert_eq!(ctl(&daemon, &["redo"]).code, 4);
+    assert_eq!(ok(&daemon, &["undo"]), format!("undid {steps} -> restored (revision 11)"));
+    assert!(ok(&daemon, &["undo"]).starts_with("undid revision 3: created "));
+    assert!(ok(&daemon, &["undo"]).starts_with("undid revision 2: created conversation Trip"));
+    assert!(ok(&daemon, &["undo"]).starts_with("undid revision 1: created kv a"));
+    assert_eq!(ctl(&daemon, &["undo"]).code, 4);
+}
+
+#[test]
 fn undo_names_what_people_know_and_what_is_in_the_way() {
     let daemon = daemon();
     ok(&daemon, &["todo", "add", "Buy milk", "--id", "milk"]);

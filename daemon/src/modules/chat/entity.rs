@@ -38,14 +38,10 @@ impl Entity for Conversation {
         self.seq = row;
     }
 
-    fn remove_parts(&self, tx: &mut WriteTx<'_>) -> Result<()> {
-        entity::remove_all::<Message>(tx, "WHERE conversation_id = ? ORDER BY created_at, seq", [&self.id])?;
-        entity::remove_all::<Interaction>(
-            tx,
-            "WHERE conversation_id = ? ORDER BY created_at, seq",
-            [&self.id],
-        )?;
-        Ok(())
+    fn remove_parts(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
+        let those = "WHERE conversation_id = ? ORDER BY created_at, seq";
+        Ok(entity::remove_all::<Message>(tx, those, [&self.id])?
+            && entity::remove_all::<Interaction>(tx, those, [&self.id])?)
     }
 }
 
@@ -83,9 +79,8 @@ impl Entity for Interaction {
         self.seq = row;
     }
 
-    fn remove_parts(&self, tx: &mut WriteTx<'_>) -> Result<()> {
-        entity::remove_all::<Message>(tx, "WHERE interaction_id = ? ORDER BY created_at, seq", [&self.id])?;
-        Ok(())
+    fn remove_parts(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
+        entity::remove_all::<Message>(tx, "WHERE interaction_id = ? ORDER BY created_at, seq", [&self.id])
     }
 }
 

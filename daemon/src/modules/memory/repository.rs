@@ -83,7 +83,9 @@ pub fn update(tx: &mut WriteTx<'_>, params: UpdateParams) -> Result<Memory> {
 /// # Errors
 /// `not_found`, `conflict`, and SQLite's.
 pub fn delete(tx: &mut WriteTx<'_>, target: &Target) -> Result<Memory> {
-    entity::remove_if(tx, target)
+    let memory = entity::get_if(tx, target)?;
+    entity::remove(tx, &memory)?;
+    Ok(memory)
 }
 
 /// The sort key of memories: `createdAt` and id.

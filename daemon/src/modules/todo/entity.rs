@@ -34,9 +34,8 @@ impl Entity for Todo {
         self.rev = rev;
     }
 
-    fn remove_parts(&self, tx: &mut WriteTx<'_>) -> Result<()> {
-        entity::remove_all::<Comment>(tx, "WHERE todo_id = ? ORDER BY created_at, id", [&self.id])?;
-        Ok(())
+    fn remove_parts(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
+        entity::remove_all::<Comment>(tx, "WHERE todo_id = ? ORDER BY created_at, id", [&self.id])
     }
 }
 

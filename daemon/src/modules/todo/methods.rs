@@ -16,7 +16,7 @@ pub(super) fn register(registry: &mut Registry) {
     registry.read::<Find>(find);
     registry.scan::<List>(list::list);
     registry.write::<Update>(repository::update);
-    registry.write::<Delete>(|tx, target| repository::delete(tx, &target));
+    registry.write_in_steps::<Delete>(|tx, target| repository::delete(tx, &target));
     registry.write::<AddComment>(comments::add);
     registry.scan::<ListComments>(comments::list);
     registry.write::<DeleteComment>(|tx, target| comments::delete(tx, &target));

@@ -2,7 +2,7 @@
 
 use crate::modules::text_search::fold_case;
 use crate::store::entity::{self, id_or_new};
-use crate::store::{ReadTx, Result, WriteTx};
+use crate::store::{ReadTx, Result, WriteTx, Written};
 use stina_protocol::With;
 use stina_protocol::todo::{CreateParams, Todo, UpdateParams};
 use stina_protocol::types::Target;
@@ -45,6 +45,6 @@ pub fn update(tx: &mut WriteTx<'_>, params: UpdateParams) -> Result<Todo> {
 ///
 /// # Errors
 /// `not_found`, `conflict`, and SQLite's.
-pub fn delete(tx: &mut WriteTx<'_>, target: &Target) -> Result<Todo> {
+pub fn delete(tx: &mut WriteTx<'_>, target: &Target) -> Result<Written<Todo>> {
     entity::remove_if(tx, target)
 }

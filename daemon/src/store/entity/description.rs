@@ -77,13 +77,14 @@ pub trait Entity: Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq 
         Ok(())
     }
 
-    /// Removes the parts of the entity, each with a change, before the entity itself is removed.
+    /// Removes the parts of the entity, each with a change, before the entity itself is removed: as many as the step has
+    /// room for. Returns whether all are gone.
     ///
     /// # Errors
     /// Those of the writes.
-    fn remove_parts(&self, tx: &mut WriteTx<'_>) -> Result<()> {
+    fn remove_parts(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
         let _ = tx;
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -11,6 +11,6 @@ mod tests;
 
 pub use description::{Derived, Each, Entity, EntityKind, Found, Table};
 pub use ops::{
-    check_rev, columns, create, find, first, get, get_if, id_or_new, read_row, remove, remove_all, remove_if,
-    save, select, text, update, walk, walk_from, with,
+    check_rev, columns, create, find, find_again, first, get, get_if, get_to_remove, id_or_new, read_row,
+    remove, remove_all, remove_if, remove_some, save, select, text, update, walk, walk_from, with,
 };

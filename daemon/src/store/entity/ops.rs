@@ -3,7 +3,7 @@
 use super::description::{Entity, EntityKind};
 use crate::store::recording::Recorded;
 use crate::store::row::{self, RowError};
-use crate::store::{Failure, JsonText, ReadTx, Result, WriteTx};
+use crate::store::{Failure, JsonText, ReadTx, Result, WriteTx, Written};
 use rusqlite::{Params, Row, ToSql};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -220,12 +220,30 @@ pub fn save<T: Entity>(tx: &mut WriteTx<'_>, before: Option<&T>, mut after: T) -
 /// # Errors
 /// SQLite's.
 pub fn remove<T: Entity>(tx: &mut WriteTx<'_>, entity: &T) -> Result<()> {
-    let logged = tx.logged();
-    entity.remove_parts(tx)?;
-    let parts = tx.logged() - logged;
+    tx.undivided(|tx| remove_some(tx, entity)).map(drop)
+}
+
+/// Removes an entity as [`remove`], as far as this step has room: its parts first. Returns whether it is gone.
+///
+/// # Errors
+/// SQLite's.
+pub fn remove_some<T: Entity>(tx: &mut WriteTx<'_>, entity: &T) -> Result<bool> {
+    let key = entity.key();
+    let begun = tx.removal_begun(T::KIND.name, key);
+    if !entity.remove_parts(tx)? {
+        tx.leave_removal(T::KIND.name, key, begun);
+        if !T::READ_ONLY.is_empty() {
+            // What the database counts has changed with the parts.
+            let left = get(tx, key)?;
+            save(tx, Some(entity), left)?;
+        }
+        return Ok(false);
+    }
+    let parts = tx.logged() - begun;
     T::index(tx, Some(entity), None)?;
-    tx.execute(&T::table().delete, [entity.key()])?;
-    record(tx, Some(entity), None, parts)
+    tx.execute(&T::table().delete, [key])?;
+    record(tx, Some(entity), None, parts)?;
+    Ok(true)
 }
 
 /// Logs a put of `after`, or without one a delete of `before`.
@@ -249,37 +267,64 @@ fn record<T: Entity>(
     tx.record(change)
 }
 
-/// Removes the entity that `target` names, as [`remove`]; returns it.
+/// Reads the entity that `target` names, to remove it. Its `ifRev` is checked once: not again where a removal was cut off
+/// between two steps.
+///
+/// # Errors
+/// `not_found`, `conflict`, and those of [`find`].
+pub fn get_to_remove<T: Entity>(tx: &WriteTx<'_>, target: &Target) -> Result<T> {
+    if tx.resumes() { get(tx, target.id.as_str()) } else { get_if(tx, target) }
+}
+
+/// Reads the same entity again, in a later step; `None` once it is gone.
+///
+/// # Errors
+/// Those of [`find`].
+pub fn find_again<T: Entity>(tx: &ReadTx<'_>, entity: &T) -> Result<Option<T>> {
+    // The number of a row never changes: one with another number is another entity of that name.
+    Ok(find::<T>(tx, entity.key())?.filter(|found| found.row() == entity.row()))
+}
+
+/// Removes the entity that `target` names, as [`remove_some`], in as many steps as it takes; returns it as it was.
 ///
 /// # Errors
 /// `not_found`, `conflict`, and SQLite's.
-pub fn remove_if<T: Entity>(tx: &mut WriteTx<'_>, target: &Target) -> Result<T> {
-    let entity = get_if(tx, target)?;
-    remove(tx, &entity)?;
-    Ok(entity)
+pub fn remove_if<T: Entity>(tx: &mut WriteTx<'_>, target: &Target) -> Result<Written<T>> {
+    let entity = get_to_remove(tx, target)?;
+    remove_rest(tx, entity)
 }
 
-/// Removes the entities of a query, as [`remove`]; returns their number.
+fn remove_rest<T: Entity>(tx: &mut WriteTx<'_>, entity: T) -> Result<Written<T>> {
+    Ok(match find_again(tx, &entity)? {
+        Some(left) if !remove_some(tx, &left)? => Written::more(move |tx| remove_rest(tx, entity)),
+        _ => Written::Done(entity),
+    })
+}
+
+/// Removes the entities of a query, as [`remove_some`]; returns whether all are gone.
 ///
 /// # Errors
 /// SQLite's.
-pub fn remove_all<T: Entity>(tx: &mut WriteTx<'_>, rest: &str, params: impl Params + Clone) -> Result<u64> {
+pub fn remove_all<T: Entity>(tx: &mut WriteTx<'_>, rest: &str, params: impl Params + Clone) -> Result<bool> {
     // Read some keys first, so that memory stays small and no row is removed during the query.
     let (key, table) = (row::column(T::KEY), T::KIND.table);
     let sql = format!("SELECT {key} FROM {table} {rest} LIMIT {REMOVED_AT_ONCE}");
-    let mut removed = 0;
     loop {
         let keys: Vec<String> = tx.all(&sql, params.clone(), |row| row.get(0))?;
         if keys.is_empty() {
-            return Ok(removed);
+            return Ok(true);
         }
         for key in &keys {
+            if tx.is_full() {
+                return Ok(false);
+            }
             // One that belongs to another of them has gone with that.
-            if let Some(entity) = find::<T>(tx, key)? {
-                remove(tx, &entity)?;
+            if let Some(entity) = find::<T>(tx, key)?
+                && !remove_some(tx, &entity)?
+            {
+                return Ok(false);
             }
         }
-        removed += keys.len() as u64;
     }
 }
 

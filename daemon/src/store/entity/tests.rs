@@ -81,7 +81,9 @@ const MOST_BYTES: usize = 1 << 20;
 
 fn database() -> Connection {
     let conn = Connection::open_in_memory().unwrap();
-    conn.execute_batch(crate::store::migrate::CORE.migrations[0].sql).unwrap();
+    for migration in crate::store::migrate::CORE.migrations {
+        conn.execute_batch(migration.sql).unwrap();
+    }
     conn.execute_batch(
         "CREATE TABLE things (
              seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, long_name TEXT, name_key TEXT NOT NULL,

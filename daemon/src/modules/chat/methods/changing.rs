@@ -1,13 +1,13 @@
 //! Messages and interactions: adding, aborting, deleting.
 
-use super::check_size;
 use super::conversations::ensure_current;
+use super::{check_size, remove_some};
 use crate::limits::Limits;
-use crate::modules::chat::repository::{conversations, messages};
+use crate::modules::chat::repository::{conversations, messages, messages::Scope};
 use crate::modules::chat::streams::Streams;
 use crate::rpc::Registry;
 use crate::store::entity::{self, id_or_new};
-use crate::store::{Result, WriteTx};
+use crate::store::{Result, WriteTx, Written};
 use std::sync::Arc;
 use stina_protocol::chat::{
     AbortInteraction, AppendMessage, AppendParams, Conversation, DeleteInteraction, Interaction, Message,
@@ -22,7 +22,7 @@ pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
     let asked = Arc::clone(streams);
     registry.write::<AbortInteraction>(move |tx, p| abort(tx, &asked, &p));
     let ended = Arc::clone(streams);
-    registry.write::<DeleteInteraction>(move |tx, p| delete(tx, &ended, &p));
+    registry.write_in_steps::<DeleteInteraction>(move |tx, p| delete(tx, &ended, &p));
 }
 
 /// Adds a message; creates its conversation and interaction if they are missing.
@@ -107,17 +107,26 @@ pub(super) fn mark_aborted(tx: &mut WriteTx<'_>, interaction: Interaction) -> Re
 
 fn abort(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, target: &Target) -> Result<Interaction> {
     let interaction: Interaction = entity::get_if(tx, target)?;
-    let streaming = messages::streaming(tx, Some(messages::Scope::Interaction(&interaction.id)))?;
+    let streaming = messages::streaming(tx, Some(Scope::Interaction(&interaction.id)))?;
     streams.cancel_with(tx, streaming);
     mark_aborted(tx, interaction)
 }
 
-fn delete(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, target: &Target) -> Result<Interaction> {
-    let interaction: Interaction = entity::get_if(tx, target)?;
-    for id in messages::streaming(tx, Some(messages::Scope::Interaction(&interaction.id)))? {
-        streams.end(tx, &id);
-    }
+fn delete(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, target: &Target) -> Result<Written<Interaction>> {
+    let interaction: Interaction = entity::get_to_remove(tx, target)?;
     conversations::touch(tx, &interaction.conversation_id)?;
-    entity::remove(tx, &interaction)?;
-    Ok(interaction)
+    delete_rest(tx, Arc::clone(streams), interaction)
+}
+
+fn delete_rest(
+    tx: &mut WriteTx<'_>,
+    streams: Arc<Streams>,
+    interaction: Interaction,
+) -> Result<Written<Interaction>> {
+    Ok(match entity::find_again(tx, &interaction)? {
+        Some(left) if !remove_some(tx, &streams, &left, Scope::Interaction(&left.id))? => {
+            Written::more(move |tx| delete_rest(tx, streams, interaction))
+        }
+        _ => Written::Done(interaction),
+    })
 }

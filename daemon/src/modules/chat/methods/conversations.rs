@@ -1,11 +1,13 @@
 //! Methods of conversations, and of the current one.
 
-use crate::modules::chat::repository::{Direction, conversations, current, messages};
+use super::remove_some;
+use crate::modules::chat::repository::{Direction, conversations, current, messages::Scope};
 use crate::modules::chat::streams::Streams;
 use crate::modules::page::{self, PageBuilder};
 use crate::rpc::Registry;
 use crate::store::entity::{self, check_rev, id_or_new};
-use crate::store::{ReadTx, Result, WriteTx};
+use crate::store::{ReadTx, Result, WriteTx, Written};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use stina_protocol::chat::{
     ClearHistory, Cleared, Conversation, DeleteConversation, EnsureCurrent, GetConversation,
@@ -23,9 +25,9 @@ pub(super) fn register(registry: &mut Registry, streams: &Arc<Streams>) {
     registry.write::<SetCurrent>(set_current);
     registry.write::<UpdateConversation>(update);
     let ended = Arc::clone(streams);
-    registry.write::<DeleteConversation>(move |tx, target| delete(tx, &ended, &target));
+    registry.write_in_steps::<DeleteConversation>(move |tx, target| delete(tx, &ended, &target));
     let ended = Arc::clone(streams);
-    registry.write::<ClearHistory>(move |tx, _| clear_history(tx, &ended));
+    registry.write_in_steps::<ClearHistory>(move |tx, _| clear_history(tx, &ended));
 }
 
 fn list(tx: &ReadTx<'_>, params: Paging) -> Result<Page<Conversation>> {
@@ -67,35 +69,61 @@ fn update(tx: &mut WriteTx<'_>, params: UpdateParams) -> Result<Conversation> {
     entity::update(tx, before, &params.fields, |conversation, now| conversation.updated_at = now)
 }
 
-fn delete(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, target: &Target) -> Result<Conversation> {
-    let conversation: Conversation = entity::get_if(tx, target)?;
-    let was_current = current::get(tx)?.is_some_and(|current| current.id == conversation.id);
-    remove(tx, streams, &conversation)?;
+fn delete(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, target: &Target) -> Result<Written<Conversation>> {
+    let conversation = entity::get_to_remove(tx, target)?;
+    delete_rest(tx, Arc::clone(streams), conversation)
+}
+
+fn delete_rest(
+    tx: &mut WriteTx<'_>,
+    streams: Arc<Streams>,
+    conversation: Conversation,
+) -> Result<Written<Conversation>> {
+    let Some(left) = entity::find_again(tx, &conversation)? else { return Ok(Written::Done(conversation)) };
+    let was_current = current::get(tx)?.is_some_and(|current| current.id == left.id);
+    let is_gone = remove_some(tx, &streams, &left, Scope::Conversation(&left.id))?;
     if was_current {
-        let newest = conversations::newest(tx)?;
+        // Already in the first step, so that no new message goes into what is being deleted.
+        let newest = conversations::newest_but(tx, &left.id)?;
         current::set(tx, newest.as_ref().map(|c| c.id.as_str()))?;
     }
-    Ok(conversation)
+    Ok(match is_gone {
+        true => Written::Done(conversation),
+        false => Written::more(move |tx| delete_rest(tx, streams, conversation)),
+    })
 }
 
-fn clear_history(tx: &mut WriteTx<'_>, streams: &Arc<Streams>) -> Result<Cleared> {
+/// Deletes all conversations but the current one, as they are now: what comes to be meanwhile stays.
+fn clear_history(tx: &mut WriteTx<'_>, streams: &Arc<Streams>) -> Result<Written<Cleared>> {
     let current = current::get(tx)?.map(|conversation| conversation.id);
-    let mut cleared = Cleared::default();
-    for id in conversations::ids(tx)?.into_iter().filter(|id| current.as_ref() != Some(id)) {
-        let conversation = entity::get(tx, &id)?;
-        cleared.messages += remove(tx, streams, &conversation)?;
-        cleared.conversations += 1;
-    }
-    Ok(cleared)
+    let mut ids = VecDeque::from(conversations::ids(tx)?);
+    ids.retain(|id| current.as_ref() != Some(id));
+    clear_rest(tx, Arc::clone(streams), ids, Cleared::default())
 }
 
-/// Removes a conversation and everything in it; returns the number of its messages.
-fn remove(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, conversation: &Conversation) -> Result<u64> {
-    let scope = messages::Scope::Conversation(&conversation.id);
-    for id in messages::streaming(tx, Some(scope))? {
-        streams.end(tx, &id);
+fn clear_rest(
+    tx: &mut WriteTx<'_>,
+    streams: Arc<Streams>,
+    mut ids: VecDeque<String>,
+    mut cleared: Cleared,
+) -> Result<Written<Cleared>> {
+    while let Some(id) = ids.front() {
+        let is_gone = match entity::find::<Conversation>(tx, id)? {
+            _ if tx.is_full() => false,
+            Some(conversation) => {
+                let before = conversations::count_messages(tx, id)?;
+                let is_gone = remove_some(tx, &streams, &conversation, Scope::Conversation(id))?;
+                cleared.messages += before - conversations::count_messages(tx, id)?;
+                cleared.conversations += u64::from(is_gone);
+                is_gone
+            }
+            // Somebody else has deleted it meanwhile.
+            None => true,
+        };
+        if !is_gone {
+            return Ok(Written::more(move |tx| clear_rest(tx, streams, ids, cleared)));
+        }
+        ids.pop_front();
     }
-    let messages = conversations::count_messages(tx, &conversation.id)?;
-    entity::remove(tx, conversation)?;
-    Ok(messages)
+    Ok(Written::Done(cleared))
 }

@@ -6,13 +6,14 @@ mod reading;
 pub(super) mod streaming;
 
 use super::feed::ChatFeed;
+use super::repository::messages;
 use super::streams::Streams;
 use crate::limits::Limits;
 use crate::rpc::Registry;
-use crate::store::Result;
+use crate::store::{Entity, Result, WriteTx, entity};
 use std::sync::Arc;
 use stina_protocol::Error;
-use stina_protocol::chat::Subscribe;
+use stina_protocol::chat::{Message, Subscribe};
 
 pub(super) fn register(registry: &mut Registry) {
     let streams = Streams::new(Arc::clone(registry.limits()));
@@ -29,6 +30,24 @@ pub(super) fn register(registry: &mut Registry) {
     let orphaned = Arc::clone(&streams);
     registry.on_disconnect(move |_, peer| orphaned.abort_owned_by(peer));
     registry.task(move |store, stop| streams.run(store, stop));
+}
+
+/// Removes an entity as far as the step has room, and ends the streams of the messages that went with it. `scope` selects its
+/// messages. Returns whether it is gone.
+fn remove_some<T: Entity>(
+    tx: &mut WriteTx<'_>,
+    streams: &Arc<Streams>,
+    removed: &T,
+    scope: messages::Scope<'_>,
+) -> Result<bool> {
+    let streaming = messages::streaming(tx, Some(scope))?;
+    let is_gone = entity::remove_some(tx, removed)?;
+    for id in streaming {
+        if is_gone || entity::find::<Message>(tx, &id)?.is_none() {
+            streams.end(tx, &id);
+        }
+    }
+    Ok(is_gone)
 }
 
 fn check_size(limits: &Limits, content: &str) -> Result<()> {

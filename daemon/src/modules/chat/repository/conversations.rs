@@ -19,12 +19,12 @@ pub fn touch(tx: &mut WriteTx<'_>, id: &str) -> Result<()> {
     Ok(())
 }
 
-/// The newest conversation.
+/// The newest conversation that is not this one.
 ///
 /// # Errors
 /// SQLite's.
-pub fn newest(tx: &ReadTx<'_>) -> Result<Option<Conversation>> {
-    entity::first(tx, "ORDER BY created_at DESC, seq DESC LIMIT 1", [])
+pub fn newest_but(tx: &ReadTx<'_>, id: &str) -> Result<Option<Conversation>> {
+    entity::first(tx, "WHERE id <> ? ORDER BY created_at DESC, seq DESC LIMIT 1", [id])
 }
 
 /// Ids of all conversations, oldest first.

@@ -112,6 +112,14 @@ impl Queue {
         result.await.ok()
     }
 
+    /// Waits until every write that was queued before has ended.
+    ///
+    /// # Errors
+    /// `shutting_down` when the queue is closed.
+    pub(crate) async fn settled(&self) -> Result<(), Error> {
+        self.chore(|_| ()).await.ok_or(Error::ShuttingDown)
+    }
+
     /// Checks whether another process has written to the database; subscribers then get a reset.
     pub(super) async fn check_for_foreign(&self) {
         if let Some(sender) = self.direct.upgrade() {

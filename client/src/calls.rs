@@ -1,36 +1,37 @@
 //! Calls through jsonrpsee's client core.
 
 use crate::transport::{Receiver, Sender};
+use jsonrpsee_core::client::Error;
 use jsonrpsee_core::client::async_client::{Client, ClientBuilder, RpcService};
-use jsonrpsee_core::client::{ClientT, Error};
-use jsonrpsee_core::middleware::RpcServiceBuilder;
-use jsonrpsee_core::traits::ToRpcParams;
+use jsonrpsee_core::middleware::{RpcServiceBuilder, RpcServiceT};
+use jsonrpsee_types::{Id, Request, ResponseSuccess};
 use serde_json::value::RawValue;
-use std::time::Duration;
-
-/// jsonrpsee's own timeout. It must exceed every deadline of a caller.
-const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// jsonrpsee's client for one connection. Dropping it ends jsonrpsee's tasks.
+///
+/// Calls go through its `RpcService` rather than `ClientT::request`, which starts a timer on another thread for each
+/// call and copies the result once more. Our callers have their own deadlines.
 #[derive(Debug)]
-pub(crate) struct Calls(Client<RpcService>);
-
-/// Params as JSON text.
-struct Raw<'p>(Option<&'p RawValue>);
-
-impl ToRpcParams for Raw<'_> {
-    fn to_rpc_params(self) -> Result<Option<Box<RawValue>>, serde_json::Error> {
-        Ok(self.0.map(ToOwned::to_owned))
-    }
+pub(crate) struct Calls {
+    client: Client<RpcService>,
+    service: Arc<OnceLock<RpcService>>,
+    next_id: AtomicU64,
 }
 
 impl Calls {
     /// Starts jsonrpsee's tasks. `calls` is the maximum number of calls in flight.
     pub(crate) fn new(calls: usize, sender: Sender, receiver: Receiver) -> Self {
-        // No middleware: the default one logs every call.
-        let builder = ClientBuilder::new().set_rpc_middleware(RpcServiceBuilder::new());
-        let builder = builder.max_concurrent_requests(calls).request_timeout(NEVER);
-        Self(builder.build_with_tokio(sender, receiver))
+        let service = Arc::new(OnceLock::new());
+        let kept = Arc::clone(&service);
+        // No middleware of jsonrpsee: the default one logs every call.
+        let middleware = RpcServiceBuilder::new().layer_fn(move |service: RpcService| {
+            let _ = kept.set(service.clone());
+            service
+        });
+        let builder = ClientBuilder::new().set_rpc_middleware(middleware).max_concurrent_requests(calls);
+        Self { client: builder.build_with_tokio(sender, receiver), service, next_id: AtomicU64::new(0) }
     }
 
     /// Calls a method. [`Error::Call`] has the daemon's error object; other errors mean that the connection ended.
@@ -39,7 +40,14 @@ impl Calls {
         method: &str,
         params: Option<&RawValue>,
     ) -> Result<Box<RawValue>, Error> {
-        self.0.request(method, Raw(params)).await
+        // The builder has set it.
+        let Some(service) = self.service.get() else { return Err(Error::ServiceDisconnect) };
+        let id = Id::Number(self.next_id.fetch_add(1, Ordering::Relaxed));
+        match service.call(Request::borrowed(method, params, id)).await {
+            Ok(response) => Ok(ResponseSuccess::try_from(response.into_response().into_inner())?.result),
+            Err(Error::ServiceDisconnect) => Err(self.client.on_disconnect().await),
+            Err(error) => Err(error),
+        }
     }
 }
 

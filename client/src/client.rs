@@ -2,7 +2,7 @@
 
 use crate::chat::SharedListener;
 use crate::link::Link;
-use crate::retry::{Outgoing, checked, new_request_id, stamp};
+use crate::retry::{Deadline, Outgoing, checked, new_request_id, stamp};
 use crate::{ClientBuilder, ConnectionState, Error, Options, Result};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -132,9 +132,25 @@ impl Client {
         params: M::Params,
         how: CallOptions,
     ) -> Result<Wire<M>> {
+        let deadline = self.deadline(&how);
+        self.call_until::<M>(params, how, deadline).await
+    }
+
+    /// When a call with these options that begins now must be answered.
+    pub(crate) fn deadline(&self, how: &CallOptions) -> Deadline {
+        Deadline::after(how.deadline.unwrap_or(self.options().deadline))
+    }
+
+    /// As [`Self::call_with`], with a deadline that began before the call.
+    pub(crate) async fn call_until<M: Method<Kind: Callable>>(
+        &self,
+        params: M::Params,
+        how: CallOptions,
+        deadline: Deadline,
+    ) -> Result<Wire<M>> {
         let text =
             serde_json::to_string(&params).map_err(|e| stina_protocol::Error::invalid("", e.to_string()))?;
-        let result = self.send(M::NAME, Some(text), M::Kind::MUTATES, how).await?;
+        let result = self.send(M::NAME, Some(text), M::Kind::MUTATES, how, deadline).await?;
         let unreadable = |e| Error::unreadable(M::NAME, &e);
         // The null of a forgotten answer must not be taken for a result.
         if M::Kind::MUTATES && result.get().contains("\"forgotten\"") {
@@ -158,7 +174,8 @@ impl Client {
         params: Option<&str>,
         how: CallOptions,
     ) -> Result<Box<RawValue>> {
-        let methods = self.methods().await?;
+        let deadline = self.deadline(&how);
+        let methods = self.methods_until(deadline).await?;
         let info = methods.get(method);
         if info.is_some_and(|info| info.event.is_some()) {
             return Err(stina_protocol::Error::invalid(
@@ -168,7 +185,7 @@ impl Client {
             .into());
         }
         let writes = info.is_some_and(|info| info.writes);
-        self.send(method, params.map(ToOwned::to_owned), writes, how).await
+        self.send(method, params.map(ToOwned::to_owned), writes, how, deadline).await
     }
 
     async fn send(
@@ -177,6 +194,7 @@ impl Client {
         params: Option<String>,
         writes: bool,
         how: CallOptions,
+        deadline: Deadline,
     ) -> Result<Box<RawValue>> {
         let mut params = params;
         let mut request_id = None;
@@ -197,7 +215,7 @@ impl Client {
             params: params.map(|text| checked(text, limit)).transpose()?,
             request_id,
             retry: !how.once,
-            within: how.deadline.unwrap_or(self.options().deadline),
+            deadline,
         };
         outgoing.run(self.link()).await
     }
@@ -207,12 +225,16 @@ impl Client {
     /// # Errors
     /// As [`Self::call`].
     pub async fn methods(&self) -> Result<Arc<Methods>> {
+        self.methods_until(self.deadline(&CallOptions::default())).await
+    }
+
+    async fn methods_until(&self, deadline: Deadline) -> Result<Arc<Methods>> {
         let state = self.state();
         let known = self.inner.methods.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(methods) = known.filter(|methods| methods.of == state) {
             return Ok(methods);
         }
-        let document = self.call::<Discover>(NoParams {}).await?;
+        let document = self.call_until::<Discover>(NoParams {}, CallOptions::default(), deadline).await?;
         let document: Document =
             serde_json::from_str(document.get()).map_err(|e| Error::unreadable("rpc.discover", &e))?;
         let by_name = document.methods.into_iter().map(|method| {

@@ -3,7 +3,7 @@
 use crate::Options;
 use crate::calls::Calls;
 use crate::inbox::{CloseReason, Inbox, Inboxes};
-use crate::transport::{Disconnect, Pulse, Receiver, Sender};
+use crate::transport::{Disconnect, Pulse, Receiver, Sender, TOO_LONG};
 use jsonrpsee_core::client::Error as RpcError;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -18,6 +18,8 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 pub(crate) enum CallError {
     /// The daemon refused the call.
     Refused(Box<Fault>),
+    /// This client can't use the daemon's answer. The connection lasts.
+    Unusable(String),
     /// The connection ended; the daemon may have executed the call.
     Disconnected(Disconnect),
 }
@@ -28,7 +30,7 @@ pub(crate) struct Connection {
     calls: Calls,
     inboxes: Arc<Inboxes>,
     pulse: Arc<Pulse>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     max_calls: usize,
     welcome: Mutex<Option<Welcome>>,
     /// Runs tasks that must outlive a dropped future.
@@ -42,7 +44,7 @@ impl Connection {
     /// The daemon's refusal, or the reason why the daemon is not reachable.
     pub(crate) async fn open(options: &Options) -> Result<(Arc<Self>, mpsc::Receiver<u64>), CallError> {
         let limits = &options.limits;
-        let max_calls = limits.calls.max(1);
+        let max_calls = limits.calls();
         let socket = UnixStream::connect(&options.socket)
             .await
             .map_err(|e| CallError::Disconnected(Disconnect::Io(e.into())))?;
@@ -56,7 +58,7 @@ impl Connection {
             calls,
             inboxes,
             pulse,
-            permits: Semaphore::new(max_calls),
+            permits: Arc::new(Semaphore::new(max_calls)),
             max_calls,
             welcome: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
@@ -90,8 +92,7 @@ impl Connection {
         &self,
         params: &M::Params,
     ) -> Result<M::Output, CallError> {
-        let unreadable =
-            |error: serde_json::Error| CallError::Disconnected(Disconnect::Unreadable(error.into()));
+        let unreadable = |error: serde_json::Error| CallError::Unusable(format!("{}: {error}", M::NAME));
         let params = serde_json::value::to_raw_value(params).map_err(unreadable)?;
         let result = self.send(M::NAME, Some(&params)).await?;
         serde_json::from_str(result.get()).map_err(unreadable)
@@ -120,6 +121,9 @@ impl Connection {
         params: Option<&RawValue>,
     ) -> Result<Box<RawValue>, CallError> {
         self.calls.request(method, params).await.map_err(|error| match error {
+            RpcError::Call(error) if error.code() == TOO_LONG => {
+                CallError::Unusable(format!("{method}: {}", error.message()))
+            }
             RpcError::Call(error) => CallError::Refused(Box::new(Fault::from(&error))),
             // jsonrpsee's tasks have ended. If the transport ended before, `end` keeps its reason.
             error => {
@@ -137,11 +141,14 @@ impl Connection {
         unsubscribe: &'static str,
         params: Box<RawValue>,
     ) -> Result<OpenSubscription, CallError> {
+        // Waits here, so that a call whose caller has stopped waiting is not sent.
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
         let this = Arc::clone(self);
         let opening = self.runtime.spawn(async move {
-            let id = this.request(method, Some(&params)).await?;
-            let id = serde_json::from_str(id.get())
-                .map_err(|e| CallError::Disconnected(Disconnect::Unreadable(e.into())))?;
+            let id = this.send(method, Some(&params)).await?;
+            drop(permit);
+            let id =
+                serde_json::from_str(id.get()).map_err(|e| CallError::Unusable(format!("{method}: {e}")))?;
             let inbox = this.inboxes.claim(id, unsubscribe);
             Ok(OpenSubscription { id, inbox, connection: this })
         });

@@ -1,6 +1,8 @@
 //! [`Error`]: the errors of a client.
 
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use stina_protocol::{Fault, RequestId};
 
@@ -11,16 +13,20 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The daemon refused the call; nothing changed.
-    #[error("{0}")]
+    /// The daemon refused the call, or this client: nothing changed.
+    #[error(transparent)]
     Rpc(Box<Fault>),
     /// There was no connection until the deadline. Nothing was sent, so nothing changed.
     #[error("stinad is not reachable at {}: {reason}", socket.display())]
     NotReachable {
         /// The daemon's socket.
         socket: PathBuf,
-        /// The error of the last attempt.
+        /// Why, for programs.
+        why: Unreachable,
+        /// Why, for people: the error of the last attempt.
         reason: String,
+        /// The error of the operating system, if it is one.
+        source: Option<Arc<io::Error>>,
     },
     /// The write was sent and not answered, so it may have happened. Ask `store.result`, or send it again with the same
     /// id.
@@ -35,7 +41,7 @@ pub enum Error {
         /// The revision of the answer.
         rev: u64,
     },
-    /// A read was not answered in time.
+    /// A call was not answered in time: a read, or a write that was not sent, so that nothing changed.
     #[error("`{method}` was not answered within {after:?}")]
     TimedOut {
         /// The method.
@@ -55,6 +61,25 @@ pub enum Error {
     /// This client was closed.
     #[error("the client is closed")]
     Closed,
+}
+
+/// Why the daemon is not reachable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Unreachable {
+    /// There is no socket: no daemon has been started there.
+    NoSocket,
+    /// There is a socket, and no program listens at it: the daemon has ended.
+    Refused,
+    /// The socket belongs to another user.
+    Denied,
+    /// A program listens, and has not answered in time: it may be suspended.
+    NoAnswer,
+    /// The daemon has too many connections, or is stopping.
+    Busy,
+    /// The connection broke while it was being opened, or its other end is no daemon.
+    Broken,
 }
 
 impl Error {

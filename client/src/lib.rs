@@ -63,7 +63,7 @@ mod todos;
 pub use chat::{Chat, InteractionScope, MessageStream, Stopped};
 pub use client::{CallOptions, Callable, Client, MethodInfo, Methods};
 pub use entities::Entities;
-pub use error::{Error, Result};
+pub use error::{Error, Result, Unreachable};
 pub use kv::{Entries, Kv};
 pub use memories::Memories;
 pub use mirror::Mirror;

@@ -3,6 +3,7 @@
 use crate::connection::{CallError, Connection};
 use crate::transport::Disconnect;
 use crate::{ConnectionState, Error, Limits, Options, Result};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stina_protocol::store::Welcome;
@@ -16,7 +17,7 @@ pub(crate) fn backoff(limits: &Limits, attempt: u32) -> Duration {
     let doublings = attempt.saturating_sub(1).min(16);
     let longest = limits.first_backoff.saturating_mul(1 << doublings).min(limits.max_backoff);
     let [random, ..] = Uuid::new_v4().into_bytes();
-    longest - longest * u32::from(random) / 512
+    longest - longest / 512 * u32::from(random)
 }
 
 #[derive(Debug, Clone)]
@@ -42,7 +43,9 @@ impl Link {
     pub(crate) async fn connect(options: Options) -> Result<Self> {
         let opened = open(&options).await;
         let opened = opened.map_err(|reason| match reason {
-            Disconnect::Refused(fault) if !fault.error.is_transient() => Error::Rpc(fault),
+            Disconnect::Refused(fault) | Disconnect::Rejected(fault) if !fault.error.is_transient() => {
+                Error::Rpc(fault)
+            }
             reason => not_reachable(&options, &reason),
         })?;
         Ok(Self::maintain(options, Some(opened)))
@@ -71,32 +74,26 @@ impl Link {
         Self { now, options, _stop_on_drop: stop.clone().drop_guard(), stop }
     }
 
-    /// Waits for an open connection. Cancel safe.
+    /// Waits for an open connection, unless the daemon refuses this client for good. Cancel safe.
     pub(crate) async fn connection(&self) -> Result<Arc<Connection>> {
-        match &*self.now.borrow() {
-            LinkState::Up(connection) if !connection.pulse().has_ended() => {
-                return Ok(Arc::clone(connection));
-            }
-            LinkState::Closed => return Err(Error::Closed),
-            _ => {}
+        if let Some(settled) = settled(&self.now.borrow()) {
+            return settled;
         }
         let mut now = self.now.clone();
-        let settled = now.wait_for(|now| match now {
-            LinkState::Up(connection) => !connection.pulse().has_ended(),
-            LinkState::Down { .. } => false,
-            LinkState::Closed => true,
-        });
-        match settled.await.as_deref() {
-            Ok(LinkState::Up(connection)) => Ok(Arc::clone(connection)),
-            _ => Err(Error::Closed),
+        match now.wait_for(|now| settled(now).is_some()).await.as_deref() {
+            Ok(now) => settled(now).unwrap_or(Err(Error::Closed)),
+            Err(_) => Err(Error::Closed),
         }
     }
 
-    /// The error for a missing connection.
-    pub(crate) fn not_reachable(&self) -> Error {
+    /// The error of a call that was not answered, and not sent or not a write.
+    pub(crate) fn expired(&self, method: &str, after: Duration) -> Error {
         match &*self.now.borrow() {
-            LinkState::Down { reason, .. } => not_reachable(&self.options, reason),
+            LinkState::Up(connection) if !connection.pulse().has_ended() => {
+                Error::TimedOut { method: method.to_owned(), after }
+            }
             LinkState::Up(connection) => not_reachable(&self.options, &connection.pulse().why()),
+            LinkState::Down { reason, .. } => not_reachable(&self.options, reason),
             LinkState::Closed => Error::Closed,
         }
     }
@@ -141,20 +138,42 @@ impl Link {
     }
 }
 
+/// The connection, or the error that waiting does not change; `None` while there may soon be a connection.
+fn settled(now: &LinkState) -> Option<Result<Arc<Connection>>> {
+    match now {
+        LinkState::Up(connection) if connection.pulse().has_ended() => None,
+        LinkState::Up(connection) => Some(Ok(Arc::clone(connection))),
+        LinkState::Down { reason: Disconnect::Refused(fault), .. } if !fault.error.is_transient() => {
+            Some(Err(Error::Rpc(fault.clone())))
+        }
+        LinkState::Down { .. } => None,
+        LinkState::Closed => Some(Err(Error::Closed)),
+    }
+}
+
 fn state(now: &LinkState) -> ConnectionState {
     match now {
         LinkState::Up(connection) => {
             ConnectionState::Connected { epoch: connection.epoch(), pid: connection.pid() }
         }
         LinkState::Down { attempt, reason } => {
-            ConnectionState::Reconnecting { attempt: *attempt, reason: reason.to_string() }
+            ConnectionState::Reconnecting { attempt: *attempt, why: reason.why(), reason: reason.to_string() }
         }
         LinkState::Closed => ConnectionState::Closed,
     }
 }
 
 fn not_reachable(options: &Options, reason: &Disconnect) -> Error {
-    Error::NotReachable { socket: options.socket.clone(), reason: reason.to_string() }
+    let source = match reason {
+        Disconnect::Io(error) => Some(Arc::clone(error)),
+        _ => None,
+    };
+    Error::NotReachable {
+        socket: options.socket.clone(),
+        why: reason.why(),
+        reason: reason.to_string(),
+        source,
+    }
 }
 
 async fn open(options: &Options) -> std::result::Result<Opened, Disconnect> {
@@ -163,6 +182,9 @@ async fn open(options: &Options) -> std::result::Result<Opened, Disconnect> {
         Ok(Ok(opened)) => Ok(opened),
         Ok(Err(CallError::Refused(fault))) => Err(Disconnect::Refused(fault)),
         Ok(Err(CallError::Disconnected(reason))) => Err(reason),
+        Ok(Err(CallError::Unusable(reason))) => {
+            Err(Disconnect::Io(io::Error::new(io::ErrorKind::InvalidData, reason).into()))
+        }
         Err(_) => Err(Disconnect::TimedOut(limit)),
     }
 }
@@ -171,7 +193,7 @@ async fn open(options: &Options) -> std::result::Result<Opened, Disconnect> {
 const SHORT_LIVED: Duration = Duration::from_millis(100);
 
 async fn keep_connected(options: &Options, state: &watch::Sender<LinkState>, mut opened: Option<Opened>) {
-    let mut attempt = 0;
+    let (mut attempt, mut waited) = (0_u32, Duration::ZERO);
     loop {
         let opening = match opened.take() {
             Some(opened) => Ok(opened),
@@ -183,18 +205,19 @@ async fn keep_connected(options: &Options, state: &watch::Sender<LinkState>, mut
                 let began = Instant::now();
                 let why = watch_over(&connection, dropped, &options.limits).await;
                 tracing::debug!(%why, "the connection to stinad ended");
-                attempt = u32::from(began.elapsed() < SHORT_LIVED);
+                // One that lives no longer than the wait before it counts as a failed attempt, so that waits grow.
+                let is_short = began.elapsed() < SHORT_LIVED.max(waited);
+                attempt = if is_short { attempt.saturating_add(1) } else { 0 };
                 why
             }
             Err(reason) => {
-                attempt += 1;
+                attempt = attempt.saturating_add(1);
                 reason
             }
         };
         state.send_replace(LinkState::Down { attempt, reason });
-        if attempt > 0 {
-            tokio::time::sleep(backoff(&options.limits, attempt)).await;
-        }
+        waited = if attempt > 0 { backoff(&options.limits, attempt) } else { Duration::ZERO };
+        tokio::time::sleep(waited).await;
     }
 }
 
@@ -242,5 +265,7 @@ mod tests {
             assert!(waits.iter().all(|w| *w <= longest && *w >= longest / 2), "{attempt}: {waits:?}");
             assert!(waits.iter().any(|w| *w != waits[0]));
         }
+        let endless = Limits { first_backoff: Duration::MAX, max_backoff: Duration::MAX, ..limits };
+        assert!(backoff(&endless, 7) >= Duration::MAX / 2 - Duration::from_secs(1));
     }
 }

@@ -1,9 +1,10 @@
 //! The options and limits of a client.
 
-use crate::{Error, Result};
+use crate::{Error, Result, Unreachable};
 use std::path::PathBuf;
 use std::time::Duration;
 use stina_protocol::paths;
+use tokio::sync::Semaphore;
 
 /// *Bounded*: the limits of every queue, buffer and wait of a client.
 #[derive(Debug, Clone)]
@@ -11,7 +12,7 @@ use stina_protocol::paths;
 pub struct Limits {
     /// Bytes of one request, as in the daemon. A longer one is `too_large`, and is not sent.
     pub request_bytes: usize,
-    /// Bytes of one message from the daemon. A longer answer ends the connection. After a longer event, a subscription
+    /// Bytes of one message from the daemon. A longer answer fails its call. After a longer event, a subscription
     /// with `initial` starts again with a snapshot; another one ends.
     pub message_bytes: usize,
     /// Calls in flight, at least one; further calls wait. The daemon reads no more of them from one connection.
@@ -53,6 +54,18 @@ impl Default for Limits {
             ping: Duration::from_secs(5),
         }
     }
+}
+
+impl Limits {
+    /// The calls in flight, as many as a semaphore or a channel can count.
+    pub(crate) fn calls(&self) -> usize {
+        countable(self.calls)
+    }
+}
+
+/// A limit of permits or of places in a channel: at least one, and not more than tokio can count.
+pub(crate) fn countable(limit: usize) -> usize {
+    limit.clamp(1, Semaphore::MAX_PERMITS)
 }
 
 /// The options of a client.
@@ -115,7 +128,9 @@ impl ClientBuilder {
         let socket = socket.or_else(|| paths::socket(&|name| std::env::var_os(name)));
         let no_home = || Error::NotReachable {
             socket: paths::SOCKET_NAME.into(),
+            why: Unreachable::NoSocket,
             reason: "neither STINA_SOCKET, STINA_HOME nor HOME is set".to_owned(),
+            source: None,
         };
         let (name, version) =
             name.unwrap_or_else(|| ("stina-client".to_owned(), env!("CARGO_PKG_VERSION").to_owned()));

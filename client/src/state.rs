@@ -1,5 +1,7 @@
 //! [`ConnectionState`].
 
+use crate::Unreachable;
+
 /// The state of a client's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionState {
@@ -12,9 +14,11 @@ pub enum ConnectionState {
     },
     /// The client is connecting.
     Reconnecting {
-        /// Number of failed attempts since the last connection.
+        /// Number of failed attempts since the last connection that lasted.
         attempt: u32,
-        /// The error of the last attempt, or of the last connection.
+        /// Why the last attempt failed or the last connection ended, for programs.
+        why: Unreachable,
+        /// The same for people.
         reason: String,
     },
     /// The client is closed.

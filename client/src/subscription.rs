@@ -4,8 +4,9 @@
 use crate::connection::{CallError, Connection, OpenSubscription};
 use crate::inbox::CloseReason;
 use crate::link::backoff;
+use crate::options::countable;
 use crate::retry::deadline;
-use crate::{Client, ConnectionState, Error, Result};
+use crate::{Client, Error, Result};
 use futures_util::Stream;
 use serde_json::value::to_raw_value;
 use std::collections::VecDeque;
@@ -44,7 +45,7 @@ impl Client {
 impl Subscription {
     pub(crate) async fn open<S: SubscribeMethod>(client: &Client, params: S::Params) -> Result<Self> {
         let mut cursor = Cursor::<S>::open(client, params).await?;
-        let (to, events) = mpsc::channel(client.options().limits.read_ahead.max(1));
+        let (to, events) = mpsc::channel(countable(client.options().limits.read_ahead));
         tokio::spawn(async move {
             loop {
                 let event = tokio::select! {
@@ -134,13 +135,8 @@ impl<S: SubscribeMethod> Cursor<S> {
             }
             Ok(cursor)
         };
-        match timeout_at(within, opened).await {
-            Ok(opened) => opened,
-            Err(_) if matches!(client.state(), ConnectionState::Connected { .. }) => {
-                Err(Error::TimedOut { method: S::NAME.to_owned(), after: client.options().deadline })
-            }
-            Err(_) => Err(client.link().not_reachable()),
-        }
+        let expired = |_| client.link().expired(S::NAME, client.options().deadline);
+        timeout_at(within, opened).await.map_err(expired)?
     }
 
     /// Its epoch.

@@ -3,9 +3,11 @@
 //! Replies go to jsonrpsee. Notifications go to the inboxes of their subscriptions, because jsonrpsee's own channels
 //! count messages instead of bytes, and drop the subscription when they are full.
 
+use crate::Unreachable;
 use crate::inbox::Inboxes;
 use jsonrpsee_core::client::{ReceivedMessage, TransportReceiverT, TransportSenderT};
 use jsonrpsee_types::{Id, Response, ResponsePayload, SubscriptionId, SubscriptionResponse};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use std::io;
 use std::pin::Pin;
@@ -27,13 +29,16 @@ pub(crate) enum Disconnect {
     Io(Arc<io::Error>),
     #[error("a message of more than {0} bytes")]
     TooLong(usize),
-    /// The daemon refused the connection, or could not read a request.
+    /// The daemon refused this client in its answer to `store.hello`.
     #[error("{0}")]
     Refused(Box<Fault>),
-    #[error("unreadable notification: {0}")]
+    /// An error without an id: the daemon refused the connection, or could not read a request.
+    #[error("{0}")]
+    Rejected(Box<Fault>),
+    #[error("the daemon sent an unreadable message: {0}")]
     Unreadable(Arc<serde_json::Error>),
-    /// jsonrpsee's client ended the connection, for example after a reply without a call.
-    #[error("the daemon sent a reply without a call")]
+    /// jsonrpsee's client ended the connection.
+    #[error("the daemon sent an answer that is unreadable or fits no call")]
     BadReply,
     #[error("the daemon did not answer a ping")]
     Silent,
@@ -44,6 +49,38 @@ pub(crate) enum Disconnect {
     #[error("closed")]
     Closed,
 }
+
+impl Disconnect {
+    /// Why there is no connection, for programs.
+    pub(crate) fn why(&self) -> Unreachable {
+        match self {
+            Self::Io(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Unreachable::NoSocket,
+                io::ErrorKind::ConnectionRefused => Unreachable::Refused,
+                io::ErrorKind::PermissionDenied => Unreachable::Denied,
+                // A suspended daemon accepts no connection, until its backlog is full.
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Unreachable::NoAnswer,
+                _ => Unreachable::Broken,
+            },
+            Self::TimedOut(_) | Self::Silent | Self::NotYet => Unreachable::NoAnswer,
+            Self::Refused(fault) | Self::Rejected(fault) if fault.error.is_transient() => Unreachable::Busy,
+            _ => Unreachable::Broken,
+        }
+    }
+
+    /// Whether the daemon sent something that this client can't use, or the other way round. The connection ends, and
+    /// it is not known which call is at fault.
+    pub(crate) fn is_misunderstanding(&self) -> bool {
+        match self {
+            Self::TooLong(_) | Self::Unreadable(_) | Self::BadReply => true,
+            Self::Rejected(fault) => !fault.error.is_transient(),
+            _ => false,
+        }
+    }
+}
+
+/// The code of the error that this client puts in place of an answer that is too long for it. No daemon sends it.
+pub(crate) const TOO_LONG: i32 = i32::MIN;
 
 /// The health of a connection, shared by its two directions and its users.
 #[derive(Debug)]
@@ -151,16 +188,19 @@ impl Receiver {
             while let Some(line) = self.splitter.take() {
                 let line = match line {
                     Line::Whole(line) => line,
-                    Line::TooLong(beginning) => match subscription_of(beginning) {
-                        Some(subscription) => {
+                    Line::TooLong(beginning) => {
+                        if let Some(subscription) = subscription_of(beginning) {
                             self.inboxes.overflow(subscription);
                             continue;
                         }
-                        None => return Err(Disconnect::TooLong(self.limit)),
-                    },
+                        // Only its call fails: the rest of the line is discarded as it arrives.
+                        let id = reply_id(beginning).ok_or(Disconnect::TooLong(self.limit))?;
+                        return Ok(too_long(id, self.limit).into_bytes());
+                    }
                 };
                 match classify(line)? {
                     Incoming::Reply => return Ok(line.to_vec()),
+                    Incoming::Unknown => tracing::debug!("ignored a notification of an unknown kind"),
                     Incoming::Event { subscription, event } => {
                         self.inboxes.deliver(subscription, event).await;
                     }
@@ -196,7 +236,12 @@ impl Drop for Receiver {
 
 enum Incoming {
     Reply,
-    Event { subscription: u64, event: Box<str> },
+    /// A notification that this client does not know. A newer daemon may send some.
+    Unknown,
+    Event {
+        subscription: u64,
+        event: Box<str>,
+    },
 }
 
 /// The subscription id in the first bytes of a notification from the daemon.
@@ -207,28 +252,58 @@ fn subscription_of(beginning: &[u8]) -> Option<u64> {
     id.split(',').next()?.parse().ok()
 }
 
+/// The id in the first bytes of a reply from the daemon.
+fn reply_id(beginning: &[u8]) -> Option<u64> {
+    let id = std::str::from_utf8(beginning.strip_prefix(REPLY)?.get(..MOST_DIGITS)?).ok()?;
+    id.split(',').next()?.parse().ok()
+}
+
+/// An error in place of a reply that is too long.
+fn too_long(id: u64, limit: usize) -> String {
+    let message = format!("an answer of more than {limit} bytes");
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{TOO_LONG},"message":"{message}"}}}}"#)
+}
+
+/// How the daemon begins a reply.
+const REPLY: &[u8] = br#"{"jsonrpc":"2.0","id":"#;
+/// How the daemon begins a notification.
+const NOTIFICATION: &[u8] = br#"{"jsonrpc":"2.0","method":"#;
+/// Bytes that hold any id of ours, and what follows.
+const MOST_DIGITS: usize = 21;
+
+/// The members that distinguish messages.
+#[derive(serde::Deserialize)]
+struct Members {
+    method: Option<IgnoredAny>,
+}
+
 /// Distinguishes replies from notifications. The member order of the daemon makes parsing unnecessary.
 fn classify(line: &[u8]) -> Result<Incoming, Disconnect> {
     let unreadable = |error: serde_json::Error| Disconnect::Unreadable(error.into());
-    let is_notification = line.starts_with(br#"{"jsonrpc":"2.0","method":"#.as_slice());
-    if !is_notification {
-        let id = line.strip_prefix(br#"{"jsonrpc":"2.0","id":"#.as_slice());
-        if id.is_some_and(|id| !id.starts_with(b"null")) || line.first() == Some(&b'[') {
-            return Ok(Incoming::Reply);
-        }
-        match serde_json::from_slice::<Response<'_, &RawValue>>(line) {
-            Ok(Response { id: Id::Null, payload: ResponsePayload::Error(error), .. }) => {
-                return Err(Disconnect::Refused(Box::new(Fault::from(&error))));
-            }
-            Ok(_) => return Ok(Incoming::Reply),
-            Err(_) => {}
+    if line.strip_prefix(REPLY).is_some_and(|id| !id.starts_with(b"null")) || line.first() == Some(&b'[') {
+        return Ok(Incoming::Reply);
+    }
+    if !line.starts_with(NOTIFICATION) {
+        let members: Members = serde_json::from_slice(line).map_err(unreadable)?;
+        if members.method.is_none() {
+            let response: Response<'_, &RawValue> = serde_json::from_slice(line).map_err(unreadable)?;
+            return match response {
+                Response { id: Id::Null, payload: ResponsePayload::Error(error), .. } => {
+                    Err(Disconnect::Rejected(Box::new(Fault::from(&error))))
+                }
+                _ => Ok(Incoming::Reply),
+            };
         }
     }
-    let event: SubscriptionResponse<'_, &RawValue> = serde_json::from_slice(line).map_err(unreadable)?;
-    let SubscriptionId::Num(subscription) = event.params.subscription else {
-        return Err(unreadable(serde::de::Error::custom("the id of a subscription must be a number")));
-    };
-    Ok(Incoming::Event { subscription, event: event.params.result.get().into() })
+    match serde_json::from_slice::<SubscriptionResponse<'_, &RawValue>>(line) {
+        Ok(event) => match event.params.subscription {
+            SubscriptionId::Num(subscription) => {
+                Ok(Incoming::Event { subscription, event: event.params.result.get().into() })
+            }
+            SubscriptionId::Str(_) => Ok(Incoming::Unknown),
+        },
+        Err(_) => serde_json::from_slice::<IgnoredAny>(line).map(|_| Incoming::Unknown).map_err(unreadable),
+    }
 }
 
 #[cfg(test)]
@@ -247,6 +322,18 @@ mod tests {
     }
 
     #[test]
+    fn the_first_bytes_of_a_reply_have_its_id() {
+        let reply = br#"{"jsonrpc":"2.0","id":18446744073709551615,"result":{"#;
+        assert_eq!(reply_id(reply), Some(u64::MAX));
+        assert_eq!(reply_id(br#"{"jsonrpc":"2.0","id":12,"result":{"key":"a"}}"#), Some(12));
+        for other in
+            [&br#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"#[..], br#"{"jsonrpc":"2.0","id":1"#, b"{"]
+        {
+            assert_eq!(reply_id(other), None);
+        }
+    }
+
+    #[test]
     fn messages_are_classified_in_any_member_order() {
         for (line, expected) in [
             (r#"{"jsonrpc":"2.0","id":1,"result":{"method":"x"}}"#, "reply"),
@@ -260,15 +347,16 @@ mod tests {
                 r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32007,"message":"busy","data":{"kind":"busy"}}}"#,
                 "busy, try again later",
             ),
-            (
-                r#"{"jsonrpc":"2.0","method":"kv.event","params":{"subscription":"x","result":1}}"#,
-                "unreadable",
-            ),
+            (r#"{"jsonrpc":"2.0","method":"kv.event","params":{"subscription":"x","result":1}}"#, "unknown"),
+            (r#"{"jsonrpc":"2.0","method":"news","params":[1]}"#, "unknown"),
+            (r#"{"method":"news","jsonrpc":"2.0"}"#, "unknown"),
+            (r#"{"jsonrpc":"2.0","method":"kv.event","params":{"subscription":7,"result":"#, "unreadable"),
             (r#"{"id":1,"jsonrpc":"2.0"}"#, "unreadable"),
             ("{", "unreadable"),
         ] {
             let kind = match classify(line.as_bytes()) {
                 Ok(Incoming::Reply) => "reply".to_owned(),
+                Ok(Incoming::Unknown) => "unknown".to_owned(),
                 Ok(Incoming::Event { subscription, event }) => format!("{subscription} {event}"),
                 Err(Disconnect::Unreadable(_)) => "unreadable".to_owned(),
                 Err(other) => other.to_string(),

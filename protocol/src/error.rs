@@ -155,16 +155,25 @@ impl Error {
 
 /// The error object of a reply: an [`Error`], its code, and where it occurred.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{error}")]
+#[error("{}{error}{}", step(*index), log_line(error_id.as_deref()))]
 pub struct Fault {
     /// JSON-RPC code.
     pub code: i32,
     /// What happened.
+    #[source]
     pub error: Error,
     /// Index of the failing step of a `store.transact`.
     pub index: Option<usize>,
     /// Id of the line in the daemon's log that has the details.
     pub error_id: Option<String>,
+}
+
+fn step(index: Option<usize>) -> String {
+    index.map(|index| format!("step {index}: ")).unwrap_or_default()
+}
+
+fn log_line(id: Option<&str>) -> String {
+    id.map(|id| format!(" (the log of stinad has more: {id})")).unwrap_or_default()
 }
 
 impl Fault {
@@ -287,6 +296,15 @@ mod tests {
             assert_eq!(serde_json::from_str::<Fault>(&text).unwrap(), fault, "{text}");
             assert!(codes.insert(fault.code), "code {} is used twice", fault.code);
         }
+    }
+
+    #[test]
+    fn a_fault_shows_where_it_occurred() {
+        let fault = Fault { index: Some(3), error_id: Some("e1".into()), ..Error::Io.into() };
+        let shown = "step 3: input/output error on the database (the log of stinad has more: e1)";
+        assert_eq!(fault.to_string(), shown);
+        assert!(std::error::Error::source(&fault).is_some_and(|source| source.is::<Error>()));
+        assert_eq!(Fault::from(Error::Busy).to_string(), Error::Busy.to_string());
     }
 
     #[test]

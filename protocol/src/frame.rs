@@ -29,8 +29,14 @@ pub enum Line<'a> {
 /// Bytes that are kept of a line over the limit, to identify it.
 const BEGINNING: usize = 256;
 
-/// A buffer that grew beyond this is freed once it is empty.
+/// A buffer that grew beyond this is freed once it is empty, so that idle memory stays bounded.
 const KEEP_CAPACITY: usize = 64 * 1024;
+
+/// Room in the buffer before a read: less would take many reads for what has arrived.
+const ROOM: usize = 16 * 1024;
+
+/// Room before a read that continues a long line.
+const ROOM_WITHIN_LINE: usize = 64 * 1024;
 
 impl LineSplitter {
     /// A splitter for lines of at most `limit` bytes.
@@ -38,15 +44,21 @@ impl LineSplitter {
         Self { limit, buffer: Vec::new(), start: 0, scanned: 0, discarding: false, beginning: Vec::new() }
     }
 
-    /// The buffer to append received bytes to.
+    /// The buffer to append received bytes to. It has room for a read of sensible size.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
-        if self.start > 0 && (self.start == self.buffer.len() || self.start > KEEP_CAPACITY) {
+        let room = if self.buffer.len() - self.start < ROOM { ROOM } else { ROOM_WITHIN_LINE };
+        if self.start > 0 && self.buffer.capacity() - self.buffer.len() < room {
             self.buffer.drain(..self.start);
             self.start = 0;
         }
-        if self.buffer.is_empty() && self.buffer.capacity() > KEEP_CAPACITY {
-            self.buffer = Vec::new();
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+            self.start = 0;
+            if self.buffer.capacity() > KEEP_CAPACITY {
+                self.buffer = Vec::new();
+            }
         }
+        self.buffer.reserve(room);
         &mut self.buffer
     }
 
@@ -138,6 +150,36 @@ mod tests {
                 "chunk size {chunk}"
             );
         }
+    }
+
+    /// Reads `input` as from a socket that has all of it: each read fills the room in the buffer. Returns the number of
+    /// reads.
+    fn read_all(splitter: &mut LineSplitter, mut input: &[u8]) -> usize {
+        let mut reads = 0;
+        while !input.is_empty() {
+            let buffer = splitter.buffer();
+            let room = buffer.capacity() - buffer.len();
+            let (read, rest) = input.split_at(room.min(input.len()));
+            buffer.extend_from_slice(read);
+            (input, reads) = (rest, reads + 1);
+            while splitter.take().is_some() {}
+        }
+        reads
+    }
+
+    #[test]
+    fn reads_are_few_for_short_and_for_long_lines() {
+        let mut splitter = LineSplitter::new(32 << 20);
+        let long = ["x".repeat(200_000), "\n".to_owned()].concat();
+        for _ in 0..3 {
+            let reads = read_all(&mut splitter, long.as_bytes());
+            assert!(reads <= 5, "{reads} reads of a line of 200 KB");
+            assert!(splitter.buffer().capacity() <= KEEP_CAPACITY, "idle memory is bounded");
+        }
+        let short = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n".repeat(1000);
+        let reads = read_all(&mut splitter, short.as_bytes());
+        assert!(reads <= 4, "{reads} reads of {} bytes of short lines", short.len());
+        assert!(splitter.buffer().capacity() <= KEEP_CAPACITY);
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use super::listener::{StopReceiver, Stopped};
 use super::methods::Chat;
-use crate::{Error, Result, entities};
+use crate::{CallOptions, Error, Result, entities};
 use stina_protocol::chat::{
     AppendDelta, BeginMessage, BeginParams, DeltaParams, Filter, FinishMessage, FinishParams, Message,
     MessageFields, SubscribeParams,
 };
-use stina_protocol::{EntityId, Json, Reply, With};
+use stina_protocol::{EntityId, Json, Method, Reply, With};
+use tokio::time::timeout_at;
 use uuid::Uuid;
 
 /// Params of the subscription for stop signals.
@@ -66,14 +67,21 @@ impl MessageStream {
             None => entities::id("messageId", format!("m_{}", Uuid::now_v7()))?,
         };
         let client = &chat.client;
-        let stop =
-            client.listener().listen(id.as_str(), async || chat.subscribe(without_deltas()).await).await?;
+        let deadline = client.deadline(&CallOptions::default());
+        let listening =
+            client.listener().listen(id.as_str(), async || chat.subscribe(without_deltas()).await);
+        let expired = |_| client.link().expired(BeginMessage::NAME, deadline.within);
+        let stop = timeout_at(deadline.at, listening).await.map_err(expired)??;
         let runtime = tokio::runtime::Handle::current();
         // If this future is dropped, the message may begin nevertheless. Only a generated id is certain to be this
         // message's.
         let mut abort = AbortOnDrop { chat: chat.clone(), id: id.clone(), is_disarmed: is_chosen, runtime };
         let Reply { value: message, .. } = client
-            .call::<BeginMessage>(With { head, fields: MessageFields { id: Some(id), ..fields } })
+            .call_until::<BeginMessage>(
+                With { head, fields: MessageFields { id: Some(id), ..fields } },
+                CallOptions::default(),
+                deadline,
+            )
             .await?;
         abort.is_disarmed = false;
         let confirmed = message.content.len() as u64;

@@ -6,6 +6,7 @@ use super::similar::Similar;
 use super::stdin::or_stdin;
 use super::text;
 use stina_client::{CallOptions, Error};
+use stina_protocol::Error::Invalid;
 use stina_protocol::error::METHOD_NOT_FOUND_CODE;
 use stina_protocol::{Json, RequestId};
 
@@ -41,19 +42,22 @@ impl CallMethod {
         let result = match context.client.call_raw(&method, params.as_deref(), how).await {
             Ok(result) => result,
             Err(Error::Rpc(fault)) if fault.code == METHOD_NOT_FOUND_CODE => {
-                let similar = similar(context, &method).await?;
+                let similar = similar(context, &method).await;
                 let failure = Failure::Call(Error::Rpc(fault));
                 return Err(match similar {
                     Some(name) => failure.hint(format!("did you mean `{name}`?")),
                     None => failure.hint("`stinactl call rpc.discover` lists all methods"),
                 });
             }
-            Err(error) => {
+            // Only a refusal is worth another question: without an answer, the id of the write must be printed.
+            Err(error) if matches!(error.kind(), Some(Invalid { .. })) => {
+                let methods = context.client.methods().await.ok();
                 let subscribes =
-                    context.client.methods().await?.get(&method).is_some_and(|m| m.event.is_some());
+                    methods.is_some_and(|methods| methods.get(&method).is_some_and(|m| m.event.is_some()));
                 let failure = Failure::from(error);
                 return Err(if subscribes { failure.hint("`stinactl watch` subscribes") } else { failure });
             }
+            Err(error) => return Err(error.into()),
         };
         if context.out.json {
             return Ok(context.out.json(&result)?);
@@ -63,9 +67,9 @@ impl CallMethod {
 }
 
 /// The method with the most similar name, if there is a similar one.
-async fn similar(context: &Context, name: &str) -> Result<Option<String>, Failure> {
-    let methods = context.client.methods().await?;
+async fn similar(context: &Context, name: &str) -> Option<String> {
+    let methods = context.client.methods().await.ok()?;
     let mut similar = Similar::to(name);
     methods.names().for_each(|known| similar.consider(known));
-    Ok(similar.best())
+    similar.best()
 }

@@ -63,6 +63,9 @@ pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
+            if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
+                return Failure::Usage(error.to_string()).report(true);
+            }
             // A closed output is no reason for another exit code.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
@@ -73,7 +76,10 @@ pub fn main() -> ExitCode {
         Err(error) => return Failure::from(error).report(false),
     };
     let json = args.json;
-    match runtime.block_on(run(args)) {
+    let outcome = runtime.block_on(run(args));
+    // Output that nobody reads must not keep the program from ending.
+    runtime.shutdown_background();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(json),
     }

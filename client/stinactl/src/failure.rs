@@ -5,7 +5,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use stina_protocol::Error;
+use stina_client::Unreachable;
+use stina_protocol::{Error, RequestId};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -36,8 +37,58 @@ impl Failure {
     }
 
     /// Whether the reader of the output is gone.
-    fn is_broken_pipe(&self) -> bool {
+    pub(super) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// What an error of this program is called in JSON.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Hinted(failure, _) => failure.name(),
+            Self::Usage(_) => "usage",
+            Self::NotFound(_) => "not_found",
+            Self::Io(_) => "io",
+            Self::Call(error) => match error {
+                stina_client::Error::NotReachable { .. } => "not_reachable",
+                stina_client::Error::OutcomeUnknown { .. } => "outcome_unknown",
+                stina_client::Error::Forgotten { .. } => "forgotten",
+                stina_client::Error::TimedOut { .. } => "timed_out",
+                stina_client::Error::Disconnected { .. } => "disconnected",
+                stina_client::Error::Protocol(_) => "unreadable",
+                _ => "other",
+            },
+            Self::Other(_) => "other",
+        }
+    }
+
+    /// It as JSON, if it is an error of this program rather than the daemon's.
+    fn own(&self) -> Option<OwnError<'_>> {
+        let call = match self {
+            Self::Hinted(failure, _) => {
+                return failure.own().map(|own| OwnError { hints: self.hints(), ..own });
+            }
+            Self::Call(stina_client::Error::Rpc(_)) => return None,
+            Self::Call(error) => Some(error),
+            _ => None,
+        };
+        let mut own = OwnError {
+            kind: self.name(),
+            message: self.text(),
+            request_id: None,
+            socket: None,
+            why: None,
+            rev: None,
+            hints: self.hints(),
+        };
+        match call {
+            Some(stina_client::Error::OutcomeUnknown { request_id }) => own.request_id = Some(request_id),
+            Some(stina_client::Error::NotReachable { socket, why, .. }) => {
+                (own.socket, own.why) = (Some(socket.as_path()), Some(*why));
+            }
+            Some(stina_client::Error::Forgotten { rev }) => own.rev = Some(*rev),
+            _ => {}
+        }
+        Some(own)
     }
 
     fn code(&self) -> u8 {
@@ -67,14 +118,7 @@ impl Failure {
             Self::Hinted(failure, _) => failure.text(),
             Self::Usage(text) | Self::NotFound(text) | Self::Other(text) => text.clone(),
             Self::Io(error) => error.to_string(),
-            Self::Call(error) => match error {
-                stina_client::Error::Rpc(fault) => {
-                    let step = fault.index.map(|i| format!("step {i}: ")).unwrap_or_default();
-                    let id = fault.error_id.as_ref().map(|id| format!(" (the log of stinad has more: {id})"));
-                    format!("{step}{fault}{}", id.unwrap_or_default())
-                }
-                error => error.to_string(),
-            },
+            Self::Call(error) => error.to_string(),
         }
     }
 
@@ -104,13 +148,19 @@ impl Failure {
         }
     }
 
-    /// Prints it, and returns the exit code. With `json` the daemon's error object goes to standard output.
+    /// Prints it, and returns the exit code. With `json` the daemon's error object goes to standard output, and an error
+    /// of this program to standard error as one JSON object.
     pub(super) fn report(&self, json: bool) -> ExitCode {
         if self.is_broken_pipe() {
             return ExitCode::SUCCESS;
         }
         // If standard error is closed too, there is still the exit code.
         let mut stderr = io::stderr().lock();
+        if let (true, Some(own)) = (json, self.own()) {
+            let error = serde_json::to_string(&ErrorLine { error: own }).unwrap_or_default();
+            let _ = writeln!(stderr, "{error}");
+            return ExitCode::from(self.code());
+        }
         let _ = writeln!(stderr, "stinactl: {}", super::text::clean(&self.text()));
         for hint in self.hints() {
             let _ = writeln!(stderr, "  {}", super::text::clean(&hint));
@@ -131,10 +181,28 @@ impl Failure {
     }
 }
 
-/// The daemon's error as `--json` prints it.
+/// An error as `--json` prints it.
 #[derive(serde::Serialize)]
-struct ErrorLine<'a> {
-    error: &'a stina_protocol::Fault,
+struct ErrorLine<T> {
+    error: T,
+}
+
+/// An error of this program.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OwnError<'a> {
+    kind: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a RequestId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    socket: Option<&'a Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<Unreachable>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rev: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hints: Vec<String>,
 }
 
 /// The program that listens at a socket that gave no answer, if there is one. Never waits: a suspended program accepts

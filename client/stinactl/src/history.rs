@@ -28,7 +28,7 @@ pub(super) struct History {
     #[arg(long)]
     entity: Option<String>,
     /// At most this many
-    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'n', long, value_name = "N")]
     limit: Option<u64>,
 }
 

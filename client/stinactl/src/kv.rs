@@ -45,7 +45,7 @@ pub(super) enum Kv {
         /// Only keys that begin with this
         prefix: Option<String>,
         /// At most this many
-        #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(short = 'n', long, value_name = "N")]
         limit: Option<u64>,
     },
     /// Add to a number and print the sum; a missing one counts as 0

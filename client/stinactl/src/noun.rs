@@ -124,7 +124,7 @@ pub(super) enum Verb<N: Noun> {
         #[command(flatten)]
         filter: N::ListArgs,
         /// At most this many
-        #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(short = 'n', long, value_name = "N")]
         limit: Option<u64>,
     },
     #[command(about = format!("Show one {}{}", N::ENTITY, N::WITH), after_help = N::SHOW_JSON.unwrap_or_default())]

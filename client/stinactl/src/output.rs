@@ -103,6 +103,20 @@ impl Output {
         Self { json: false, width: None, colours: false }
     }
 
+    /// Writes text from another thread, so that a reader that does not read holds up nothing but the next text: neither
+    /// `--timeout` nor a signal waits for it.
+    pub(super) async fn send(&self, text: String) -> io::Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let written = tokio::task::spawn_blocking(move || {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(text.as_bytes())?;
+            stdout.flush()
+        });
+        written.await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+
     /// Writes a line about the output: below it for people, on standard error with --json.
     pub(super) fn remark(&self, text: &str) -> io::Result<()> {
         if self.json {

@@ -7,7 +7,8 @@ use stina_client::Result;
 use stina_protocol::types::Limit;
 use stina_protocol::{Page, Reply};
 
-/// Calls `each` with every item of a list, or with the first `most`. Answers whether there are more.
+/// Calls `each` with every item of a list, or with the first `most`. Answers whether there are more. Holds one page at a
+/// time.
 pub(super) async fn walk<T>(
     most: Option<u64>,
     page: impl AsyncFn(Limit, Option<String>) -> Result<Reply<Page<T>>>,
@@ -34,13 +35,15 @@ pub(super) async fn list<T: serde::Serialize>(
     most: Option<u64>,
     page: impl AsyncFn(Limit, Option<String>) -> Result<Reply<Page<T>>>,
 ) -> std::result::Result<(), Failure> {
+    if most == Some(0) {
+        return Ok(());
+    }
     let mut table = Table::new(out, columns);
     let more = walk(most, page, |item| {
         if out.json {
             return Ok(out.json(&item)?);
         }
-        table.push(&item);
-        Ok(())
+        Ok(table.push(&item)?)
     })
     .await?;
     Ok(end(table, out, more)?)

@@ -28,7 +28,7 @@ impl Status {
         overview(out, &info)?;
         out.line("")?;
         let mut table = Table::new(out, COLUMNS);
-        clients.clients.iter().for_each(|client| table.push(client));
+        clients.clients.iter().try_for_each(|client| table.push(client))?;
         Ok(table.write()?)
     }
 }

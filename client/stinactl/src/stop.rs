@@ -19,8 +19,9 @@ impl Stop {
         let Context { client, out, timeout } = context;
         let pid = match client.state() {
             ConnectionState::Connected { pid, .. } => pid,
-            ConnectionState::Reconnecting { reason, .. } => {
-                return Err(Error::NotReachable { socket: client.options().socket.clone(), reason }.into());
+            ConnectionState::Reconnecting { why, reason, .. } => {
+                let socket = client.options().socket.clone();
+                return Err(Error::NotReachable { socket, why, reason, source: None }.into());
             }
             ConnectionState::Closed => return Err(Error::Closed.into()),
         };

@@ -21,13 +21,16 @@ pub(super) struct Trash {
     #[arg(long = "module", value_name = "MODULE")]
     modules: Vec<String>,
     /// At most this many entities
-    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'n', long, value_name = "N")]
     limit: Option<u64>,
 }
 
 impl Trash {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let Context { client, out, .. } = context;
+        if self.limit == Some(0) {
+            return Ok(());
+        }
         let modules = Some(self.modules).filter(|modules| !modules.is_empty());
         let page = async |limit, cursor| {
             let fields = Filter { modules: modules.clone() };
@@ -52,7 +55,7 @@ impl Trash {
         })
         .await?;
         let mut table = Table::new(out, COLUMNS);
-        deletions.iter().for_each(|deletion| table.push(deletion));
+        deletions.iter().try_for_each(|deletion| table.push(deletion))?;
         Ok(pages::end(table, out, more)?)
     }
 }

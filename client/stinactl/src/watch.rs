@@ -47,7 +47,9 @@ impl Watch {
         let printing = async {
             while left > 0 {
                 let Some(event) = events.next().await else { break };
-                left = left.saturating_sub(print(out, &event?)?);
+                let (text, changes) = print(out, &event?)?;
+                out.send(text).await?;
+                left = left.saturating_sub(changes);
             }
             Ok(())
         };
@@ -99,25 +101,26 @@ pub(super) async fn closed_output() {
     }
 }
 
-/// Prints an event; returns the number of its changes.
-fn print(out: &Output, event: &Event) -> Result<u64, Failure> {
+/// The lines of an event, and the number of its changes.
+fn print(out: &Output, event: &Event) -> Result<(String, u64), Failure> {
+    let json = || serde_json::to_string(event).map(|json| json + "\n").map_err(std::io::Error::from);
     match event {
         Event::Change(changes) => {
-            if out.json {
-                out.json(event)?;
+            let lines = if out.json {
+                json()?
             } else {
-                changes.changes.iter().try_for_each(|change| out.line(&line(out, changes, change)))?;
-            }
-            Ok(changes.changes.len() as u64)
+                changes.changes.iter().map(|change| line(out, changes, change) + "\n").collect()
+            };
+            Ok((lines, changes.changes.len() as u64))
         }
-        Event::Reset { .. } if out.json => Ok(out.json(event).map(|()| 0)?),
+        Event::Reset { .. } if out.json => Ok((json()?, 0)),
         Event::Reset { reason, rev } => {
             let reason = serde_json::to_value(reason).ok();
             let reason = reason.as_ref().and_then(|r| r.as_str()).unwrap_or_default();
             let text = format!("reset ({reason}): discard everything read before revision {rev}");
-            Ok(out.line(&out.paint(Look::Bad, &text)).map(|()| 0)?)
+            Ok((out.paint(Look::Bad, &text) + "\n", 0))
         }
-        Event::Synced { .. } | Event::Delta(_) | Event::Cancel { .. } => Ok(0),
+        Event::Synced { .. } | Event::Delta(_) | Event::Cancel { .. } => Ok((String::new(), 0)),
     }
 }
 

@@ -13,7 +13,7 @@ use stina_protocol::store::{
 };
 use stina_protocol::types::{MAX_ID, NoParams};
 use stina_protocol::undo::{History, Trash, Undo};
-use stina_protocol::{Error, Json, VERSION};
+use stina_protocol::{Error, Json, RequestId, VERSION};
 
 /// Registers the core methods.
 pub(crate) fn register(registry: &mut Registry, modules: &[Module]) {
@@ -39,8 +39,13 @@ pub(crate) fn register(registry: &mut Registry, modules: &[Module]) {
         changes(tx, frame_bytes, &params)
     });
     registry.call::<GetResult, _>(|call, ResultParams { request_id }| async move {
-        let id = request_id.clone();
-        let stored = call.store.read(move |tx| crate::store::find_result(tx, &id)).await?;
+        let find = |id: RequestId| call.store.read(move |tx| crate::store::find_result(tx, &id));
+        let mut stored = find(request_id.clone()).await?;
+        if stored.is_none() {
+            // The write may be queued. `not_found` must not be answered for a write that then happens.
+            call.store.settled(call.peer.caller()).await.map_err(|_| Error::ShuttingDown)?;
+            stored = find(request_id.clone()).await?;
+        }
         let stored = stored.ok_or_else(|| Error::not_found("result", request_id))?;
         let forgotten = stored.value.is_none();
         let value = stored.value.unwrap_or_else(JsonText::null).into_string();

@@ -81,7 +81,7 @@ use rusqlite::Connection;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use stina_protocol::Fault;
-use stina_protocol::event::ResetReason;
+use stina_protocol::event::{Origin, ResetReason};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -181,10 +181,27 @@ impl Store {
         &self,
         f: impl FnOnce(&mut WriteTx<'_>) -> Result<()> + Send + 'static,
     ) -> Result<(), Fault> {
+        self.write_as(Author::daemon(), f).await
+    }
+
+    /// Waits until every write that `caller` has sent has ended.
+    ///
+    /// # Errors
+    /// `busy` when the queue has no room in time, and `shutting_down`.
+    pub(crate) async fn settled(&self, caller: Option<Caller>) -> Result<(), Fault> {
+        // Writes of one connection happen in the order sent, so behind them is where one that does nothing is.
+        self.write_as(Author { origin: Origin::default(), peer: caller }, |_| Ok(())).await
+    }
+
+    async fn write_as(
+        &self,
+        author: Author,
+        f: impl FnOnce(&mut WriteTx<'_>) -> Result<()> + Send + 'static,
+    ) -> Result<(), Fault> {
         let (reply, outcome) = oneshot::channel();
         let job = Job {
             run: Box::new(|tx| f(tx).map(|()| Written::Done(JsonText::null()))),
-            author: Box::new(Author::daemon()),
+            author: Box::new(author),
             once: None,
             is_call: false,
             bytes: 0,

@@ -4,6 +4,8 @@ mod calls;
 mod chaos;
 mod chat;
 mod collections;
+mod deadlines;
+mod errors;
 mod exactly_once;
 pub(crate) mod examples;
 mod mirrors;

@@ -107,3 +107,21 @@ fn an_id_is_known_for_a_week_and_then_free() {
     let again = increment(&mut peer, "first").unwrap();
     assert_eq!((&again["value"]["value"], again["rev"].as_u64() > second["rev"].as_u64()), (&json!(2), true));
 }
+
+#[test]
+fn a_result_that_is_asked_for_behind_its_write_is_never_missing() {
+    let daemon = daemon();
+    for framing in [Framing::Ndjson, Framing::WebSocket] {
+        let mut peer = daemon.connect(framing);
+        for round in 0..40 {
+            let id = format!("{framing:?}-{round}");
+            // Both are on their way before the first is answered, as after a suspension of the daemon.
+            let write = peer.send("kv.increment", json!({"key": "n", "requestId": id}));
+            let ask = peer.send("store.result", json!({"requestId": id}));
+            let mut replies = [peer.reply().unwrap(), peer.reply().unwrap()];
+            replies.sort_by_key(|reply| reply["id"].as_u64());
+            assert_eq!((&replies[0]["id"], &replies[1]["id"]), (&json!(write), &json!(ask)));
+            assert_eq!(replies[0]["result"], replies[1]["result"], "{}", replies[1]);
+        }
+    }
+}

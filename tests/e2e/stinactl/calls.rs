@@ -1,11 +1,11 @@
 //! `stinactl call` and `result`, and the exit codes of whatever goes wrong.
 
-use super::{command, ctl, ctl_with, ok};
+use super::{Ran, command, ctl, ctl_with, ok};
 use crate::{STINAD, daemon};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
-use stina_tests::Daemon;
+use stina_tests::{Daemon, Scripted};
 
 #[test]
 fn call_passes_params_and_results_through() {
@@ -101,6 +101,97 @@ fn a_write_whose_answer_is_lost_exits_with_7_and_names_its_id() {
     assert!(ran.err.contains("stinactl result 0"), "{ran:?}");
     let read = ctl(&home, &["--socket", socket, "--timeout", "0.3", "kv", "get", "a"]);
     assert_eq!(read.code, 3, "{read:?}");
+}
+
+#[test]
+fn a_raw_write_whose_answer_is_lost_keeps_its_id() {
+    let home = Daemon::prepare(STINAD, &[], &[]);
+    let mute = Scripted::start(|stage| {
+        if stage.method == "rpc.discover" {
+            let set = json!({"name": "kv.set", "params": [{"name": "requestId"}]});
+            stage.reply(json!({"methods": [set, {"name": "kv.get"}]}));
+        }
+    });
+    let socket = mute.socket();
+    let set = ["--timeout", "1", "call", "kv.set", r#"{"key":"a","value":1}"#, "--socket"];
+    let ran = ctl(&home, &[&set[..], &[socket.to_str().unwrap()]].concat());
+    let asked = |method: &str| mute.requests().iter().filter(|request| request["method"] == method).count();
+    assert_eq!((ran.code, ran.out.as_str()), (7, ""), "{ran:?}");
+    assert_eq!((asked("rpc.discover"), asked("kv.set")), (1, 1), "it asks for the methods once");
+    let id = mute.requests()[1]["params"]["requestId"].as_str().unwrap().to_owned();
+    assert!(ran.err.contains(&format!("stinactl result {id}")), "{ran:?}");
+
+    let ran = ctl(&home, &[&set[..], &[socket.to_str().unwrap(), "--json"]].concat());
+    assert_eq!((ran.code, ran.out.as_str()), (7, ""), "{ran:?}");
+    let lost = error(&ran);
+    let id = mute.requests()[3]["params"]["requestId"].clone();
+    assert_eq!((&lost["kind"], &lost["requestId"]), (&json!("outcome_unknown"), &id));
+    let get = ["--timeout", "1", "call", "kv.get", "{}", "--json", "--socket", socket.to_str().unwrap()];
+    let ran = ctl(&home, &get);
+    assert_eq!((ran.code, &error(&ran)["kind"]), (3, &json!("timed_out")));
+}
+
+/// The one JSON object on standard error.
+fn error(ran: &Ran) -> Value {
+    assert_eq!((ran.out.as_str(), ran.err.lines().count()), ("", 1), "{ran:?}");
+    let mut line: Value = serde_json::from_str(&ran.err).unwrap();
+    assert!(line["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{line}");
+    line["error"].take()
+}
+
+#[test]
+fn with_json_an_error_of_the_program_is_one_object() {
+    let nobody = Daemon::prepare(STINAD, &[], &[]);
+    let ran = ctl(&nobody, &["status", "--json"]);
+    let nowhere = error(&ran);
+    assert_eq!(
+        (ran.code, &nowhere["kind"], &nowhere["why"]),
+        (3, &json!("not_reachable"), &json!("no_socket"))
+    );
+    let daemon = daemon();
+    for (args, code, kind) in [
+        (&["kv", "get", "--json"][..], 2, "usage"),
+        (&["call", "kv.get", "{oops", "--json"], 2, "usage"),
+        (&["history", "zzz", "--json"], 4, "not_found"),
+        (&["watch", "-n", "1", "--timeout", "0.1", "--json"], 1, "other"),
+    ] {
+        let ran = ctl(&daemon, args);
+        assert_eq!((ran.code, &error(&ran)["kind"]), (code, &json!(kind)), "{args:?}");
+    }
+    let help = ctl(&daemon, &["kv", "--help", "--json"]);
+    assert!(help.code == 0 && help.err.is_empty(), "{help:?}");
+}
+
+#[test]
+fn none_is_none_in_every_list() {
+    let daemon = daemon();
+    for args in [
+        &["kv", "set", "a", "1"][..],
+        &["todo", "add", "milk"],
+        &["memory", "add", "Anna", "tea"],
+        &["chat", "send", "hej"],
+        &["kv", "delete", "a"],
+        &["kv", "set", "b", "1"],
+    ] {
+        ok(&daemon, args);
+    }
+    for list in [
+        &["kv", "list"][..],
+        &["todo", "list"],
+        &["memory", "list"],
+        &["memory", "search", "tea"],
+        &["chat", "list"],
+        &["chat", "show"],
+        &["chat", "search", "hej"],
+        &["trash"],
+        &["history", "a"],
+        &["watch"],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let ran = ctl(&daemon, &[list, &["-n", "0"], json].concat());
+            assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "", ""), "{list:?}");
+        }
+    }
 }
 
 #[test]

@@ -150,5 +150,11 @@ fn search_finds_words_in_all_conversations_or_one() {
     let in_first = ctl(&daemon, &["chat", "search", "regn", "-c", "FIRST", "--json"]).json();
     assert_eq!((in_first.len(), &in_first[0]["conversationId"]), (1, &json!(first)));
     assert_eq!(ctl(&daemon, &["chat", "search", "regn", "-c", "second", "--json"]).json(), [json!(null); 0]);
-    assert_eq!(ctl(&daemon, &["chat", "search", "x", "-n", "0"]).code, 6);
+    ok(&daemon, &["chat", "send", "-c", "first", "snö igen"]);
+    let cut = ok(&daemon, &["chat", "search", "snö", "-n", "1"]);
+    assert!(cut.lines().count() == 3 && cut.ends_with("raise --limit to see them"), "{cut}");
+    let cut = ctl(&daemon, &["chat", "search", "snö", "-n", "1", "--json"]);
+    assert_eq!((cut.json().len(), cut.err.contains("and more")), (1, true), "{cut:?}");
+    let whole = ok(&daemon, &["chat", "search", "snö", "-n", "3"]);
+    assert!(!whole.contains("more"), "{whole}");
 }

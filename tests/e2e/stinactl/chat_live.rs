@@ -114,6 +114,33 @@ fn one_process_streams_while_another_follows() {
 }
 
 #[test]
+fn a_stream_goes_on_without_a_reader_of_its_output() {
+    let daemon = daemon();
+    for json in [&[][..], &["--json"]] {
+        let args = [&["chat", "stream"], json].concat();
+        let mut child = command(&daemon, &args).stdin(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        child.stdin.take().unwrap().write_all(b"hello\n").unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let message = messages(&mut daemon.peer()).pop().unwrap();
+        assert!(is_ended(&message, false, "hello"), "{message}");
+    }
+}
+
+#[test]
+fn a_cancel_without_a_reader_of_its_output_cancels_all() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    for _ in 0..3 {
+        peer.call("chat.beginMessage", json!({"role": "assistant"}));
+    }
+    let mut child = command(&daemon, &["chat", "cancel", "--now"]).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(messages(&mut peer).iter().all(|message| message["aborted"] == true));
+}
+
+#[test]
 fn follow_repeats_no_text_across_crashes() {
     let mut daemon = daemon();
     ok(&daemon, &["chat", "send", "first"]);

@@ -1,8 +1,10 @@
 //! `stinactl kv`.
 
-use super::{ctl, ctl_with, ok};
+use super::{command, ctl, ctl_with, ok};
 use crate::daemon;
 use serde_json::json;
+use std::io::Read;
+use stina_tests::Daemon;
 
 #[test]
 fn kv_takes_and_prints_values_as_people_write_them() {
@@ -71,4 +73,43 @@ fn kv_prints_json_lines() {
     assert_eq!((missing.code, missing.json()), (4, vec![json!({"rev": 1, "value": null})]));
     let conflict = ctl(&daemon, &["kv", "set", "a", "2", "--if-rev", "0", "--json"]);
     assert_eq!((conflict.code, &conflict.json()[0]["error"]["data"]["kind"]), (5, &json!("conflict")));
+}
+
+/// Runs it; answers its output's length in bytes and lines, and its peak of resident memory in KiB; `None` where there
+/// is no Linux `/proc`.
+fn peak(daemon: &Daemon, args: &[&str]) -> (usize, usize, Option<u64>) {
+    let mut child = command(daemon, args).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let (mut bytes, mut lines, mut peak) = (0, 0, None);
+    let (mut stdout, mut chunk) = (child.stdout.take().unwrap(), vec![0; 64 << 10]);
+    while let Ok(read @ 1..) = stdout.read(&mut chunk) {
+        bytes += read;
+        lines += chunk[..read].iter().filter(|byte| **byte == b'\n').count();
+        // The last look is while its last output is on the way.
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let now = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = now.and_then(|now| now.split_whitespace().next()?.parse().ok()).or(peak);
+    }
+    assert!(child.wait().unwrap().success());
+    (bytes, lines, peak)
+}
+
+#[test]
+fn a_list_holds_one_page_at_a_time() {
+    const COUNT: usize = 44;
+    const SIZE: usize = 1 << 20;
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    for i in 0..COUNT {
+        peer.call("kv.set", json!({"key": format!("k{i}"), "value": "x".repeat(SIZE)}));
+    }
+    for (args, headings) in
+        [(&["kv", "list", "--timeout", "60"][..], 1), (&["kv", "list", "--json", "--timeout", "60"], 0)]
+    {
+        let (bytes, lines, peak) = peak(&daemon, args);
+        assert_eq!(lines, COUNT + headings);
+        assert!(bytes > COUNT * SIZE && bytes < COUNT * (SIZE + 1000), "{bytes}");
+        let Some(peak) = peak else { return };
+        assert!(peak < (COUNT * SIZE) as u64 / 1024, "{args:?}: a peak of {peak} KiB for {bytes} bytes");
+    }
 }

@@ -118,3 +118,28 @@ fn watch_ends_quietly_when_its_output_is_closed() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
 }
+
+#[test]
+fn a_timeout_holds_while_nobody_reads_the_output() {
+    let daemon = daemon();
+    let mut peer = daemon.peer();
+    // More than a pipe holds.
+    for i in 0..200 {
+        peer.call("kv.set", json!({"key": "k", "value": format!("{i} {}", "x".repeat(2000))}));
+    }
+    let content = "y".repeat(200_000);
+    peer.call("chat.appendMessage", json!({"role": "user", "content": content}));
+    for args in [
+        &["watch", "--since", "0", "--json", "--timeout", "0.5"][..],
+        &["chat", "follow", "--timeout", "0.5"],
+        &["chat", "follow", "--json", "--timeout", "0.5"],
+    ] {
+        let mut child = command(&daemon, args).spawn().unwrap();
+        let mut status = None;
+        eventually("it ends in time", || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        });
+        assert_eq!(status.unwrap().code(), Some(0), "{args:?}");
+    }
+}

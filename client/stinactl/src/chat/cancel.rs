@@ -36,6 +36,8 @@ impl Cancel {
                 // It has ended or was deleted meanwhile.
                 Err(Failure::Call(error))
                     if matches!(error.kind(), Some(Error::Invalid { .. } | Error::NotFound { .. })) => {}
+                // The others are cancelled all the same.
+                Err(failure) if failure.is_broken_pipe() => {}
                 ended => ended?,
             }
         }

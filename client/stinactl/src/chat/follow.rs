@@ -65,7 +65,8 @@ impl Follow {
         while let Some(event) = events.next().await {
             let event = event?;
             if !matches!(event, Event::Synced { .. }) {
-                out.json(&event)?;
+                let json = serde_json::to_string(&event).map_err(std::io::Error::from)?;
+                out.send(json + "\n").await?;
             }
             if matches!(&event, Event::Change(changes) if changes.changes.iter().any(|change| is_its_end(change, of)))
             {
@@ -98,7 +99,10 @@ impl<'a> Live<'a> {
         let (rev, messages) = find::newest(client, &conversation.id, count.max(RECENT)).await?;
         let mut live = Self { client, out, conversation, transcript: Transcript::new(out) };
         let hidden = messages.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-        live.show(messages.iter().enumerate().filter(|(at, m)| *at >= hidden || is_open(m)).map(|(_, m)| m))?;
+        let shown = messages.iter().enumerate().filter(|(at, m)| *at >= hidden || is_open(m));
+        for (_, message) in shown {
+            live.out.send(live.transcript.whole(message, Instant::now())).await?;
+        }
         live.transcript.skip_to(highest(&messages));
         let conversation_id = Some(find::id(conversation.id.as_str())?);
         let params = SubscribeParams {
@@ -108,20 +112,13 @@ impl<'a> Live<'a> {
         live.run(client.chat().subscribe(params).await?).await
     }
 
-    fn show<'m>(&mut self, messages: impl Iterator<Item = &'m Message>) -> Result<(), Failure> {
-        for message in messages {
-            self.out.part(&self.transcript.whole(message, Instant::now()))?;
-        }
-        Ok(())
-    }
-
     async fn run(&mut self, mut events: Subscription) -> Result<(), Failure> {
         loop {
             let due = self.transcript.due();
             let event = tokio::select! {
                 event = events.next() => event,
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {
-                    self.out.part(&self.transcript.tick(Instant::now()))?;
+                    self.out.send(self.transcript.tick(Instant::now())).await?;
                     continue;
                 }
             };
@@ -130,21 +127,20 @@ impl<'a> Live<'a> {
                 Event::Change(changes) => {
                     for change in &changes.changes {
                         if is_its_end(change, self.conversation) {
-                            return Ok(self
-                                .out
-                                .part(&self.transcript.remark("[the conversation was deleted]"))?);
+                            let deleted = self.transcript.remark("[the conversation was deleted]");
+                            return Ok(self.out.send(deleted).await?);
                         }
-                        self.change(change)?;
+                        self.change(change).await?;
                     }
                 }
-                Event::Delta(delta) => self.out.part(&self.transcript.delta(&delta, Instant::now()))?,
+                Event::Delta(delta) => self.out.send(self.transcript.delta(&delta, Instant::now())).await?,
                 Event::Reset { reason, .. } => self.catch_up(reason).await?,
                 Event::Synced { .. } | Event::Cancel { .. } => {}
             }
         }
     }
 
-    fn change(&mut self, change: &Change) -> Result<(), Failure> {
+    async fn change(&mut self, change: &Change) -> Result<(), Failure> {
         if change.entity != MESSAGE {
             return Ok(());
         }
@@ -155,7 +151,7 @@ impl<'a> Live<'a> {
             }
             _ => self.transcript.delete(&change.id),
         };
-        Ok(self.out.part(&printed)?)
+        Ok(self.out.send(printed).await?)
     }
 
     /// After a reset: shows what is new among the newest messages.
@@ -165,11 +161,12 @@ impl<'a> Live<'a> {
         if is_other {
             self.transcript.forget();
             self.transcript.skip_to(highest(&messages));
-            self.out.part(&self.transcript.remark("[the database has another history from here on]"))?;
+            let remark = self.transcript.remark("[the database has another history from here on]");
+            self.out.send(remark).await?;
         }
         let seen = self.transcript.seen();
         if messages.len() as u64 == LOOKED_AT && messages.iter().all(|message| message.seq > seen) {
-            self.out.part(&self.transcript.remark("[messages are missing here]"))?;
+            self.out.send(self.transcript.remark("[messages are missing here]")).await?;
         }
         for message in &messages {
             let printed = if self.transcript.is_open(&message.id) {
@@ -179,7 +176,7 @@ impl<'a> Live<'a> {
             } else {
                 continue;
             };
-            self.out.part(&printed)?;
+            self.out.send(printed).await?;
         }
         self.transcript.skip_to(highest(&messages));
         Ok(())

@@ -14,14 +14,14 @@ use super::noun::{Condition, done};
 use super::output::{Look, Output};
 use super::stdin::text_or_stdin;
 use super::table::{Cell, Column, Table};
-use super::{pages, text};
+use super::{pages, search, text};
 use stina_protocol::chat::{
     AppendParams, Conversation, ConversationFields as Fields, Hit, Role, SearchParams, StartParams,
     UpdateParams,
 };
 use stina_protocol::text::Line;
-use stina_protocol::types::{Limit, Paging, Target};
-use stina_protocol::{EntityId, Error, Reply};
+use stina_protocol::types::{Paging, Target};
+use stina_protocol::{EntityId, Reply};
 use transcript::Transcript;
 
 /// Conversations and their messages
@@ -74,8 +74,9 @@ pub(super) enum Chat {
         query: Vec<String>,
         #[command(flatten)]
         within: InConversation,
-        /// At most this many
-        #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+        /// At most this many, up to 1000
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 20,
+            value_parser = clap::value_parser!(u64).range(..=1000))]
         limit: u64,
     },
     /// Change the title of a conversation
@@ -147,7 +148,9 @@ impl Chat {
                 let reply = chat.append(message).await?;
                 done(out, "sent", &reply.value.id, &reply)
             }
-            Self::Search { query, within, limit } => search(context, query.join(" "), within, limit).await,
+            Self::Search { query, within, limit } => {
+                find_messages(context, query.join(" "), within, limit).await
+            }
             Self::Rename { id, title } => {
                 let conversation = find::conversation(client, &id).await?;
                 let title = line(&title)?;
@@ -222,12 +225,14 @@ async fn list(context: &Context, limit: Option<u64>) -> Result<(), Failure> {
     if out.json {
         return pages::list(out, &[], limit, page).await;
     }
+    if limit == Some(0) {
+        return Ok(());
+    }
     let current = chat.current().await?.map(|current| current.id);
     let mut table = Table::new(out, COLUMNS);
     let more = pages::walk(limit, page, |conversation| {
         let is_current = current.as_ref() == Some(&conversation.id);
-        table.push(&(conversation, is_current));
-        Ok(())
+        Ok(table.push(&(conversation, is_current))?)
     });
     let more = more.await?;
     Ok(pages::end(table, out, more)?)
@@ -255,19 +260,18 @@ const HITS: &[Column<Hit>] = &[
     Column::new("CONVERSATION", |hit, _| hit.conversation_id.as_str().into()),
 ];
 
-async fn search(context: &Context, query: String, within: InConversation, limit: u64) -> Result<(), Failure> {
+async fn find_messages(
+    context: &Context,
+    query: String,
+    within: InConversation,
+    limit: u64,
+) -> Result<(), Failure> {
     let Context { client, out, .. } = context;
-    let limit =
-        Limit::new(limit).ok_or_else(|| Error::invalid("limit", format!("from 1 to {}", Limit::MAX)))?;
     let conversation_id = within.find(context).await?;
-    let hits = client.chat().search(SearchParams { query, conversation_id, limit }).await?.value.items;
-    let mut table = Table::new(out, HITS);
-    for hit in hits {
-        if out.json {
-            out.json(&hit)?;
-        } else {
-            table.push(&hit);
-        }
-    }
-    Ok(pages::end(table, out, false)?)
+    let chat = client.chat();
+    let find = async |limit| {
+        let (query, conversation_id) = (query.clone(), conversation_id.clone());
+        chat.search(SearchParams { query, conversation_id, limit }).await
+    };
+    search::list(out, HITS, limit, find).await
 }

@@ -47,7 +47,8 @@ impl Stream {
             _ = interrupts.recv() => return Err(interrupted()),
         };
         let begun = stream.message().clone();
-        done(out, "streaming", &begun.id, &Reply { rev: begun.rev, value: &begun })?;
+        let begins = done(out, "streaming", &begun.id, &Reply { rev: begun.rev, value: &begun });
+        unless_closed(begins)?;
         let stopped = stream.stopped();
         let outcome = tokio::select! {
             biased;
@@ -79,10 +80,15 @@ impl Stream {
         };
         // If this fails too, the daemon aborts it once this program has disconnected.
         if let Ok(aborted) = stream.abort().await {
-            done(out, "aborted", &aborted.value.id, &aborted)?;
+            unless_closed(done(out, "aborted", &aborted.value.id, &aborted))?;
         }
         Err(failure)
     }
+}
+
+/// The message goes on without a reader of the output: others see it.
+fn unless_closed(printed: Result<(), Failure>) -> Result<(), Failure> {
+    printed.or_else(|failure| if failure.is_broken_pipe() { Ok(()) } else { Err(failure) })
 }
 
 fn interrupted() -> Failure {

@@ -43,7 +43,7 @@ pub(crate) fn register(registry: &mut Registry, modules: &[Module]) {
         let mut stored = find(request_id.clone()).await?;
         if stored.is_none() {
             // The write may be queued. `not_found` must not be answered for a write that then happens.
-            call.store.settled(call.peer.caller()).await.map_err(|_| Error::ShuttingDown)?;
+            call.store.settled(call.peer.caller()).await.map_err(|fault| fault.error)?;
             stored = find(request_id.clone()).await?;
         }
         let stored = stored.ok_or_else(|| Error::not_found("result", request_id))?;

@@ -148,7 +148,7 @@ fn mistakes_have_hints_and_exit_codes() {
         (&["edit", "mem_1"], 2, "nothing to change: `stinactl memory edit --help` lists the fields"),
         (&["edit", "mem_1", "--tag", "z", "--if-rev", "9"], 5, "it is now {"),
         (&["search"], 2, "QUERY"),
-        (&["search", "x", "-n", "1001"], 2, "1..=1000"),
+        (&["search", "x", "-n", "1001"], 2, "0..=1000"),
     ] {
         let ran = ctl(&daemon, &[&["memory"], args].concat());
         assert_eq!(ran.code, code, "{args:?}: {ran:?}");

@@ -215,7 +215,7 @@ impl<S: SubscribeMethod> Cursor<S> {
     async fn try_open(&mut self, connection: &Arc<Connection>) -> std::result::Result<(), CallError> {
         let start = match &self.resume {
             Some((epoch, rev)) => {
-                Start { since: Some(*rev), epoch: Some(epoch.clone()), initial: self.start.initial }
+                Start { since: Some(*rev), epoch: Some(epoch.clone()), ..self.start.clone() }
             }
             None => self.start.clone(),
         };

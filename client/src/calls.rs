@@ -41,6 +41,11 @@ impl Calls {
     ) -> Result<Box<RawValue>, Error> {
         self.0.request(method, Raw(params)).await
     }
+
+    /// Calls a method that is not answered. Cancel safe: dropping the future before it is ready sends nothing.
+    pub(crate) async fn notify(&self, method: &str, params: &RawValue) -> Result<(), Error> {
+        self.0.notification(method, Raw(Some(params))).await
+    }
 }
 
 #[cfg(test)]
@@ -57,7 +62,7 @@ mod tests {
     fn pair() -> (Calls, BufReader<UnixStream>) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (read, write) = ours.into_split();
-        let (inboxes, _) = Inboxes::new(1000, Duration::ZERO);
+        let (inboxes, _) = Inboxes::new(1000);
         let pulse = Pulse::new();
         let receiver = Receiver::new(read, 1000, inboxes, Arc::clone(&pulse));
         (Calls::new(4, Sender::new(write, pulse), receiver), BufReader::new(theirs))

@@ -162,7 +162,7 @@ impl Receiver {
                 match classify(line)? {
                     Incoming::Reply => return Ok(line.to_vec()),
                     Incoming::Event { subscription, event } => {
-                        self.inboxes.deliver(subscription, event).await;
+                        self.inboxes.deliver(subscription, event);
                     }
                 }
             }

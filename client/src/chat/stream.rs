@@ -1,8 +1,8 @@
 //! [`MessageStream`]: writes a streaming message.
 
-use super::listener::{StopReceiver, Stopped};
+use super::listener::{IsStreaming, StopReceiver, Stopped};
 use super::methods::Chat;
-use crate::{Error, Result, entities};
+use crate::{Client, Error, Result, entities};
 use stina_protocol::chat::{
     AppendDelta, BeginMessage, BeginParams, DeltaParams, Filter, FinishMessage, FinishParams, Message,
     MessageFields, SubscribeParams,
@@ -14,6 +14,12 @@ use uuid::Uuid;
 fn without_deltas() -> SubscribeParams {
     let fields = Filter { deltas: false, ..Filter::default() };
     SubscribeParams { fields, ..SubscribeParams::default() }
+}
+
+/// Whether a message is streaming and belongs to this connection: only then the daemon accepts text, here none.
+async fn is_streaming(client: Client, message: String) -> bool {
+    let Ok(message_id) = EntityId::new(message) else { return false };
+    client.call::<AppendDelta>(DeltaParams { message_id, offset: 0, text: String::new() }).await.is_ok()
 }
 
 impl Chat {
@@ -52,8 +58,6 @@ struct AbortOnDrop {
     chat: Chat,
     id: EntityId,
     is_disarmed: bool,
-    /// Runs the abort.
-    runtime: tokio::runtime::Handle,
 }
 
 impl MessageStream {
@@ -66,16 +70,23 @@ impl MessageStream {
             None => entities::id("messageId", format!("m_{}", Uuid::now_v7()))?,
         };
         let client = &chat.client;
-        let stop =
-            client.listener().listen(id.as_str(), async || chat.subscribe(without_deltas()).await).await?;
-        let runtime = tokio::runtime::Handle::current();
+        let subscribe = async || chat.subscribe(without_deltas()).await;
+        let is_streaming: IsStreaming = {
+            let client = client.clone();
+            Box::new(move |message| Box::pin(is_streaming(client.clone(), message.to_owned())))
+        };
+        let listening = client.listener().listen(id.as_str(), client.runtime(), subscribe, is_streaming);
+        let stop = listening.await?;
         // If this future is dropped, the message may begin nevertheless. Only a generated id is certain to be this
         // message's.
-        let mut abort = AbortOnDrop { chat: chat.clone(), id: id.clone(), is_disarmed: is_chosen, runtime };
+        let mut abort = AbortOnDrop { chat: chat.clone(), id: id.clone(), is_disarmed: is_chosen };
         let Reply { value: message, .. } = client
             .call::<BeginMessage>(With { head, fields: MessageFields { id: Some(id), ..fields } })
             .await?;
         abort.is_disarmed = false;
+        if stop.begin() && !self::is_streaming(client.clone(), message.id.clone()).await {
+            stop.end();
+        }
         let confirmed = message.content.len() as u64;
         Ok(Self { chat, message, confirmed, unconfirmed: String::new(), stop, abort })
     }
@@ -151,8 +162,8 @@ impl MessageStream {
         Ok(reply)
     }
 
-    /// Waits until the message should stop, and returns the reason. The future does not borrow the stream, and can be
-    /// created any number of times.
+    /// Waits until the message should stop or has ended, and returns the reason. The future does not borrow the stream,
+    /// and can be created any number of times.
     pub fn stopped(&self) -> impl Future<Output = Stopped> + Send + use<> {
         self.stop.stopped(self.message.rev)
     }
@@ -164,7 +175,7 @@ impl Drop for AbortOnDrop {
             return;
         }
         let (chat, id) = (self.chat.clone(), self.id.clone());
-        self.runtime.spawn(async move {
+        self.chat.client.runtime().clone().spawn(async move {
             if let Err(error) = chat.abort_message(id).await {
                 tracing::debug!(%error, "could not abort a dropped message");
             }

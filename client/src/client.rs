@@ -65,8 +65,10 @@ impl Client {
     /// Connects. The client then reconnects by itself.
     ///
     /// # Errors
-    /// [`Error::NotReachable`] when no daemon is running; [`Error::Rpc`] when it refuses this client.
+    /// [`Error::NotReachable`] when no daemon is running; [`Error::Rpc`] when it refuses this client, and outside of a
+    /// tokio runtime.
     pub async fn connect(options: Options) -> Result<Self> {
+        check_runtime()?;
         Ok(Self::on(Link::connect(options).await?))
     }
 
@@ -271,11 +273,18 @@ impl Client {
     }
 }
 
+/// Checks that there is a runtime for the tasks of a new client.
+fn check_runtime() -> Result<()> {
+    let missing = |_| stina_protocol::Error::invalid("", "a client needs a tokio runtime to start on");
+    Ok(Handle::try_current().map(drop).map_err(missing)?)
+}
+
 impl ClientBuilder {
     /// Connects. The client then reconnects by itself.
     ///
     /// # Errors
-    /// [`Error::NotReachable`] when no daemon is running; [`Error::Rpc`] when it refuses this client.
+    /// [`Error::NotReachable`] when no daemon is running; [`Error::Rpc`] when it refuses this client, and outside of a
+    /// tokio runtime.
     pub async fn connect(self) -> Result<Client> {
         Client::connect(self.options()?).await
     }
@@ -284,11 +293,9 @@ impl ClientBuilder {
     /// the connection until their deadlines.
     ///
     /// # Errors
-    /// As [`Self::options`].
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
+    /// As [`Self::options`]; [`Error::Rpc`] outside of a tokio runtime.
     pub fn start(self) -> Result<Client> {
+        check_runtime()?;
         Ok(Client::start(self.options()?))
     }
 }

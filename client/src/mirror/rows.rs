@@ -90,8 +90,9 @@ impl<K: Ord, T: Item> Rows<K, T> {
     pub(super) fn append(&mut self, id: &str, offset: usize, text: &str) -> Option<usize> {
         let at = self.find(self.sort_keys.get(id)?, id).ok()?;
         let row = &mut self.sorted[at];
-        row.bytes += text.len();
-        Arc::make_mut(&mut row.item).append(offset, text).then_some(at)
+        let is_appended = Arc::make_mut(&mut row.item).append(offset, text);
+        row.bytes += if is_appended { text.len() } else { 0 };
+        is_appended.then_some(at)
     }
 
     /// Removes a row, if it exists.

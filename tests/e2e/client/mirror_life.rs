@@ -137,6 +137,11 @@ fn client_elsewhere(socket: &std::path::Path) -> (Client, tokio::runtime::Runtim
 #[test]
 fn everything_works_on_a_thread_without_a_runtime() {
     let daemon = daemon();
+    assert!(
+        matches!(block_on(builder(&daemon.socket()).connect()), Err(Error::Rpc(_))),
+        "it needs one to start on"
+    );
+    assert!(matches!(builder(&daemon.socket()).start(), Err(Error::Rpc(_))));
     let (client, _runtime) = client_elsewhere(&daemon.socket());
     let mirror = client.kv().mirror("").unwrap();
     block_on(mirror.ready()).unwrap();

@@ -1065,6 +1065,8 @@ export interface Methods {
     params: {
       /** Only this conversation and what is in it. The id of the current conversation is sent too, as an entity `kv`. */
       conversationId?: EntityId | null;
+      /** Bytes of events that the subscription may send before `store.credit` allows more, exceeded by at most one event; without a limit when omitted. */
+      credit?: number | null;
       /** Whether to send the deltas of streaming messages. */
       deltas?: boolean;
       /** Epoch of `since`. */
@@ -1167,6 +1169,8 @@ export interface Methods {
   /** Subscribes to entries. */
   "kv.subscribe": {
     params: {
+      /** Bytes of events that the subscription may send before `store.credit` allows more, exceeded by at most one event; without a limit when omitted. */
+      credit?: number | null;
       /** Epoch of `since`. */
       epoch?: string | null;
       /** Begin with a snapshot; with `since`, only if the change log does not reach back that far. */
@@ -1277,6 +1281,8 @@ export interface Methods {
   /** Subscribes to memories. */
   "memory.subscribe": {
     params: {
+      /** Bytes of events that the subscription may send before `store.credit` allows more, exceeded by at most one event; without a limit when omitted. */
+      credit?: number | null;
       /** Epoch of `since`. */
       epoch?: string | null;
       /** Begin with a snapshot; with `since`, only if the change log does not reach back that far. */
@@ -1341,6 +1347,16 @@ export interface Methods {
     params: {
     };
     result: ClientList;
+  };
+  /** Allows a subscription that has a `credit` to send more; answers whether there is such a subscription. */
+  "store.credit": {
+    params: {
+      /** Bytes of events that it may send in addition. */
+      bytes: number;
+      /** Id that `subscribe` answered. */
+      subscription: number;
+    };
+    result: boolean;
   };
   /** Says who is calling and learns who answers; welcome, never required. */
   "store.hello": {
@@ -1409,6 +1425,8 @@ export interface Methods {
   /** Changes of all modules, or of some. */
   "store.subscribe": {
     params: {
+      /** Bytes of events that the subscription may send before `store.credit` allows more, exceeded by at most one event; without a limit when omitted. */
+      credit?: number | null;
       /** Epoch of `since`. */
       epoch?: string | null;
       /** Begin with a snapshot; with `since`, only if the change log does not reach back that far. */
@@ -1579,6 +1597,8 @@ export interface Methods {
   /** Subscribes to todos and comments. */
   "todo.subscribe": {
     params: {
+      /** Bytes of events that the subscription may send before `store.credit` allows more, exceeded by at most one event; without a limit when omitted. */
+      credit?: number | null;
       /** Epoch of `since`. */
       epoch?: string | null;
       /** Begin with a snapshot; with `since`, only if the change log does not reach back that far. */

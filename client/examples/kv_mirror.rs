@@ -3,20 +3,20 @@
 
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
-use futures_util::StreamExt;
 use stina_client::mirror::Diff;
 use stina_client::{Client, ConnectionState};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), stina_client::Error> {
     let client = Client::builder().name("kv-mirror", "1.0").connect().await?;
-    let mirror = client.kv().mirror(std::env::args().nth(1).unwrap_or_default()).await?;
+    let mirror = client.kv().mirror(std::env::args().nth(1).unwrap_or_default())?;
+    mirror.ready().await?;
     let (snapshot, mut patches) = mirror.watch();
     let mut list = snapshot.items;
     for (row, entry) in list.iter().enumerate() {
         println!("{row:>4}  {} = {}", entry.key, entry.value.get());
     }
-    let mut states = Box::pin(client.states());
+    let mut states = client.states();
     loop {
         tokio::select! {
             Some(patch) = patches.next() => {
@@ -25,6 +25,7 @@ async fn main() -> Result<(), stina_client::Error> {
                     match diff {
                         Diff::Inserted { at, item } => println!("{at:>4}+ {} = {}", item.key, item.value.get()),
                         Diff::Updated { at, item } => println!("{at:>4}* {} = {}", item.key, item.value.get()),
+                        Diff::Appended { at, text, .. } => println!("{at:>4}… {text}"),
                         Diff::Moved { from, to, item } => println!("{from:>4}> {to} {}", item.key),
                         Diff::Removed { at } => println!("{at:>4}-"),
                         Diff::Cleared => println!("all gone"),

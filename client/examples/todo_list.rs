@@ -16,7 +16,8 @@ fn show(list: &[Arc<Todo>]) {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), stina_client::Error> {
     let client = Client::builder().name("todo-list", "1.0").connect().await?;
-    let mirror = client.todos().mirror(Todos::open()).await?;
+    let mirror = client.todos().mirror(Todos::open())?;
+    mirror.ready().await?;
     let (snapshot, mut patches) = mirror.watch();
     let mut list = snapshot.items;
     show(&list);

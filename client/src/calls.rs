@@ -3,9 +3,10 @@
 use crate::transport::{Receiver, Sender};
 use jsonrpsee_core::client::Error;
 use jsonrpsee_core::client::async_client::{Client, ClientBuilder, RpcService};
-use jsonrpsee_core::middleware::{RpcServiceBuilder, RpcServiceT};
+use jsonrpsee_core::middleware::{Notification, RpcServiceBuilder, RpcServiceT};
 use jsonrpsee_types::{Id, Request, ResponseSuccess};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -49,6 +50,17 @@ impl Calls {
             Err(error) => Err(error),
         }
     }
+
+    /// Calls a method that is not answered. Cancel safe: dropping the future before it is ready sends nothing.
+    pub(crate) async fn notify(&self, method: &str, params: &RawValue) -> Result<(), Error> {
+        let Some(service) = self.service.get() else { return Err(Error::ServiceDisconnect) };
+        let notification = Notification::new(Cow::Borrowed(method), Some(Cow::Borrowed(params)));
+        match service.notification(notification).await {
+            Ok(_) => Ok(()),
+            Err(Error::ServiceDisconnect) => Err(self.client.on_disconnect().await),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -65,7 +77,7 @@ mod tests {
     fn pair() -> (Calls, BufReader<UnixStream>) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (read, write) = ours.into_split();
-        let (inboxes, _) = Inboxes::new(1000, Duration::ZERO);
+        let (inboxes, _) = Inboxes::new(1000);
         let pulse = Pulse::new();
         let receiver = Receiver::new(read, 1000, inboxes, Arc::clone(&pulse));
         (Calls::new(4, Sender::new(write, pulse), receiver), BufReader::new(theirs))

@@ -3,7 +3,7 @@
 use crate::chat::SharedListener;
 use crate::link::Link;
 use crate::retry::{Deadline, Outgoing, checked, new_request_id, stamp};
-use crate::{ClientBuilder, ConnectionState, Error, Options, Result};
+use crate::{ClientBuilder, ConnectionState, Error, Options, Result, States};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +12,14 @@ use stina_protocol::method::{Bare, MethodKind, Read, Wire, Write};
 use stina_protocol::store::{Discover, StoredReply, Welcome};
 use stina_protocol::types::NoParams;
 use stina_protocol::{Method, RequestId};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::AbortOnDropHandle;
 
 /// A client of `stinad`. It is cheap to clone; all clones share one connection, which is replaced when it breaks.
 ///
-/// It belongs to the tokio runtime that created it. The connection closes when the last clone and the last
+/// Its tasks run on the tokio runtime that created it, and end with that. Its methods work on any thread, with a runtime or
+/// without. The connection closes when the last clone and the last
 /// [`Subscription`](crate::Subscription) are dropped.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -27,6 +31,10 @@ struct Inner {
     link: Link,
     methods: Mutex<Option<Arc<Methods>>>,
     listener: SharedListener,
+    /// Permits for its subscriptions and mirrors.
+    subscriptions: Arc<Semaphore>,
+    /// Runs its tasks, whichever thread opens a subscription or a mirror.
+    runtime: Handle,
 }
 
 /// Options of one call, which override those of the client.
@@ -57,8 +65,10 @@ impl Client {
     /// Connects. The client then reconnects by itself.
     ///
     /// # Errors
-    /// [`Error::NotReachable`] when no daemon is running; [`Error::Rpc`] when it refuses this client.
+    /// [`Error::NotReachable`] when no daemon is running; [`Error::Rpc`] when it refuses this client, and outside of a
+    /// tokio runtime.
     pub async fn connect(options: Options) -> Result<Self> {
+        check_runtime()?;
         Ok(Self::on(Link::connect(options).await?))
     }
 
@@ -71,9 +81,38 @@ impl Client {
     }
 
     fn on(link: Link) -> Self {
-        Self {
-            inner: Arc::new(Inner { link, methods: Mutex::default(), listener: SharedListener::default() }),
-        }
+        let subscriptions = link.options().limits.subscriptions.clamp(1, Semaphore::MAX_PERMITS);
+        let inner = Inner {
+            link,
+            methods: Mutex::default(),
+            listener: SharedListener::default(),
+            subscriptions: Arc::new(Semaphore::new(subscriptions)),
+            runtime: Handle::current(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The runtime that runs its tasks.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.inner.runtime
+    }
+
+    /// Runs a future on the client's runtime, for callers on any thread. Dropping the future stops it.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        // An error means that the runtime has ended.
+        AbortOnDropHandle::new(self.runtime().spawn(future)).await.map_err(|_| Error::Closed)
+    }
+
+    /// A permit for one more subscription or mirror.
+    pub(crate) fn subscription_permit(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.inner.subscriptions).try_acquire_owned().map_err(|_| {
+            let most = self.options().limits.subscriptions.max(1);
+            let reason = format!("a client has at most {most} subscriptions and mirrors at a time");
+            stina_protocol::Error::invalid("", reason).into()
+        })
     }
 
     pub(crate) fn link(&self) -> &Link {
@@ -101,9 +140,8 @@ impl Client {
         self.link().server()
     }
 
-    /// A stream of the connection's state: the current one, then each new one. A state that changes before it is read
-    /// is skipped. The stream ends after [`ConnectionState::Closed`].
-    pub fn states(&self) -> impl futures_util::Stream<Item = ConnectionState> + Send + use<> {
+    /// A stream of the connection's state. It ends after [`ConnectionState::Closed`].
+    pub fn states(&self) -> States<ConnectionState> {
         self.link().states()
     }
 
@@ -210,14 +248,17 @@ impl Client {
             }
         }
         let limit = self.options().limits.request_bytes;
-        let outgoing = Outgoing {
-            method,
-            params: params.map(|text| checked(text, limit)).transpose()?,
-            request_id,
-            retry: !how.once,
-            deadline,
+        let params = params.map(|text| checked(text, limit)).transpose()?;
+        let (client, method) = (self.clone(), method.to_owned());
+        let call = async move {
+            let outgoing = Outgoing { method: &method, params, request_id, retry: !how.once, deadline };
+            outgoing.run(client.link()).await
         };
-        outgoing.run(self.link()).await
+        match Handle::try_current() {
+            Ok(_) => call.await,
+            // The caller's thread has no timers.
+            Err(_) => self.run(call).await?,
+        }
     }
 
     /// The methods of the daemon, read once for each connection.
@@ -248,11 +289,18 @@ impl Client {
     }
 }
 
+/// Checks that there is a runtime for the tasks of a new client.
+fn check_runtime() -> Result<()> {
+    let missing = |_| stina_protocol::Error::invalid("", "a client needs a tokio runtime to start on");
+    Ok(Handle::try_current().map(drop).map_err(missing)?)
+}
+
 impl ClientBuilder {
     /// Connects. The client then reconnects by itself.
     ///
     /// # Errors
-    /// [`Error::NotReachable`] when no daemon is running; [`Error::Rpc`] when it refuses this client.
+    /// [`Error::NotReachable`] when no daemon is running; [`Error::Rpc`] when it refuses this client, and outside of a
+    /// tokio runtime.
     pub async fn connect(self) -> Result<Client> {
         Client::connect(self.options()?).await
     }
@@ -261,11 +309,9 @@ impl ClientBuilder {
     /// the connection until their deadlines.
     ///
     /// # Errors
-    /// As [`Self::options`].
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
+    /// As [`Self::options`]; [`Error::Rpc`] outside of a tokio runtime.
     pub fn start(self) -> Result<Client> {
+        check_runtime()?;
         Ok(Client::start(self.options()?))
     }
 }

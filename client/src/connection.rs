@@ -7,8 +7,9 @@ use crate::transport::{Disconnect, Pulse, Receiver, Sender, TOO_LONG};
 use jsonrpsee_core::client::Error as RpcError;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use stina_protocol::store::{ClientInfo, Hello, HelloParams, Ping, Versions, Welcome};
+use stina_protocol::store::{ClientInfo, Credit, CreditParams, Hello, HelloParams, Ping, Versions, Welcome};
 use stina_protocol::{EntityId, Fault, Method, VERSION};
 use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
@@ -32,6 +33,8 @@ pub(crate) struct Connection {
     pulse: Arc<Pulse>,
     permits: Arc<Semaphore>,
     max_calls: usize,
+    /// Permits for subscriptions that the daemon has not ended. Without them it would refuse one that follows too soon.
+    subscriptions: Arc<Semaphore>,
     welcome: Mutex<Option<Welcome>>,
     /// Runs tasks that must outlive a dropped future.
     runtime: tokio::runtime::Handle,
@@ -49,7 +52,7 @@ impl Connection {
             .await
             .map_err(|e| CallError::Disconnected(Disconnect::Io(e.into())))?;
         let (read, write) = socket.into_split();
-        let (inboxes, dropped) = Inboxes::new(limits.subscription_bytes, limits.subscription_wait);
+        let (inboxes, dropped) = Inboxes::new(limits.subscription_bytes);
         let pulse = Pulse::new();
         let sender = Sender::new(write, Arc::clone(&pulse));
         let receiver = Receiver::new(read, limits.message_bytes, Arc::clone(&inboxes), Arc::clone(&pulse));
@@ -59,6 +62,7 @@ impl Connection {
             inboxes,
             pulse,
             permits: Arc::new(Semaphore::new(max_calls)),
+            subscriptions: Arc::new(Semaphore::new(limits.subscriptions.clamp(1, Semaphore::MAX_PERMITS))),
             max_calls,
             welcome: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
@@ -134,22 +138,32 @@ impl Connection {
         })
     }
 
+    /// The credit of a new subscription in bytes, if the daemon knows credit.
+    pub(crate) fn credit(&self) -> Option<NonZeroU64> {
+        let knows = |welcome: &Welcome| welcome.capabilities.iter().any(|name| name == "credit");
+        let bytes = self.welcome().as_ref().is_some_and(knows).then(|| self.inboxes.bytes());
+        bytes.and_then(|bytes| NonZeroU64::new(bytes as u64))
+    }
+
     /// Opens a subscription. Cancel safe: dropping the future ends the subscription.
     pub(crate) async fn subscribe(
         self: &Arc<Self>,
-        method: &'static str,
-        unsubscribe: &'static str,
+        method: &str,
+        unsubscribe: &str,
         params: Box<RawValue>,
     ) -> Result<OpenSubscription, CallError> {
         // Waits here, so that a call whose caller has stopped waiting is not sent.
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let this = Arc::clone(self);
+        let (method, unsubscribe): (Box<str>, Box<str>) = (method.into(), unsubscribe.into());
         let opening = self.runtime.spawn(async move {
-            let id = this.send(method, Some(&params)).await?;
+            // The semaphore is never closed.
+            let open = Arc::clone(&this.subscriptions).acquire_owned().await.ok();
+            let id = this.send(&method, Some(&params)).await?;
             drop(permit);
             let id =
                 serde_json::from_str(id.get()).map_err(|e| CallError::Unusable(format!("{method}: {e}")))?;
-            let inbox = this.inboxes.claim(id, unsubscribe);
+            let inbox = this.inboxes.claim(id, &unsubscribe, open);
             Ok(OpenSubscription { id, inbox, connection: this })
         });
         // The task does not panic and is not aborted.
@@ -162,11 +176,19 @@ impl Connection {
         let this = Arc::clone(self);
         self.runtime.spawn(async move {
             let Ok(params) = serde_json::value::to_raw_value(&[id]) else { return };
-            if let Err(error) = this.request(method, Some(&params)).await {
+            if let Err(error) = this.request(&method, Some(&params)).await {
                 tracing::debug!(?error, "could not unsubscribe");
             }
             this.inboxes.forget(id);
         });
+    }
+
+    /// Allows a subscription to send more.
+    async fn grant(&self, subscription: u64, bytes: usize) {
+        let params = CreditParams { subscription, bytes: bytes as u64 };
+        let Ok(params) = serde_json::value::to_raw_value(&params) else { return };
+        // After an error the connection has ended, and so has the subscription.
+        let _ = self.calls.notify(Credit::NAME, &params).await;
     }
 
     /// Epoch of the daemon's database.
@@ -214,14 +236,15 @@ pub(crate) struct OpenSubscription {
 }
 
 impl OpenSubscription {
-    /// Waits for the next event, as JSON. Cancel safe.
+    /// Waits for the next event, as JSON; the caller is done with the one before. Cancel safe.
     pub(crate) async fn next(&self) -> Result<Box<str>, CloseReason> {
+        let owed = self.inbox.release();
+        // Half of the credit at a time: few calls, and the daemon never runs out before the inbox is empty.
+        if owed > self.connection.inboxes.bytes() / 2 && self.connection.credit().is_some() {
+            self.connection.grant(self.id, owed).await;
+            self.inbox.paid(owed);
+        }
         self.inbox.next().await
-    }
-
-    /// Sets whether the next events belong to a snapshot, which can't be resumed halfway.
-    pub(crate) fn set_snapshot(&self, is_snapshot: bool) {
-        self.inbox.set_snapshot(is_snapshot);
     }
 
     /// Its connection.

@@ -107,8 +107,8 @@ impl<R: Resource> Entities<R> {
     /// Mirrors the entities that `which` selects, in the order of the list.
     ///
     /// # Errors
-    /// As [`Client::call`].
-    pub async fn mirror<C: Collection<Item = R>>(&self, which: C) -> Result<Mirror<C>> {
-        self.client.mirror(which).await
+    /// As [`Client::mirror`].
+    pub fn mirror<C: Collection<Item = R>>(&self, which: C) -> Result<Mirror<C>> {
+        self.client.mirror(which)
     }
 }

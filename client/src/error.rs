@@ -58,7 +58,10 @@ pub enum Error {
     /// The daemon's answer is not readable.
     #[error("unreadable answer of the daemon: {0}")]
     Protocol(String),
-    /// This client was closed.
+    /// A mirror has ended, because its collection panicked.
+    #[error("the collection of a mirror panicked: {0}")]
+    Panicked(String),
+    /// This client was closed, or its runtime has ended.
     #[error("the client is closed")]
     Closed,
 }

@@ -1,6 +1,6 @@
 //! `client.kv()`: small values by key.
 
-use crate::mirror::Collection;
+use crate::mirror::{Collection, Item};
 use crate::{Client, Mirror, Result};
 use serde::Serialize;
 use stina_protocol::kv::{
@@ -99,9 +99,9 @@ impl Kv {
     /// Mirrors the entries whose keys begin with `prefix`, by key.
     ///
     /// # Errors
-    /// As [`Client::call`].
-    pub async fn mirror(&self, prefix: impl Into<String>) -> Result<Mirror<Entries>> {
-        self.client.mirror(Entries { prefix: prefix.into() }).await
+    /// As [`Client::mirror`].
+    pub fn mirror(&self, prefix: impl Into<String>) -> Result<Mirror<Entries>> {
+        self.client.mirror(Entries { prefix: prefix.into() })
     }
 
     /// Lists one page of entries, by key.
@@ -119,6 +119,8 @@ pub struct Entries {
     /// The prefix; empty for all entries.
     pub prefix: String,
 }
+
+impl Item for Entry {}
 
 impl Collection for Entries {
     type Subscription = Subscribe;

@@ -13,7 +13,8 @@
 //!
 //! ```no_run
 //! # async fn example(client: stina_client::Client) -> Result<(), stina_client::Error> {
-//! let todos = client.todos().mirror(stina_client::mirror::Todos::open()).await?;
+//! let todos = client.todos().mirror(stina_client::mirror::Todos::open())?;
+//! todos.ready().await?;
 //! let (snapshot, mut patches) = todos.watch();
 //! let mut list = snapshot.items;
 //! let added = client.todos().add("Buy milk").await?;
@@ -49,8 +50,10 @@ pub mod mirror;
 
 mod calls;
 mod connection;
+mod cursor;
 mod inbox;
 mod link;
+mod timer;
 mod transport;
 
 mod chat;
@@ -68,7 +71,7 @@ pub use kv::{Entries, Kv};
 pub use memories::Memories;
 pub use mirror::Mirror;
 pub use options::{ClientBuilder, Limits, Options};
-pub use state::ConnectionState;
+pub use state::{ConnectionState, States};
 pub use stina_protocol as protocol;
 pub use store::Store;
 pub use subscription::Subscription;

@@ -1,8 +1,9 @@
 //! The link to the daemon: one connection at a time, health-checked, and replaced when it ends.
 
 use crate::connection::{CallError, Connection};
+use crate::timer::{sleep, timeout};
 use crate::transport::Disconnect;
-use crate::{ConnectionState, Error, Limits, Options, Result};
+use crate::{ConnectionState, Error, Limits, Options, Result, States};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -111,18 +112,9 @@ impl Link {
         state(&self.now.borrow())
     }
 
-    /// The current state, then each new one. A state that changes before it is read is skipped.
-    pub(crate) fn states(&self) -> impl futures_util::Stream<Item = ConnectionState> + Send + use<> {
-        let mut now = self.now.clone();
-        now.mark_changed();
-        futures_util::stream::unfold((now, false), |(mut now, ended)| async move {
-            if ended || now.changed().await.is_err() {
-                return None;
-            }
-            let state = state(&now.borrow_and_update());
-            let ended = state == ConnectionState::Closed;
-            Some((state, (now, ended)))
-        })
+    /// The current state, then each new one.
+    pub(crate) fn states(&self) -> States<ConnectionState> {
+        States::new(self.now.clone(), state, |state| *state == ConnectionState::Closed)
     }
 
     /// The options of this client.
@@ -178,7 +170,7 @@ fn not_reachable(options: &Options, reason: &Disconnect) -> Error {
 
 async fn open(options: &Options) -> std::result::Result<Opened, Disconnect> {
     let limit = options.limits.connect;
-    match tokio::time::timeout(limit, Connection::open(options)).await {
+    match timeout(limit, Connection::open(options)).await {
         Ok(Ok(opened)) => Ok(opened),
         Ok(Err(CallError::Refused(fault))) => Err(Disconnect::Refused(fault)),
         Ok(Err(CallError::Disconnected(reason))) => Err(reason),
@@ -217,7 +209,7 @@ async fn keep_connected(options: &Options, state: &watch::Sender<LinkState>, mut
         };
         state.send_replace(LinkState::Down { attempt, reason });
         waited = if attempt > 0 { backoff(&options.limits, attempt) } else { Duration::ZERO };
-        tokio::time::sleep(waited).await;
+        sleep(waited).await;
     }
 }
 
@@ -233,7 +225,7 @@ async fn watch_over(
         tokio::select! {
             why = pulse.ended() => return why,
             Some(id) = dropped.recv() => connection.unsubscribe(id),
-            () = tokio::time::sleep(check) => {
+            () = sleep(check) => {
                 if connection.is_in_use() && pulse.silence() >= limits.silence && !is_alive(connection, limits).await {
                     pulse.end(Disconnect::Silent);
                 }
@@ -246,7 +238,7 @@ async fn watch_over(
 /// Pings the daemon. Any data counts as an answer, because much data may precede the reply after a suspension.
 async fn is_alive(connection: &Connection, limits: &Limits) -> bool {
     let answered = tokio::select! {
-        answered = tokio::time::timeout(limits.ping, connection.ping()) => matches!(answered, Ok(Ok(()))),
+        answered = timeout(limits.ping, connection.ping()) => matches!(answered, Ok(Ok(()))),
         _ = connection.pulse().ended() => false,
     };
     answered || connection.pulse().silence() < limits.ping

@@ -17,15 +17,14 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Calls in flight, at least one; further calls wait. The daemon reads no more of them from one connection.
     pub calls: usize,
-    /// Bytes of unread events of a subscription, exceeded by at most one event. A full subscription is dropped, and
-    /// resumes at its position when it is read again.
+    /// Subscriptions and mirrors of one client at a time, at least one, as in the daemon. A further one is `invalid`.
+    pub subscriptions: usize,
+    /// Bytes of unread events of a subscription or a mirror, exceeded by at most one event. The daemon sends no more
+    /// until they are read.
     pub subscription_bytes: usize,
-    /// How long full subscriptions may block the connection before they are dropped: all of them together, and the time
-    /// decays at a tenth of its pace. A snapshot can't be resumed halfway, so the time counts for each of its events
-    /// anew.
-    pub subscription_wait: Duration,
-    /// Events that a [`Subscription`](crate::Subscription) reads ahead, at least one.
-    pub read_ahead: usize,
+    /// Bytes of changes that a mirror keeps for its watchers. A watcher that is further behind gets
+    /// [`Diff::Cleared`](crate::mirror::Diff::Cleared) and the current entities.
+    pub patch_bytes: usize,
     /// Maximum duration of connecting, `store.hello` included.
     pub connect: Duration,
     /// Wait before the second attempt to connect; it doubles with each attempt.
@@ -44,9 +43,9 @@ impl Default for Limits {
             request_bytes: 32 << 20,
             message_bytes: 128 << 20,
             calls: 64,
+            subscriptions: 64,
             subscription_bytes: 4 << 20,
-            subscription_wait: Duration::from_millis(250),
-            read_ahead: 16,
+            patch_bytes: 4 << 20,
             connect: Duration::from_secs(5),
             first_backoff: Duration::from_millis(20),
             max_backoff: Duration::from_secs(1),

@@ -3,6 +3,7 @@
 
 use crate::connection::CallError;
 use crate::link::{Link, backoff};
+use crate::timer::{Instant, sleep_until, timeout_at};
 use crate::transport::Disconnect;
 use crate::{ConnectionState, Error, Result};
 use memchr::memchr2_iter;
@@ -10,7 +11,6 @@ use serde_json::value::RawValue;
 use std::time::Duration;
 use stina_protocol::json_check::{MAX_DEPTH, check_depth};
 use stina_protocol::{Fault, RequestId};
-use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
 /// A call to send, once or several times.

@@ -202,7 +202,7 @@ impl Receiver {
                     Incoming::Reply => return Ok(line.to_vec()),
                     Incoming::Unknown => tracing::debug!("ignored a notification of an unknown kind"),
                     Incoming::Event { subscription, event } => {
-                        self.inboxes.deliver(subscription, event).await;
+                        self.inboxes.deliver(subscription, event);
                     }
                 }
             }

@@ -5,6 +5,7 @@ use crate::types::null_is_default;
 use crate::{Json, MethodKind, Params};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::num::NonZeroU64;
 
 /// The operation of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,6 +198,10 @@ pub struct Start {
     /// Begin with a snapshot; with `since`, only if the change log does not reach back that far.
     #[serde(default, deserialize_with = "null_is_default")]
     pub initial: bool,
+    /// Bytes of events that the subscription may send before `store.credit` allows more, exceeded by at most one event;
+    /// without a limit when omitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit: Option<NonZeroU64>,
 }
 
 impl Start {

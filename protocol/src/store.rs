@@ -334,6 +334,17 @@ pub struct PurgeOutput {
     pub pending: bool,
 }
 
+/// Params of [`Credit`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CreditParams {
+    /// Id that `subscribe` answered.
+    pub subscription: u64,
+    /// Bytes of events that it may send in addition.
+    pub bytes: u64,
+}
+
 crate::methods! {
     /// Says who is calling and learns who answers; welcome, never required.
     Hello = "store.hello": Bare(HelloParams) -> Welcome;
@@ -347,6 +358,8 @@ crate::methods! {
     GetChanges = "store.changes": Read(ChangesParams) -> ChangePage;
     /// Answers after every notification up to now was sent on this connection.
     Sync = "store.sync": Bare(NoParams) -> Rev;
+    /// Allows a subscription that has a `credit` to send more; answers whether there is such a subscription.
+    Credit = "store.credit": Bare(CreditParams) -> bool;
     /// What a write with that `requestId` answered: its `rev` and `value`.
     GetResult = "store.result": Bare(ResultParams) -> StoredReply;
     /// Several mutating methods, all or nothing: one revision, one notification.

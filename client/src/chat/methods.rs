@@ -36,17 +36,25 @@ impl Chat {
     /// Mirrors all conversations, newest first.
     ///
     /// # Errors
-    /// As [`Client::call`].
-    pub async fn mirror_conversations(&self) -> Result<Mirror<mirror::Conversations>> {
-        self.client.mirror(mirror::Conversations).await
+    /// As [`Client::mirror`].
+    pub fn mirror_conversations(&self) -> Result<Mirror<mirror::Conversations>> {
+        self.client.mirror(mirror::Conversations)
     }
 
     /// Mirrors the messages that `which` selects, oldest first, with the text of streaming ones.
     ///
     /// # Errors
-    /// As [`Client::call`].
-    pub async fn mirror_messages(&self, which: mirror::Messages) -> Result<Mirror<mirror::Messages>> {
-        self.client.mirror(which).await
+    /// As [`Client::mirror`].
+    pub fn mirror_messages(&self, which: mirror::Messages) -> Result<Mirror<mirror::Messages>> {
+        self.client.mirror(which)
+    }
+
+    /// Mirrors the messages of the current conversation, and follows when another one becomes current.
+    ///
+    /// # Errors
+    /// As [`Client::mirror`].
+    pub fn mirror_current(&self) -> Result<Mirror<mirror::CurrentMessages>> {
+        self.client.mirror(mirror::CurrentMessages::default())
     }
 
     /// Starts a conversation; it becomes the current one.

@@ -1,20 +1,26 @@
 //! [`MessageStream`]: writes a streaming message.
 
-use super::listener::{StopReceiver, Stopped};
+use super::listener::{IsStreaming, StopReceiver, Stopped};
 use super::methods::Chat;
-use crate::{CallOptions, Error, Result, entities};
+use crate::timer::sleep_until;
+use crate::{CallOptions, Client, Error, Result, entities};
 use stina_protocol::chat::{
     AppendDelta, BeginMessage, BeginParams, DeltaParams, Filter, FinishMessage, FinishParams, Message,
     MessageFields, SubscribeParams,
 };
 use stina_protocol::{EntityId, Json, Method, Reply, With};
-use tokio::time::timeout_at;
 use uuid::Uuid;
 
 /// Params of the subscription for stop signals.
 fn without_deltas() -> SubscribeParams {
     let fields = Filter { deltas: false, ..Filter::default() };
     SubscribeParams { fields, ..SubscribeParams::default() }
+}
+
+/// Whether a message is streaming and belongs to this connection: only then the daemon accepts text, here none.
+async fn is_streaming(client: Client, message: String) -> bool {
+    let Ok(message_id) = EntityId::new(message) else { return false };
+    client.call::<AppendDelta>(DeltaParams { message_id, offset: 0, text: String::new() }).await.is_ok()
 }
 
 impl Chat {
@@ -53,8 +59,6 @@ struct AbortOnDrop {
     chat: Chat,
     id: EntityId,
     is_disarmed: bool,
-    /// Runs the abort.
-    runtime: tokio::runtime::Handle,
 }
 
 impl MessageStream {
@@ -68,14 +72,23 @@ impl MessageStream {
         };
         let client = &chat.client;
         let deadline = client.deadline(&CallOptions::default());
-        let listening =
-            client.listener().listen(id.as_str(), async || chat.subscribe(without_deltas()).await);
-        let expired = |_| client.link().expired(BeginMessage::NAME, deadline.within);
-        let stop = timeout_at(deadline.at, listening).await.map_err(expired)??;
-        let runtime = tokio::runtime::Handle::current();
+        let subscribe = async || chat.subscribe(without_deltas()).await;
+        let is_streaming: IsStreaming = {
+            let client = client.clone();
+            Box::new(move |message| Box::pin(is_streaming(client.clone(), message.to_owned())))
+        };
+        let listening = client.listener().listen(id.as_str(), client.runtime(), subscribe, is_streaming);
+        let stop = tokio::select! {
+            biased;
+            stop = listening => stop?,
+            // On the client's runtime: the caller's thread may have no timers.
+            _ = client.run(sleep_until(deadline.at)) => {
+                return Err(client.link().expired(BeginMessage::NAME, deadline.within));
+            }
+        };
         // If this future is dropped, the message may begin nevertheless. Only a generated id is certain to be this
         // message's.
-        let mut abort = AbortOnDrop { chat: chat.clone(), id: id.clone(), is_disarmed: is_chosen, runtime };
+        let mut abort = AbortOnDrop { chat: chat.clone(), id: id.clone(), is_disarmed: is_chosen };
         let Reply { value: message, .. } = client
             .call_until::<BeginMessage>(
                 With { head, fields: MessageFields { id: Some(id), ..fields } },
@@ -84,6 +97,9 @@ impl MessageStream {
             )
             .await?;
         abort.is_disarmed = false;
+        if stop.begin() && !self::is_streaming(client.clone(), message.id.clone()).await {
+            stop.end();
+        }
         let confirmed = message.content.len() as u64;
         Ok(Self { chat, message, confirmed, unconfirmed: String::new(), stop, abort })
     }
@@ -159,8 +175,8 @@ impl MessageStream {
         Ok(reply)
     }
 
-    /// Waits until the message should stop, and returns the reason. The future does not borrow the stream, and can be
-    /// created any number of times.
+    /// Waits until the message should stop or has ended, and returns the reason. The future does not borrow the stream,
+    /// and can be created any number of times.
     pub fn stopped(&self) -> impl Future<Output = Stopped> + Send + use<> {
         self.stop.stopped(self.message.rev)
     }
@@ -172,7 +188,7 @@ impl Drop for AbortOnDrop {
             return;
         }
         let (chat, id) = (self.chat.clone(), self.id.clone());
-        self.runtime.spawn(async move {
+        self.chat.client.runtime().clone().spawn(async move {
             if let Err(error) = chat.abort_message(id).await {
                 tracing::debug!(%error, "could not abort a dropped message");
             }

@@ -1,11 +1,11 @@
 //! The collections that frontends show: `client.todos().mirror(…)` and the like.
 
-use super::collection::Collection;
+use super::collection::{Collection, Item};
+use super::current::at_least_one;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use std::cmp::Reverse;
 use stina_protocol::chat::{self, Conversation, InitialMessages, Message};
-use stina_protocol::event::Delta;
 use stina_protocol::memory::{self, Memory};
 use stina_protocol::todo::{self, Status, Todo};
 use stina_protocol::{EntityId, Resource};
@@ -13,8 +13,8 @@ use stina_protocol::{EntityId, Resource};
 /// Todos in the order of `todo.list`: by due time, those without one last; then by age.
 #[derive(Debug, Clone, Default)]
 pub struct Todos {
-    /// Only todos with one of these statuses; empty for all.
-    pub statuses: Vec<Status>,
+    /// Only todos with one of these statuses, as in `todo.list`: all when omitted, none when empty.
+    pub statuses: Option<Vec<Status>>,
     /// Whether to include archived todos. Otherwise a closed todo leaves at the end of the day of its last update.
     pub include_archived: bool,
 }
@@ -22,7 +22,7 @@ pub struct Todos {
 impl Todos {
     /// Open todos: not started or in progress.
     pub fn open() -> Self {
-        Self { statuses: vec![Status::NotStarted, Status::InProgress], include_archived: false }
+        Self { statuses: Some(vec![Status::NotStarted, Status::InProgress]), include_archived: false }
     }
 }
 
@@ -45,7 +45,7 @@ impl Collection for Todos {
     }
 
     fn admits(&self, todo: &Todo) -> bool {
-        self.statuses.is_empty() || self.statuses.contains(&todo.status)
+        self.statuses.as_ref().is_none_or(|statuses| statuses.contains(&todo.status))
     }
 
     fn until(&self, todo: &Todo) -> Option<i64> {
@@ -130,7 +130,7 @@ impl Collection for Messages {
     fn filter(&self) -> chat::Filter {
         chat::Filter {
             conversation_id: Some(self.conversation.clone()),
-            initial_messages: self.last,
+            initial_messages: at_least_one(self.last),
             ..chat::Filter::default()
         }
     }
@@ -142,12 +142,21 @@ impl Collection for Messages {
     fn last(&self) -> Option<usize> {
         Some(self.last.get().into())
     }
+}
 
-    fn extended(&self, message: &Message, delta: &Delta) -> Option<Message> {
-        let offset = usize::try_from(delta.offset).ok()?;
-        // A delta at offset 0 replaces the whole text.
-        let kept = message.content.get(..offset)?;
-        Some(Message { content: format!("{kept}{}", delta.text), ..message.clone() })
+impl Item for Todo {}
+impl Item for Memory {}
+impl Item for Conversation {}
+
+impl Item for Message {
+    fn append(&mut self, offset: usize, text: &str) -> bool {
+        let has_offset = self.content.is_char_boundary(offset);
+        if has_offset {
+            // Text at offset 0 replaces all of it.
+            self.content.truncate(offset);
+            self.content.push_str(text);
+        }
+        has_offset
     }
 }
 

@@ -1,5 +1,6 @@
 //! [`Patch`] and [`Diff`]: the changes of a list.
 
+use super::collection::Item;
 use std::sync::Arc;
 
 /// One change of a list. Its indices are valid after all earlier changes were applied.
@@ -18,6 +19,16 @@ pub enum Diff<T> {
         at: usize,
         /// The changed entity.
         item: Arc<T>,
+    },
+    /// A streaming message got new text, and kept its index. Its text is now the first `offset` bytes of what it was,
+    /// and `text`.
+    Appended {
+        /// Its index.
+        at: usize,
+        /// Where the new text begins, in bytes.
+        offset: usize,
+        /// The new text.
+        text: String,
     },
     /// An entity changed, and so did its index.
     Moved {
@@ -43,6 +54,9 @@ impl<T> Clone for Diff<T> {
         match self {
             Self::Inserted { at, item } => Self::Inserted { at: *at, item: Arc::clone(item) },
             Self::Updated { at, item } => Self::Updated { at: *at, item: Arc::clone(item) },
+            Self::Appended { at, offset, text } => {
+                Self::Appended { at: *at, offset: *offset, text: text.clone() }
+            }
             Self::Moved { from, to, item } => Self::Moved { from: *from, to: *to, item: Arc::clone(item) },
             Self::Removed { at } => Self::Removed { at: *at },
             Self::Cleared => Self::Cleared,
@@ -66,8 +80,9 @@ impl<T> Clone for Patch<T> {
     }
 }
 
-impl<T> Patch<T> {
-    /// Applies the changes to a list, which must be in the state before this patch.
+impl<T: Item> Patch<T> {
+    /// Applies the changes to a list, which must be in the state before this patch. New text is appended in place,
+    /// unless the entity is also used elsewhere: then it is copied first.
     ///
     /// # Panics
     /// When the list is in another state.
@@ -76,6 +91,9 @@ impl<T> Patch<T> {
             match diff {
                 Diff::Inserted { at, item } => list.insert(*at, Arc::clone(item)),
                 Diff::Updated { at, item } => list[*at] = Arc::clone(item),
+                Diff::Appended { at, offset, text } => {
+                    Arc::make_mut(&mut list[*at]).append(*offset, text);
+                }
                 Diff::Moved { from, to, item } => {
                     list.remove(*from);
                     list.insert(*to, Arc::clone(item));

@@ -3,26 +3,28 @@
 use super::collection::Collection;
 use super::rows::Row;
 use super::shared::{RowChange, Shared};
-use crate::subscription::Cursor;
+use crate::cursor::{Cursor, Next, Request};
+use crate::timer::sleep;
 use crate::{Client, Error, Result};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use stina_protocol::event::{Change, Changes, Delta, Event, Op, ResetReason, Start, SubscribeMethod};
 
 pub(super) struct Driver<C: Collection> {
     collection: C,
-    cursor: Cursor<C::Subscription>,
+    cursor: Cursor,
     shared: Arc<Shared<C>>,
     /// The rows of an incomplete snapshot; until it is complete, the mirror shows the old rows.
     snapshot: Option<Vec<Row<C::SortKey, C::Item>>>,
-    /// Whether a reset said that the snapshot is of another epoch than the rows.
-    epoch_changed: bool,
+    /// Whether a reset said that the snapshot is of another history than the rows.
+    is_other_history: bool,
     /// The epoch of the rows.
     epoch: Option<String>,
     /// Time at which the first entity may leave the collection.
     due: Option<i64>,
-    /// The first sort key of the snapshot, if the snapshot had only the last entities.
-    first: Option<Arc<C::SortKey>>,
+    /// Where the shown entities begin, if the snapshot had only the last ones.
+    first: Bound<Arc<C::SortKey>>,
 }
 
 /// Maximum time between two looks at the clock, which may be set, and which a suspension stops.
@@ -38,17 +40,16 @@ fn now() -> i64 {
 async fn sleep_until(due: Option<i64>) {
     let Some(due) = due else { return std::future::pending().await };
     let left = u64::try_from(due.saturating_sub(now())).unwrap_or(0);
-    tokio::time::sleep(Duration::from_millis(left).min(MAX_SLEEP)).await;
+    sleep(Duration::from_millis(left).min(MAX_SLEEP)).await;
 }
 
 impl<C: Collection> Driver<C> {
-    pub(super) async fn open(client: &Client, collection: C, shared: Arc<Shared<C>>) -> Result<Self> {
-        let start = Start { initial: true, ..Start::default() };
-        let params = <C::Subscription as SubscribeMethod>::params(start, collection.filter());
-        let cursor = Cursor::open(client, params).await?;
+    pub(super) fn new(client: &Client, collection: C, shared: Arc<Shared<C>>) -> Result<Self> {
+        let params = <C::Subscription as SubscribeMethod>::params(Start::initial(), collection.filter());
+        let cursor = Cursor::new(client.clone(), Request::of::<C::Subscription>(&params)?);
         let snapshot = Some(Vec::new());
-        let (epoch, due, first) = (None, None, None);
-        Ok(Self { collection, cursor, shared, snapshot, epoch_changed: false, epoch, due, first })
+        let (is_other_history, epoch, due, first) = (false, None, None, Bound::Unbounded);
+        Ok(Self { collection, cursor, shared, snapshot, is_other_history, epoch, due, first })
     }
 
     /// Runs until the client is closed or the subscription ends.
@@ -61,7 +62,7 @@ impl<C: Collection> Driver<C> {
                     continue;
                 }
             };
-            if let Err(error) = next.and_then(|event| self.take(event)) {
+            if let Err(error) = next.and_then(|next| self.take(next)) {
                 return error;
             }
         }
@@ -78,86 +79,115 @@ impl<C: Collection> Driver<C> {
         }
     }
 
-    fn take(&mut self, event: Event) -> Result<()> {
+    fn take(&mut self, next: Next) -> Result<()> {
+        let event = match next {
+            Next::Event { event: Some(event), .. } => event,
+            Next::Event { event: None, .. } => return Ok(()),
+            Next::Lost => {
+                self.shared.set_live(false);
+                return Ok(());
+            }
+        };
         match event {
             Event::Change(Changes { initial: true, changes, .. }) => {
-                let changes: Vec<_> = self.row_changes(&changes)?;
-                let rows = changes.into_iter().filter_map(|change| match change {
-                    RowChange::Put(row) => Some(row),
-                    RowChange::Remove(_) => None,
-                });
-                self.snapshot.get_or_insert_default().extend(rows);
+                for change in &changes {
+                    self.collection.observe(change);
+                    if let Some(RowChange::Put(row)) = self.row_change(change)? {
+                        self.snapshot.get_or_insert_default().push(row);
+                    }
+                }
             }
             Event::Change(Changes { rev, prev, changes, .. }) => {
                 self.finish_snapshot(prev);
-                let changes = self.row_changes(&changes)?;
+                for change in &changes {
+                    if self.collection.observe(change) {
+                        self.cursor.restart();
+                        self.begin_snapshot();
+                        return Ok(());
+                    }
+                }
+                let changes = changes.iter().filter_map(|change| self.row_change(change).transpose());
+                let changes = changes.collect::<Result<_>>()?;
                 self.shared.apply(changes, rev);
             }
             Event::Synced { rev } => {
                 self.finish_snapshot(rev);
                 self.shared.apply(Vec::new(), rev);
+                self.shared.set_live(true);
             }
             Event::Reset { reason, .. } => {
-                self.snapshot = Some(Vec::new());
-                self.epoch_changed |= matches!(reason, ResetReason::Epoch | ResetReason::Restored);
+                self.begin_snapshot();
+                self.is_other_history |= matches!(reason, ResetReason::Epoch | ResetReason::Restored);
             }
-            Event::Delta(delta) => self.extend(&delta),
+            Event::Delta(Delta { message_id, offset, text, .. }) => {
+                // An offset beyond what a text can have is none of its offsets.
+                let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+                self.shared.append(&message_id, offset, &text);
+            }
             Event::Cancel { .. } => {}
         }
         Ok(())
     }
 
+    fn begin_snapshot(&mut self) {
+        self.shared.set_live(false);
+        self.collection.begin_snapshot();
+        self.snapshot = Some(Vec::new());
+    }
+
     /// Shows a snapshot, which is now complete as of `rev`.
     fn finish_snapshot(&mut self, rev: u64) {
-        let Some(rows) = self.snapshot.take() else { return };
-        let is_part = self.collection.last().is_some_and(|last| rows.len() >= last);
-        self.first = rows.iter().map(|row| &row.sort_key).min().filter(|_| is_part).map(Arc::clone);
+        let Some(mut rows) = self.snapshot.take() else { return };
+        let keys = rows.iter().map(|row| &row.sort_key);
+        self.first = match self.collection.last() {
+            Some(0) => keys.max().map_or(Bound::Unbounded, |key| Bound::Excluded(Arc::clone(key))),
+            Some(last) if rows.len() >= last => {
+                keys.min().map_or(Bound::Unbounded, |key| Bound::Included(Arc::clone(key)))
+            }
+            _ => Bound::Unbounded,
+        };
+        if self.collection.last() == Some(0) {
+            rows.clear();
+        }
         // A snapshot that was interrupted by a reconnect starts again without the reset that names another epoch.
         let epoch = self.cursor.epoch();
-        let was_reset = std::mem::take(&mut self.epoch_changed);
-        let epoch_changed = was_reset || self.epoch.as_deref().is_some_and(|before| before != epoch);
+        let was_reset = std::mem::take(&mut self.is_other_history);
+        let is_other_history = was_reset || self.epoch.as_deref().is_some_and(|before| before != epoch);
         self.epoch = Some(epoch.to_owned());
-        self.shared.replace(rows, rev, epoch_changed);
+        self.shared.replace(rows, rev, epoch, is_other_history);
         // An entity may have expired before it was shown.
         self.due = Some(i64::MIN);
         self.remove_expired();
     }
 
-    fn row_changes(&mut self, changes: &[Change]) -> Result<Vec<RowChange<C::SortKey, C::Item>>> {
-        changes
-            .iter()
-            .filter(|change| change.entity == C::ENTITY)
-            .map(|change| self.row_change(change))
-            .collect()
-    }
-
-    fn row_change(&mut self, change: &Change) -> Result<RowChange<C::SortKey, C::Item>> {
+    /// The change of a row; `None` when it is a change of another entity.
+    fn row_change(&mut self, change: &Change) -> Result<Option<RowChange<C::SortKey, C::Item>>> {
+        if change.entity != C::ENTITY {
+            return Ok(None);
+        }
         let id = change.id.clone();
         let value = change.value.as_ref().filter(|_| change.op == Op::Put);
-        let Some(value) = value else { return Ok(RowChange::Remove(id)) };
+        let Some(value) = value else { return Ok(Some(RowChange::Remove(id))) };
         let item = value.to::<C::Item>();
         let item = item.map_err(|e| Error::Protocol(format!("unreadable {} `{id}`: {e}", C::ENTITY)))?;
         let until = self.collection.until(&item);
         if !self.collection.admits(&item) || until.is_some_and(|until| until <= now()) {
-            return Ok(RowChange::Remove(id));
+            return Ok(Some(RowChange::Remove(id)));
         }
-        let row = self.row(id, item);
-        if self.snapshot.is_none() && self.first.as_ref().is_some_and(|first| row.sort_key < *first) {
-            return Ok(RowChange::Remove(row.id.to_string()));
+        let sort_key = self.collection.sort_key(&item);
+        if self.snapshot.is_none() && self.is_before_first(&sort_key) {
+            return Ok(Some(RowChange::Remove(id)));
         }
         // The time may be stale after a change of its entity: then no entity has expired at that time.
         self.due = self.due.into_iter().chain(until).min();
-        Ok(RowChange::Put(row))
+        Ok(Some(RowChange::Put(Row::new(sort_key, id, item, value.get().len()))))
     }
 
-    fn row(&self, id: String, item: C::Item) -> Row<C::SortKey, C::Item> {
-        Row::new(self.collection.sort_key(&item), id, item)
-    }
-
-    fn extend(&mut self, delta: &Delta) {
-        let Some(item) = self.shared.get(&delta.message_id) else { return };
-        if let Some(item) = self.collection.extended(&item, delta) {
-            self.shared.put_text(self.row(delta.message_id.clone(), item));
+    fn is_before_first(&self, sort_key: &C::SortKey) -> bool {
+        match &self.first {
+            Bound::Included(first) => sort_key < first,
+            Bound::Excluded(first) => sort_key <= first,
+            Bound::Unbounded => false,
         }
     }
 }

@@ -4,18 +4,24 @@
 //! [`Patch`]es: whole transactions as the insertions, moves, updates and removals that a list widget needs. A reset of
 //! the subscription becomes a patch from the old entities to the new ones.
 
+mod backlog;
 mod collection;
 mod collections;
+mod current;
 mod diff;
 mod driver;
 mod live;
+mod patches;
 mod rows;
 mod shared;
 mod snapshot;
+mod state;
 
-pub use collection::Collection;
+pub use collection::{Collection, Item};
 pub use collections::{Conversations, Memories, Messages, Todos};
+pub use current::CurrentMessages;
 pub use diff::{Diff, Patch};
 pub use live::Mirror;
-pub use shared::Patches;
+pub use patches::Patches;
 pub use snapshot::Snapshot;
+pub use state::MirrorState;

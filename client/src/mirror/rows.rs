@@ -1,5 +1,6 @@
 //! The rows of a mirror: sorted, with an index by id.
 
+use super::collection::Item;
 use super::diff::Diff;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,11 +11,13 @@ pub(super) struct Row<K, T> {
     pub(super) sort_key: Arc<K>,
     pub(super) id: Arc<str>,
     pub(super) item: Arc<T>,
+    /// Length of the entity as JSON.
+    pub(super) bytes: usize,
 }
 
 impl<K: Ord, T> Row<K, T> {
-    pub(super) fn new(sort_key: K, id: String, item: T) -> Self {
-        Self { sort_key: Arc::new(sort_key), id: id.into(), item: Arc::new(item) }
+    pub(super) fn new(sort_key: K, id: String, item: T, bytes: usize) -> Self {
+        Self { sort_key: Arc::new(sort_key), id: id.into(), item: Arc::new(item), bytes }
     }
 
     /// The sort key, made unique by the id.
@@ -29,7 +32,7 @@ pub(super) struct Rows<K, T> {
     sort_keys: HashMap<Arc<str>, Arc<K>>,
 }
 
-impl<K: Ord, T: PartialEq> Rows<K, T> {
+impl<K: Ord, T: Item> Rows<K, T> {
     pub(super) fn new() -> Self {
         Self { sorted: Vec::new(), sort_keys: HashMap::new() }
     }
@@ -67,7 +70,7 @@ impl<K: Ord, T: PartialEq> Rows<K, T> {
         let before = self.sort_keys.get(&row.id).and_then(|sort_key| self.find(sort_key, &row.id).ok());
         if let Some(at) = before.filter(|at| self.sorted[*at].sort_key == row.sort_key) {
             let is_same = self.sorted[at].item == row.item;
-            self.sorted[at].item = row.item;
+            (self.sorted[at].item, self.sorted[at].bytes) = (row.item, row.bytes);
             return (!is_same).then_some(Diff::Updated { at, item });
         }
         if let Some(from) = before {
@@ -83,6 +86,15 @@ impl<K: Ord, T: PartialEq> Rows<K, T> {
         })
     }
 
+    /// Adds text to a row, in place if no reader holds its entity; returns its index if it has a text with that offset.
+    pub(super) fn append(&mut self, id: &str, offset: usize, text: &str) -> Option<usize> {
+        let at = self.find(self.sort_keys.get(id)?, id).ok()?;
+        let row = &mut self.sorted[at];
+        let is_appended = Arc::make_mut(&mut row.item).append(offset, text);
+        row.bytes += if is_appended { text.len() } else { 0 };
+        is_appended.then_some(at)
+    }
+
     /// Removes a row, if it exists.
     pub(super) fn remove(&mut self, id: &str) -> Option<Diff<T>> {
         let sort_key = self.sort_keys.remove(id)?;
@@ -91,8 +103,9 @@ impl<K: Ord, T: PartialEq> Rows<K, T> {
         Some(Diff::Removed { at })
     }
 
-    /// Replaces all rows; returns the changes. Linear in the number of old and new rows.
-    pub(super) fn replace(&mut self, rows: impl IntoIterator<Item = Row<K, T>>) -> Vec<Diff<T>> {
+    /// Replaces all rows; returns the changes, and the bytes of the entities in them. Linear in the number of old and new
+    /// rows.
+    pub(super) fn replace(&mut self, rows: impl IntoIterator<Item = Row<K, T>>) -> (Vec<Diff<T>>, usize) {
         let mut by_id: HashMap<Arc<str>, Row<K, T>> = HashMap::new();
         for row in rows {
             by_id.insert(Arc::clone(&row.id), row);
@@ -107,17 +120,19 @@ impl<K: Ord, T: PartialEq> Rows<K, T> {
         let mut rows: Vec<Row<K, T>> = by_id.into_values().collect();
         rows.sort_unstable_by(|a, b| a.full_key().cmp(&b.full_key()));
         let mut old = self.sorted.iter().peekable();
+        let mut bytes = 0;
         for (at, row) in rows.iter().enumerate() {
-            let item = || Arc::clone(&row.item);
+            let item = Arc::clone(&row.item);
             match old.next_if(|old| old.id == row.id) {
-                Some(old) if old.item == row.item => {}
-                Some(_) => diffs.push(Diff::Updated { at, item: item() }),
-                None => diffs.push(Diff::Inserted { at, item: item() }),
+                Some(old) if old.item == item => continue,
+                Some(_) => diffs.push(Diff::Updated { at, item }),
+                None => diffs.push(Diff::Inserted { at, item }),
             }
+            bytes += row.bytes;
         }
         self.sort_keys = rows.iter().map(|row| (Arc::clone(&row.id), Arc::clone(&row.sort_key))).collect();
         self.sorted = rows;
-        diffs
+        (diffs, bytes)
     }
 }
 
@@ -128,10 +143,12 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    type Item = (u8, String);
+    type Entity = (u8, String);
 
-    fn row(id: u8, sort_key: u8, version: u8) -> Row<u8, Item> {
-        Row::new(sort_key, id.to_string(), (version, id.to_string()))
+    impl Item for Entity {}
+
+    fn row(id: u8, sort_key: u8, version: u8) -> Row<u8, Entity> {
+        Row::new(sort_key, id.to_string(), (version, id.to_string()), 1)
     }
 
     #[derive(Debug, Clone)]
@@ -155,7 +172,7 @@ mod tests {
         fn diffs_lead_from_each_list_to_the_next(ops in proptest::collection::vec(row_op(), 1..60)) {
             let mut rows = Rows::new();
             let mut expected: BTreeMap<String, (u8, u8)> = BTreeMap::new();
-            let mut shown: Vec<Arc<Item>> = Vec::new();
+            let mut shown: Vec<Arc<Entity>> = Vec::new();
             for op in ops {
                 let diffs = match op {
                     RowOp::Put(id, sort_key, version) => {
@@ -172,14 +189,14 @@ mod tests {
                     }
                     RowOp::Replace(with) => {
                         expected = with.iter().map(|(id, o, v)| (id.to_string(), (*o, *v))).collect();
-                        rows.replace(with.into_iter().map(|(id, sort_key, version)| row(id, sort_key, version)))
+                        rows.replace(with.into_iter().map(|(id, sort_key, version)| row(id, sort_key, version))).0
                     }
                 };
                 Patch { rev: 0, diffs }.apply(&mut shown);
                 let mut list: Vec<(u8, &str, u8)> =
                     expected.iter().map(|(id, (sort_key, version))| (*sort_key, id.as_str(), *version)).collect();
                 list.sort_unstable();
-                let list: Vec<Item> = list.into_iter().map(|(_, id, version)| (version, id.to_owned())).collect();
+                let list: Vec<Entity> = list.into_iter().map(|(_, id, version)| (version, id.to_owned())).collect();
                 prop_assert_eq!(rows.items().map(|item| (**item).clone()).collect::<Vec<_>>(), list.clone());
                 prop_assert_eq!(shown.iter().map(|item| (**item).clone()).collect::<Vec<_>>(), list);
                 for (id, (_, version)) in &expected {
@@ -193,7 +210,8 @@ mod tests {
     fn replacing_rows_by_equal_ones_changes_nothing() {
         let mut rows = Rows::new();
         let set = || (0..100).map(|id| row(id, id % 7, 0));
-        assert_eq!(rows.replace(set()).len(), 100);
-        assert!(rows.replace(set()).is_empty());
+        let (diffs, bytes) = rows.replace(set());
+        assert_eq!((diffs.len(), bytes), (100, 100));
+        assert!(rows.replace(set()).0.is_empty());
     }
 }

@@ -8,8 +8,8 @@ use crate::store::{EntityKind, JsonText, LiveChange, ReadTx, Result, changes, hi
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stina_protocol::store::{
-    ClientList, Clients, Discover, Filter, GetChanges, GetInfo, GetResult, Hello, HelloParams, Info, Ping,
-    Purge, ResultParams, Rev, ServerInfo, Stop, StoredReply, Subscribe, Sync, Transact, Welcome,
+    ClientList, Clients, Credit, Discover, Filter, GetChanges, GetInfo, GetResult, Hello, HelloParams, Info,
+    Ping, Purge, ResultParams, Rev, ServerInfo, Stop, StoredReply, Subscribe, Sync, Transact, Welcome,
 };
 use stina_protocol::types::{MAX_ID, NoParams};
 use stina_protocol::undo::{History, Trash, Undo};
@@ -57,6 +57,7 @@ pub(crate) fn register(registry: &mut Registry, modules: &[Module]) {
         Ok(Rev { rev: call.store.head() })
     });
     registry.add::<Sync>(Run::Sync, None);
+    registry.add::<Credit>(Run::Credit, None);
     registry.add::<Transact>(Run::Transact, None);
     registry.add::<Purge>(Run::Purge, None);
     registry.add::<Undo>(Run::Undo, None);
@@ -89,7 +90,7 @@ async fn hello(call: CallContext, known: Arc<[Module]>, params: HelloParams) -> 
     }
     call.peer.introduce(params.client);
     let modules = known.iter().map(|m| m.name.to_owned());
-    let features = ["transact", "requestId", "sync", "undo"].map(ToOwned::to_owned);
+    let features = ["transact", "requestId", "sync", "undo", "credit"].map(ToOwned::to_owned);
     let (rev, oldest_rev) = call.store.read(|tx| Ok((tx.rev(), oldest_rev(tx)?))).await?;
     Ok(Welcome {
         server: ServerInfo { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() },

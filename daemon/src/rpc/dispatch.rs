@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use stina_protocol::event::Origin;
 use stina_protocol::params::Members;
+use stina_protocol::store::CreditParams;
 use stina_protocol::types::NoParams;
 use stina_protocol::{Error, Fault};
 use tokio::sync::oneshot;
@@ -30,6 +31,7 @@ pub(crate) enum Started {
     Waiting(BoxFuture<'static, ()>, BoxFuture<'static, Reply>),
     Subscribe(Opening),
     Unsubscribe(u64),
+    Credit(CreditParams),
     /// `store.sync`: to be answered once every pending notification was sent.
     Sync,
 }
@@ -99,6 +101,7 @@ fn begin(
             Started::Running(Box::pin(async move { output.await.map_err(|failure| called.fault(failure)) }))
         }
         Run::Subscribe(open) => Started::Subscribe(open(fields)?),
+        Run::Credit => Started::Credit(fields.parse()?),
         Run::Sync => {
             fields.parse::<NoParams>()?;
             Started::Sync

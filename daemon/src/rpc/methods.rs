@@ -28,7 +28,7 @@ pub(super) type LongRead = Box<dyn FnOnce(&ReadTx<'_>) -> Result<JsonText> + Sen
 /// A subscription whose params are parsed.
 pub(crate) struct Opening {
     pub(super) feed: Arc<dyn Feed>,
-    pub(super) start: stina_protocol::event::Start,
+    pub(crate) start: stina_protocol::event::Start,
     /// Name of the method that opens it.
     pub(crate) method: &'static str,
     /// Name of its notifications.
@@ -49,6 +49,8 @@ pub(super) enum Run {
     Unsubscribe,
     /// `store.sync`: the connection answers it when its subscriptions have caught up.
     Sync,
+    /// `store.credit`: the connection gives it to the subscription.
+    Credit,
     /// `store.transact`: the steps are methods of this table.
     Transact,
     /// `store.purge`: a write, after which the files are scrubbed.

@@ -223,6 +223,10 @@ impl<O: Sink> Session<O> {
                 let was_open = self.subscriptions.close(id);
                 self.outbox.answer(slot, Ok(JsonText::assembled(was_open.to_string())));
             }
+            Started::Credit(credit) => {
+                let is_open = self.subscriptions.allow(credit.subscription, credit.bytes);
+                self.outbox.answer(slot, Ok(JsonText::assembled(is_open.to_string())));
+            }
             Started::Sync => match self.connection.call.store.all_published() {
                 // The peer may have read a revision that is not published yet.
                 Some(published) => self.inbox.put_back(WaitingCall::Sync(slot), published.boxed()),

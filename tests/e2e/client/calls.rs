@@ -1,6 +1,6 @@
 //! Calls, typed and not, and what they fail with.
 
-use super::{builder, connect, soon};
+use super::{builder, connect, ready, soon};
 use crate::{STINAD, daemon};
 use serde_json::json;
 use std::time::Duration;
@@ -127,7 +127,7 @@ async fn a_call_on_a_closed_client_is_an_error() {
     let client = connect(&daemon.socket()).await;
     let mut events =
         client.subscribe::<stina_client::protocol::kv::Subscribe>(Default::default()).await.unwrap();
-    let mirror = client.kv().mirror("").await.unwrap();
+    let mirror = ready(client.kv().mirror("")).await;
     let (_, mut patches) = mirror.watch();
     assert!(mirror.ended().is_none() && client.server().is_some());
     client.close().await;
@@ -183,7 +183,7 @@ async fn an_unreadable_answer_is_an_error_not_a_loop() {
 async fn a_limit_of_zero_is_a_limit_of_one() {
     let daemon = daemon();
     let mut limits = super::limits();
-    (limits.calls, limits.read_ahead, limits.subscription_bytes) = (0, 0, 0);
+    (limits.calls, limits.subscriptions, limits.subscription_bytes, limits.patch_bytes) = (0, 0, 0, 0);
     let client = builder(&daemon.socket()).limits(limits).connect().await.unwrap();
     let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
     client.kv().set("a", 1).await.unwrap();

@@ -1,6 +1,6 @@
 //! Everything at once: writers and watchers, while the daemon is killed, stopped, suspended and cut off.
 
-use super::{builder, soon};
+use super::{builder, ready, soon};
 use crate::daemon;
 use rustix::process::Signal;
 use serde_json::json;
@@ -106,7 +106,7 @@ async fn nothing_is_lost_doubled_or_halved_whatever_happens() {
     let clients: Vec<Client> = proxies.iter().map(client).collect();
     let mut mirrors: Vec<Mirror<Entries>> = Vec::new();
     for client in &clients {
-        mirrors.push(client.kv().mirror("").await.unwrap());
+        mirrors.push(ready(client.kv().mirror("")).await);
     }
     let watchers: Vec<_> = clients.iter().map(|client| tokio::spawn(watch(client.clone()))).collect();
     let stop = Arc::new(AtomicBool::new(false));

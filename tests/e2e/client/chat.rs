@@ -8,7 +8,7 @@ use stina_client::protocol::chat::{BeginParams, MessageState, Role, StartParams,
 use stina_client::protocol::event::Event;
 use stina_client::protocol::{EntityId, Json};
 use stina_client::{ConnectionState, Error, Stopped, Subscription};
-use stina_tests::{Peer, eventually};
+use stina_tests::{Peer, Scripted, eventually};
 
 /// A message as the store has it.
 fn stored(peer: &mut Peer, id: &str) -> Value {
@@ -261,4 +261,63 @@ async fn a_broken_connection_ends_the_message_and_not_the_scope() {
     assert!("before".starts_with(message["content"].as_str().unwrap()));
     let again = scope.stream(Role::Assistant).await.unwrap();
     assert_eq!(again.message().interaction_id, scope.id());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_finished_or_dropped_is_stopped() {
+    let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let scope = client.chat().interaction(None).unwrap();
+    let _keeps_listening = scope.stream(Role::Assistant).await.unwrap();
+    let finished = scope.stream(Role::Assistant).await.unwrap();
+    let stopped = finished.stopped();
+    finished.finish().await.unwrap();
+    assert_eq!(soon("the end", stopped).await, Stopped::Ended);
+    let dropped = scope.stream(Role::Assistant).await.unwrap();
+    let stopped = dropped.stopped();
+    drop(dropped);
+    assert_eq!(soon("the end", stopped).await, Stopped::Ended);
+    let of_closed = scope.stream(Role::Assistant).await.unwrap();
+    client.close().await;
+    assert_eq!(soon("the end", of_closed.stopped()).await, Stopped::Ended);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_ended_among_missed_changes_is_stopped_and_no_other() {
+    // A daemon that resets the listener once a message has begun, and does not know message 2.
+    let mut begun = 0;
+    let scripted = Scripted::start(move |stage| match stage.method {
+        "chat.subscribe" => {
+            stage.reply(json!(1));
+            stage.send_event(1, json!({"type": "synced", "rev": 1}));
+        }
+        "chat.beginMessage" => {
+            begun += 1;
+            let id = stage.request["params"]["id"].clone();
+            let message = json!({"id": id, "conversationId": "c", "interactionId": "i", "seq": begun, "role": "assistant",
+                "content": "", "metadata": null, "provider": null, "aborted": false, "state": "streaming", "createdAt": 0,
+                "rev": 100 + begun});
+            // The second one has begun and ended before the reset, which comes before the answer.
+            if begun == 2 {
+                stage.send_event(1, json!({"type": "reset", "reason": "compacted", "rev": 200}));
+            }
+            stage.reply(json!({"rev": 100 + begun, "value": message}));
+        }
+        "chat.appendDelta" if stage.request["params"]["messageId"] == "m1" => {
+            stage.reply(json!({"offset": 0}))
+        }
+        "chat.appendDelta" => stage.refuse("internal"),
+        _ => stage.reply(json!({"rev": 300, "value": null})),
+    });
+    let client = connect(&scripted.socket()).await;
+    let begin = async |id: &str| {
+        let mut message = BeginParams::new(Role::Assistant);
+        message.fields.id = Some(EntityId::new(id).unwrap());
+        client.chat().stream(message).await
+    };
+    let first = begin("m1").await.unwrap();
+    let second = begin("m2").await.unwrap();
+    assert_eq!(soon("the end", second.stopped()).await, Stopped::Ended);
+    let other = tokio::time::timeout(Duration::ZERO, first.stopped()).await;
+    assert!(other.is_err(), "it is streaming");
 }

@@ -1,6 +1,6 @@
 //! Mirrors equal the store, and their patches lead from each state to the next.
 
-use super::{builder, connect, limits, soon};
+use super::{builder, connect, limits, ready, soon};
 use crate::daemon;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ async fn a_mirror_is_sorted_filtered_and_current() {
         write(&mut peer, "kv.set", json!({"key": key, "value": key}));
     }
     let client = connect(&daemon.socket()).await;
-    let mirror = client.kv().mirror("b/").await.unwrap();
+    let mirror = ready(client.kv().mirror("b/")).await;
     let (mut list, mut patches) = mirror.watch();
     assert_eq!(shown(&list.items), stored(&mut peer, "b/"));
     let mut rev = 0;
@@ -67,7 +67,7 @@ async fn a_mirror_is_sorted_filtered_and_current() {
 async fn a_write_that_returned_is_seen_after_waiting_for_its_revision() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
-    let mirror = client.kv().mirror("a").await.unwrap();
+    let mirror = ready(client.kv().mirror("a")).await;
     for i in 0..200 {
         let set = client.kv().set("a", i).await.unwrap();
         soon("the revision", mirror.wait(set.rev)).await.unwrap();
@@ -82,7 +82,7 @@ async fn a_write_that_returned_is_seen_after_waiting_for_its_revision() {
 async fn a_transaction_is_one_patch() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
-    let mirror = client.kv().mirror("").await.unwrap();
+    let mirror = ready(client.kv().mirror("")).await;
     let (_, mut patches) = mirror.watch();
     let ops: Vec<_> = ["b", "a", "b"].map(|k| json!({"method": "kv.increment", "params": {"key": k}})).into();
     let rev = write(&mut daemon.peer(), "store.transact", json!({"ops": ops}));
@@ -101,7 +101,7 @@ async fn a_mirror_heals_after_another_history_with_diffs_alone() {
         write(&mut peer, "kv.set", json!({"key": key, "value": 1}));
     }
     let client = connect(&daemon.socket()).await;
-    let mirror = client.kv().mirror("").await.unwrap();
+    let mirror = ready(client.kv().mirror("")).await;
     let (mut list, mut patches) = mirror.watch();
     let waiting = tokio::spawn({
         let mirror = mirror.clone();
@@ -127,8 +127,10 @@ async fn a_mirror_heals_after_another_history_with_diffs_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watcher_that_takes_no_patches_gets_the_whole_list_again() {
     let daemon = daemon();
-    let client = connect(&daemon.socket()).await;
-    let mirror = client.kv().mirror("").await.unwrap();
+    let mut limits = limits();
+    limits.patch_bytes = 300_000;
+    let client = builder(&daemon.socket()).limits(limits).connect().await.unwrap();
+    let mirror = ready(client.kv().mirror("")).await;
     let (mut list, mut patches) = mirror.watch();
     let mut peer = daemon.peer();
     let mut rev = 0;
@@ -177,10 +179,28 @@ async fn entities_that_were_cut_off_half_way_are_never_shown() {
         }
     });
     let client = builder(&scripted.socket()).limits(limits()).connect().await.unwrap();
-    let mirror: Mirror<Entries> = client.kv().mirror("").await.unwrap();
+    let mirror: Mirror<Entries> = ready(client.kv().mirror("")).await;
     assert_eq!(
         shown(&mirror.snapshot().items).iter().map(|(k, _)| k.as_str()).collect::<Vec<_>>(),
         ["b", "c"]
     );
     assert_eq!(mirror.rev(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_to_another_history_is_seen_after_waiting_for_its_revision() {
+    let mut daemon = daemon();
+    for _ in 0..100 {
+        write(&mut daemon.peer(), "kv.increment", json!({"key": "n"}));
+    }
+    let client = connect(&daemon.socket()).await;
+    let mirror = ready(client.kv().mirror("")).await;
+    for round in 0..8 {
+        daemon.stop();
+        std::fs::remove_file(daemon.database()).unwrap();
+        daemon.restart();
+        let set = client.kv().set("round", round).await.unwrap();
+        soon("the revision", mirror.wait(set.rev)).await.unwrap();
+        assert_eq!(shown(&mirror.snapshot().items), [("round".to_owned(), round.to_string())]);
+    }
 }

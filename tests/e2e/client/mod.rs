@@ -8,6 +8,7 @@ mod deadlines;
 mod errors;
 mod exactly_once;
 pub(crate) mod examples;
+mod mirror_life;
 mod mirrors;
 mod reconnect;
 mod resets;
@@ -15,8 +16,9 @@ mod subscriptions;
 
 use std::path::Path;
 use std::time::Duration;
+use stina_client::mirror::Collection;
 use stina_client::protocol::event::{Changes, Event};
-use stina_client::{Client, ClientBuilder, ConnectionState, Limits, Subscription};
+use stina_client::{Client, ClientBuilder, ConnectionState, Limits, Mirror, Subscription};
 use stina_tests::DEADLINE;
 use tokio_stream::StreamExt;
 
@@ -40,6 +42,13 @@ async fn connect(socket: &Path) -> Client {
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let outcome = tokio::time::timeout(DEADLINE, future).await;
     outcome.unwrap_or_else(|_| panic!("{what}: not within {DEADLINE:?}"))
+}
+
+/// A mirror with its first snapshot.
+async fn ready<C: Collection>(mirror: stina_client::Result<Mirror<C>>) -> Mirror<C> {
+    let mirror = mirror.expect("there are few");
+    soon("the first snapshot", mirror.ready()).await.expect("the daemon is there");
+    mirror
 }
 
 /// Awaits a state of the connection.

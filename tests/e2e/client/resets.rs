@@ -1,6 +1,6 @@
 //! What resets are to subscriptions and to mirrors, for every reason that there is.
 
-use super::{builder, change, connect, event, limits, soon};
+use super::{builder, change, connect, event, limits, ready, soon};
 use crate::daemon;
 use serde_json::{Value, json};
 use std::os::unix::fs::symlink;
@@ -41,6 +41,7 @@ async fn steps(patches: &mut Patches<Entry>, list: &mut Vec<Arc<Entry>>) -> Vec<
     let short = |diff: &Diff<Entry>| match diff {
         Diff::Inserted { at, item } => format!("+{at} {}", item.key),
         Diff::Updated { at, item } => format!("*{at} {}", item.key),
+        Diff::Appended { at, text, .. } => format!("…{at} {text}"),
         Diff::Moved { from, to, item } => format!("{from}>{to} {}", item.key),
         Diff::Removed { at } => format!("-{at}"),
         Diff::Cleared => "cleared".to_owned(),
@@ -107,7 +108,7 @@ async fn a_log_that_was_trimmed_meanwhile_sends_reset_compacted() {
     let mut whole = client.subscribe::<Subscribe>(with_initial()).await.unwrap();
     assert_eq!(snapshot_keys(&mut whole).await, ["a", "b", "c"]);
     assert_eq!(event(&mut whole).await, Event::Synced { rev: 3 });
-    let mirror = client.kv().mirror("").await.unwrap();
+    let mirror = ready(client.kv().mirror("")).await;
     let (snapshot, mut patches) = mirror.watch();
 
     let last = road.closed(|| {
@@ -154,7 +155,7 @@ async fn a_subscriber_that_reads_too_late_for_the_log_is_reset_and_continues() {
     };
     let daemon = InProcess::start(Setup { limits: bounds, ..Setup::default() });
     let mut own = limits();
-    (own.subscription_bytes, own.subscription_wait) = (4 << 10, Duration::from_millis(5));
+    own.subscription_bytes = 4 << 10;
     let client = builder(daemon.socket()).limits(own).connect().await.unwrap();
     let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
     let mut peer = daemon.peer();
@@ -196,7 +197,7 @@ async fn a_write_of_another_process_sends_reset_external_and_mirrors_recover() {
     let client = connect(road.proxy.socket()).await;
     let mut bare = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
     assert_eq!(event(&mut bare).await, Event::Synced { rev: 3 });
-    let mirror = client.kv().mirror("").await.unwrap();
+    let mirror = ready(client.kv().mirror("")).await;
     let (snapshot, mut patches) = mirror.watch();
     let mut list = snapshot.items;
     let shell = rusqlite::Connection::open(daemon.database()).unwrap();
@@ -259,7 +260,7 @@ async fn a_restored_database_is_another_history_on_the_same_connection() {
         _ => stage.reply(json!({"rev": 3})),
     });
     let client = connect(&scripted.socket()).await;
-    let mirror = client.kv().mirror("").await.unwrap();
+    let mirror = ready(client.kv().mirror("")).await;
     let (snapshot, mut patches) = mirror.watch();
     let mut list = snapshot.items;
     let mut waiting = pin!(mirror.wait(100));
@@ -304,7 +305,7 @@ async fn a_snapshot_of_a_replaced_history_is_no_longer_awaited() {
         _ => stage.reply(json!({"rev": 2})),
     });
     let client = connect(&scripted.socket()).await;
-    let mirror = client.kv().mirror("").await.unwrap();
+    let mirror = ready(client.kv().mirror("")).await;
     let mut waiting = pin!(mirror.wait(10));
     begin(&mut waiting).await;
     client.store().ping().await.unwrap();
@@ -320,7 +321,7 @@ async fn an_event_too_long_for_the_client_is_replaced_by_a_snapshot_or_ends_the_
     let client = builder(&daemon.socket()).limits(limits).connect().await.unwrap();
     let mut with_snapshot = client.subscribe::<Subscribe>(with_initial()).await.unwrap();
     assert!(matches!(event(&mut with_snapshot).await, Event::Synced { rev: 0 }));
-    let mirror = client.kv().mirror("").await.unwrap();
+    let mirror = ready(client.kv().mirror("")).await;
     let mut without = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
     assert!(matches!(event(&mut without).await, Event::Synced { rev: 0 }));
     // A transaction is always one notification, however long.

@@ -59,12 +59,21 @@ async fn a_subscription_begins_when_it_is_returned_also_if_the_daemon_dies_at_on
     assert_eq!(change(&mut events).await.rev, rev);
 }
 
+/// Fills the store with entries of 500 bytes.
+fn fill(peer: &mut Peer, thousands: usize) {
+    for batch in 0..thousands {
+        let ops: Vec<_> = (0..1000)
+            .map(|i| json!({"method": "kv.set", "params": {"key": format!("{batch}-{i:04}"), "value": "x".repeat(500)}}))
+            .collect();
+        peer.call("store.transact", json!({"ops": ops}));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscriber_that_does_not_read_costs_a_constant_and_misses_nothing() {
     let daemon = daemon();
     let mut limits = limits();
     limits.subscription_bytes = 8 << 10;
-    limits.subscription_wait = Duration::from_millis(5);
     let client = builder(&daemon.socket()).limits(limits).connect().await.unwrap();
     let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
     let mut peer = daemon.peer();
@@ -72,45 +81,64 @@ async fn a_subscriber_that_does_not_read_costs_a_constant_and_misses_nothing() {
     for i in 0..1500 {
         head = set(&mut peer, "k", format!("{i:0100}"));
     }
-    eventually("the subscription is dropped", || subscriptions(&mut peer) == 0);
-    // The connection is not held up meanwhile.
+    // Neither the connection nor `store.sync` is held up meanwhile.
     assert_eq!(client.store().ping().await.unwrap(), head);
+    assert_eq!(client.store().sync().await.unwrap(), head);
+    assert!(lag(&mut peer) > head / 2, "the daemon holds the events back");
     for rev in 1..=head {
         let next = change(&mut events).await;
         assert_eq!((next.rev, next.prev), (rev, rev - 1));
     }
 }
 
+/// How many revisions the subscription of the client has not read.
+fn lag(peer: &mut Peer) -> u64 {
+    let clients = peer.call("store.clients", json!({}));
+    let lags =
+        clients["clients"].as_array().unwrap().iter().flat_map(|c| c["subscriptions"].as_array().unwrap());
+    lags.map(|subscription| subscription["lag"].as_u64().unwrap()).max().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_snapshot_reaches_a_slow_reader_complete() {
+async fn an_unread_subscription_holds_one_large_event_over_its_limit() {
     let daemon = daemon();
+    let client = connect(&daemon.socket()).await;
+    let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
     let mut peer = daemon.peer();
-    for batch in 0..4 {
-        let ops: Vec<_> = (0..1000)
-            .map(|i| json!({"method": "kv.set", "params": {"key": format!("{batch}-{i:04}"), "value": "x".repeat(500)}}))
-            .collect();
-        peer.call("store.transact", json!({"ops": ops}));
+    for _ in 0..4 {
+        set(&mut peer, "k", "x".repeat(6 << 20));
     }
+    client.store().sync().await.unwrap();
+    // One that is over the limit of 4 MiB is with the client, and one may be on its way out of the log.
+    assert!(lag(&mut peer) >= 2, "{}", lag(&mut peer));
+    for rev in 1..=4 {
+        assert_eq!(change(&mut events).await.rev, rev);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_reaches_a_slow_reader_complete_and_without_a_reset() {
+    let daemon = daemon();
+    fill(&mut daemon.peer(), 4);
     let mut limits = limits();
     limits.subscription_bytes = 128 << 10;
-    limits.read_ahead = 1;
-    let other = connect(&daemon.socket()).await;
     let client = builder(&daemon.socket()).limits(limits).connect().await.unwrap();
     let params = SubscribeParams { head: Start::initial(), ..SubscribeParams::default() };
     let mut events = client.subscribe::<Subscribe>(params).await.unwrap();
-    let mut seen = 0;
-    loop {
-        // A write that is on disk, before each event.
-        other.todos().add("read on").await.unwrap();
+    let (mut seen, mut written, mut read) = (0, 0, 0);
+    while seen < 4000 || read < written {
         match event(&mut events).await {
             Event::Change(Changes { initial: true, changes, .. }) => seen += changes.len(),
-            // On a machine so slow that the subscription was dropped, the snapshot begins again.
-            Event::Reset { .. } => seen = 0,
-            Event::Synced { .. } => break,
+            Event::Change(Changes { rev, .. }) => read = rev,
+            Event::Synced { .. } => {}
             other => panic!("{other:?}"),
         }
+        // A reader that takes as long as a few calls of its own, while the store goes on.
+        for _ in 0..if seen < 4000 { 3 } else { 0 } {
+            written = client.kv().set("meanwhile", seen).await.unwrap().rev;
+        }
     }
-    assert_eq!(seen, 4000);
+    assert_eq!((seen, read), (4000, written));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,7 +151,24 @@ async fn a_dropped_subscription_is_ended() {
         open.push(client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap());
     }
     let one_more = client.subscribe::<Subscribe>(SubscribeParams::default()).await;
-    assert!(one_more.is_err(), "the daemon's limit is an error");
+    let refusal = one_more.unwrap_err().to_string();
+    assert!(refusal.contains("at most 64 subscriptions and mirrors"), "{refusal}");
+    let refusal = client.kv().mirror("").unwrap_err().to_string();
+    assert!(refusal.contains("at most 64 subscriptions and mirrors"), "{refusal}");
+    // Others may follow at once, although the daemon has not ended those before.
+    for _ in 0..3 {
+        open.clear();
+        while open.len() < 64 {
+            match client.subscribe::<Subscribe>(SubscribeParams::default()).await {
+                Ok(events) => open.push(events),
+                // The task of a dropped one is not done yet.
+                Err(error) => {
+                    assert!(error.to_string().contains("at most 64"), "{error}");
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
     drop(open);
     eventually("all are ended", || subscriptions(&mut peer) == 0);
     // A subscribe call that is dropped before the daemon answered is ended as well.
@@ -131,6 +176,37 @@ async fn a_dropped_subscription_is_ended() {
         tokio::time::timeout(Duration::ZERO, client.subscribe::<Subscribe>(SubscribeParams::default())).await;
     client.store().sync().await.unwrap();
     eventually("all are ended", || subscriptions(&mut peer) == 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raw_subscription_is_the_same_by_name() {
+    let mut daemon = daemon();
+    set(&mut daemon.peer(), "a/1", 1);
+    let client = connect(&daemon.socket()).await;
+    let params = Some(r#"{"initial":true,"prefix":"a/"}"#);
+    let mut events = client.subscribe_raw("kv.subscribe", params).await.unwrap();
+    let mut next = async || -> serde_json::Value {
+        let event = soon("an event", events.next()).await.unwrap().unwrap();
+        serde_json::from_str(event.get()).unwrap()
+    };
+    assert_eq!(next().await["changes"][0]["value"]["value"], 1);
+    assert_eq!(next().await, json!({"type": "synced", "rev": 1}));
+    daemon.kill();
+    daemon.restart();
+    let rev = set(&mut daemon.peer(), "a/2", 2);
+    let change = loop {
+        let event = next().await;
+        if event["type"] == "change" {
+            break event;
+        }
+    };
+    assert_eq!((change["rev"].as_u64(), &change["changes"][0]["id"]), (Some(rev), &json!("a/2")));
+    for (method, params) in
+        [("kv.get", "{}"), ("none", "{}"), ("kv.subscribe", "[]"), ("kv.subscribe", r#"{"x":1}"#)]
+    {
+        let refused = client.subscribe_raw(method, Some(params)).await;
+        assert!(matches!(refused, Err(stina_client::Error::Rpc(_))), "{method} {params}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

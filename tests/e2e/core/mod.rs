@@ -1,6 +1,7 @@
 //! The core, with kv as the module.
 
 mod chaos;
+mod credit;
 mod cursors;
 mod cuts;
 mod discover;

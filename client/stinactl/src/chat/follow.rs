@@ -106,7 +106,7 @@ impl<'a> Live<'a> {
         live.transcript.skip_to(highest(&messages));
         let conversation_id = Some(find::id(conversation.id.as_str())?);
         let params = SubscribeParams {
-            head: Start { since: Some(rev), epoch, initial: false },
+            head: Start { epoch, ..Start::after(rev) },
             fields: Filter { conversation_id, ..Filter::default() },
         };
         live.run(client.chat().subscribe(params).await?).await

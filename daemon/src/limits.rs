@@ -58,7 +58,7 @@ limits! {
     /// Group commits that wait to be announced; the writer waits beyond that.
     announced_batches / "announcedBatches": usize = 64,
     /// Changes of one step of a large write, exceeded by a few; after each step other writes have their turn.
-    step_changes / "stepChanges": usize = 500,
+    step_changes / "stepChanges": usize = 250,
     /// Bytes of the changes of such a step, exceeded by a few changes.
     step_bytes / "stepBytes": usize = 1 << 20,
     /// Steps in one `store.transact`.

@@ -70,15 +70,25 @@ impl Row {
     }
 }
 
+/// Refuses what is no revision up to `newest`.
+///
+/// # Errors
+/// `invalid`.
+pub(super) fn in_range(rev: u64, newest: u64) -> Result<()> {
+    match rev {
+        0 => Err(Error::invalid("rev", "revisions begin with 1").into()),
+        rev if rev > newest => Err(Error::invalid("rev", format!("the newest revision is {newest}")).into()),
+        _ => Ok(()),
+    }
+}
+
 impl Logged {
     /// The revision `rev`.
     ///
     /// # Errors
     /// `invalid` when there is none yet, `compacted` when there is none any more.
     pub(super) fn get(tx: &ReadTx<'_>, rev: u64, newest: u64) -> Result<Self> {
-        if rev == 0 || rev > newest {
-            return Err(Error::invalid("rev", format!("the newest revision is {newest}")).into());
-        }
+        in_range(rev, newest)?;
         match Self::find(tx, rev)? {
             Some(logged) => Ok(logged),
             None => Err(Error::Compacted { oldest_rev: oldest_rev(tx)? }.into()),

@@ -36,10 +36,13 @@ impl Turns {
                 self.may_be_free = true;
                 return Some(Work::Job(job, None));
             }
-            self.is_step_due = true;
             match self.try_next() {
-                Ok(work) => return Some(work),
-                Err(TryRecvError::Empty) if !self.divided.is_empty() => {}
+                Ok(work) => {
+                    // What is no job takes no turn: the jobs behind it come before the next step.
+                    self.is_step_due = matches!(work, Work::Job(..));
+                    return Some(work);
+                }
+                Err(TryRecvError::Empty) if !self.divided.is_empty() => self.is_step_due = true,
                 Err(TryRecvError::Empty) => match self.queue.blocking_recv() {
                     // Nothing is divided, so nothing holds it.
                     Some(work) => return Some(work),
@@ -62,6 +65,11 @@ impl Turns {
                 work => return Ok(work),
             }
         }
+    }
+
+    /// Puts off the next step until the jobs that wait have run: a batch has ended before them.
+    pub(super) fn put_off_step(&mut self) {
+        self.is_step_due = false;
     }
 
     /// Takes a write that has made a step: it goes on behind the others that do.
@@ -117,4 +125,52 @@ fn peer(job: &Job) -> Option<u64> {
 
 fn request(job: &Job) -> Option<&str> {
     job.once.as_ref().map(|once| once.id.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Author, Called, Divided, JsonText, Written};
+    use super::*;
+    use tokio::sync::oneshot;
+
+    fn job(bytes: usize) -> Job {
+        Job {
+            run: Box::new(|_| Ok(Written::Done(JsonText::null()))),
+            author: Box::new(Author::default()),
+            once: None,
+            is_call: false,
+            bytes,
+            called: Called::BY_DAEMON,
+            divided: Divided::default(),
+            reply: oneshot::channel().0,
+        }
+    }
+
+    /// The size of the next job; none of what is no job.
+    fn next(turns: &mut Turns) -> Option<usize> {
+        match turns.next()? {
+            Work::Job(job, _) => Some(job.bytes),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_job_waits_for_one_step_whatever_is_before_it_in_the_queue() {
+        let (queue, receiver) = mpsc::channel(10);
+        let mut turns = Turns::of(receiver);
+        let step = 1000;
+        turns.go_on(job(step));
+        for work in [Work::CheckForForeign(oneshot::channel().0), Work::Job(job(1), None)] {
+            assert!(queue.try_send(work).is_ok());
+        }
+        assert_eq!((next(&mut turns), next(&mut turns)), (None, Some(1)));
+        assert_eq!(next(&mut turns), Some(step));
+        turns.go_on(job(step));
+        // A batch has taken a job, and has ended at what is no job.
+        assert!(queue.try_send(Work::Job(job(2), None)).is_ok());
+        assert_eq!(next(&mut turns), Some(2));
+        turns.put_off_step();
+        assert!(queue.try_send(Work::Job(job(3), None)).is_ok());
+        assert_eq!((next(&mut turns), next(&mut turns)), (Some(3), Some(step)));
+    }
 }

@@ -192,6 +192,14 @@ fn is_foreign_key(failure: &Failure) -> bool {
     error.extended_code == SQLITE_CONSTRAINT_FOREIGNKEY
 }
 
+/// Foreign keys of a table: the table of the parent, and the column of its id.
+type ForeignKeys = Vec<(String, String)>;
+
+fn foreign_keys(tx: &ReadTx<'_>, kind: EntityKind) -> Result<ForeignKeys> {
+    let sql = r#"SELECT "table", "from" FROM pragma_foreign_key_list(?)"#;
+    tx.all(sql, [kind.table], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
 /// The entities that an entity (JSON) belongs to, as its table's foreign keys say.
 fn parents(
     tx: &ReadTx<'_>,
@@ -199,15 +207,17 @@ fn parents(
     kind: EntityKind,
     json: &str,
 ) -> Result<Vec<(EntityKind, String)>> {
+    parents_by(&foreign_keys(tx, kind)?, kinds, json)
+}
+
+fn parents_by(keys: &ForeignKeys, kinds: &[EntityKind], json: &str) -> Result<Vec<(EntityKind, String)>> {
     let members = members(json)?;
-    let sql = r#"SELECT "table", "from" FROM pragma_foreign_key_list(?)"#;
-    let keys: Vec<(String, String)> = tx.all(sql, [kind.table], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let parent = |(table, from): (String, String)| {
-        let (_, id) = members.iter().find(|(name, _)| super::row::column(name) == from)?;
+    let parent = |(table, from): &(String, String)| {
+        let (_, id) = members.iter().find(|(name, _)| super::row::column(name) == *from)?;
         let parent = kinds.iter().find(|kind| kind.table == table)?;
         Some((*parent, serde_json::from_str(id.get()).ok()?))
     };
-    Ok(keys.into_iter().filter_map(parent).collect())
+    Ok(keys.iter().filter_map(parent).collect())
 }
 
 /// Refuses when an entity belongs to one that is not there.
@@ -218,13 +228,15 @@ fn require_parents(
     json: &str,
     rev: u64,
 ) -> Result<()> {
-    for (parent, id) in parents(tx, kinds, kind, json)? {
-        if (parent.find)(tx, &id)?.is_none() {
-            let entity = parent.name.to_owned();
-            refuse(tx, rev, vec![ChangedSince { entity, id, value: None, deleted_by: None }])?;
-        }
+    parents(tx, kinds, kind, json)?.into_iter().try_for_each(|parent| require(tx, parent, rev))
+}
+
+fn require(tx: &ReadTx<'_>, (parent, id): (EntityKind, String), rev: u64) -> Result<()> {
+    if (parent.find)(tx, &id)?.is_some() {
+        return Ok(());
     }
-    Ok(())
+    let entity = parent.name.to_owned();
+    refuse(tx, rev, vec![ChangedSince { entity, id, value: None, deleted_by: None }])
 }
 
 /// Removes an entity that has the key of the one (JSON) that comes back, but other parents. Returns those parents, as they were.
@@ -319,6 +331,9 @@ fn check(
 ) -> Result<()> {
     let mut seen = HashSet::new();
     let (mut more, mut bytes) = (Vec::new(), 0);
+    // Each is looked up once: a revision may put back hundreds of parts of one entity.
+    let mut keys: HashMap<&str, ForeignKeys> = HashMap::new();
+    let mut found: HashSet<(&str, String)> = HashSet::new();
     let made = Logged::find(tx, tx.rev())?.map(|made| made.rows).unwrap_or_default();
     for row in made.iter().rev() {
         let is_last = seen.insert(key(row));
@@ -326,8 +341,17 @@ fn check(
         match row.op {
             Some(Op::Put) if is_last => {
                 let kind = kinds.iter().find(|kind| kind.name == row.entity);
-                if let (Some(kind), Some(after)) = (kind, row.values(tx)?.after) {
-                    require_parents(tx, kinds, *kind, &after, params.rev)?;
+                let Some(kind) = kind else { continue };
+                if !keys.contains_key(kind.name) {
+                    keys.insert(kind.name, foreign_keys(tx, *kind)?);
+                }
+                let keys = &keys[kind.name];
+                if let Some(after) = if keys.is_empty() { None } else { row.values(tx)?.after } {
+                    for (parent, id) in parents_by(keys, kinds, &after)? {
+                        if found.insert((parent.name, id.clone())) {
+                            require(tx, (parent, id), params.rev)?;
+                        }
+                    }
                 }
             }
             Some(Op::Delete) if is_wanted && !subjects.contains_key(&key(row)) => {

@@ -2,6 +2,7 @@
 
 use super::change_log::oldest_rev;
 use super::entity::EntityKind;
+use super::logged::in_range;
 use super::trash::Seen;
 use super::undo::{LISTED, look, refuse, undo};
 use super::{Result, WriteTx, steps};
@@ -68,6 +69,7 @@ impl Undo {
 /// The revisions of the write that made `rev`, but for those that an undo that was cut off has undone: this one then
 /// goes on with that.
 fn revisions(tx: &mut WriteTx<'_>, rev: u64) -> Result<Vec<u64>> {
+    in_range(rev, tx.rev() - 1)?;
     let all = steps::all_of(tx, rev)?;
     let Some(first) = steps::first_of(tx, rev)? else { return Ok(all) };
     let oldest_rev = oldest_rev(tx)?;

@@ -215,7 +215,10 @@ impl Thread {
             if finished.len() < self.limits.batch_writes && bytes < self.limits.batch_bytes {
                 match self.queue.try_next() {
                     Ok(Work::Job(job, permit)) => next = Some((job, permit)),
-                    Ok(work) => other = Some(work),
+                    Ok(work) => {
+                        self.queue.put_off_step();
+                        other = Some(work);
+                    }
                     Err(_) => {}
                 }
             }

@@ -71,6 +71,7 @@ fn undo_answers_and_tells_the_same_over_every_framing() {
             ok("store.undo", json!({"rev": 8, "requestId": "r"}), json!({"rev": 9}), &[]),
             ok("kv.get", json!({"key": "a"}), json!({"value": 7}), &[]),
             err("store.undo", json!({"rev": 0}), json!({"kind": "invalid", "field": "rev"})),
+            err("store.undo", json!({"rev": u64::MAX}), json!({"kind": "invalid", "field": "rev"})),
             err("store.undo", json!({"rev": 10}), json!({"kind": "invalid", "field": "rev"})),
             err("store.undo", json!({}), json!({"kind": "invalid", "field": "rev"})),
             err("store.undo", json!({"rev": 9, "why": 1}), json!({"kind": "invalid", "field": "why"})),

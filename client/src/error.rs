@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use stina_protocol::{Fault, RequestId};
+use stina_protocol::{Fault, RequestId, ValidationError};
 
 /// A result whose error is a client [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -91,6 +91,21 @@ impl Error {
         }
     }
 
+    /// Its name, as in its JSON: the kind of a refusal, such as `not_found`, else that of the variant, such as
+    /// `not_reachable`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Rpc(fault) => fault.error.kind(),
+            Self::NotReachable { .. } => "not_reachable",
+            Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::Forgotten { .. } => "forgotten",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Disconnected { .. } => "disconnected",
+            Self::Protocol(_) => "protocol",
+            Self::Closed => "closed",
+        }
+    }
+
     pub(crate) fn unreadable(what: &str, error: &serde_json::Error) -> Self {
         Self::Protocol(format!("{what}: {error}"))
     }
@@ -99,6 +114,12 @@ impl Error {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         Self::Rpc(Box::new(fault))
+    }
+}
+
+impl From<ValidationError> for Error {
+    fn from(error: ValidationError) -> Self {
+        stina_protocol::Error::from(error).into()
     }
 }
 

@@ -16,7 +16,7 @@
 //! let todos = client.todos().mirror(stina_client::mirror::Todos::open()).await?;
 //! let (snapshot, mut patches) = todos.watch();
 //! let mut list = snapshot.items;
-//! let added = client.todos().add("Buy milk").await?;
+//! let added = client.todos().create("Buy milk").due(stina_client::when::parse("fri")?).await?;
 //! todos.wait(added.rev).await?;
 //! while let Some(patch) = patches.next().await {
 //!     patch.apply(&mut list);
@@ -32,20 +32,25 @@
 //!   delivers [`Event::Reset`](stina_protocol::event::Event::Reset).
 //! - **Bounded.** Every buffer has a limit in [`Limits`].
 //!
+//! What only a newer daemon knows, such as a status, is kept as `Unknown`, never an error.
+//!
 //! `docs/rust.md` in the repository explains this crate by the programs in `client/examples/`. The types in reading
-//! order: [`ClientBuilder`] and [`Options`] connect, [`Client`] calls, [`Mirror`] keeps a live list, [`Subscription`]
-//! delivers events, [`Transaction`] makes several writes one.
+//! order: [`ClientBuilder`] and [`Options`] connect, [`Client`] and [`Call`] call, [`when`] reads due times, [`Mirror`]
+//! keeps a live list, [`Subscription`] delivers events, [`Transaction`] makes several writes one.
 
 mod options;
 mod state;
 
+mod call;
 mod client;
 mod error;
+mod field;
 mod retry;
 mod subscription;
 mod transact;
 
 pub mod mirror;
+pub mod when;
 
 mod calls;
 mod connection;
@@ -60,10 +65,12 @@ mod memories;
 mod store;
 mod todos;
 
+pub use call::Call;
 pub use chat::{Chat, InteractionScope, MessageStream, Stopped};
 pub use client::{CallOptions, Callable, Client, MethodInfo, Methods};
 pub use entities::Entities;
 pub use error::{Error, Result, Unreachable};
+pub use field::OptionalText;
 pub use kv::{Entries, Kv};
 pub use memories::Memories;
 pub use mirror::Mirror;

@@ -4,6 +4,7 @@ use crate::Unreachable;
 
 /// The state of a client's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ConnectionState {
     /// The client is connected.
     Connected {

@@ -234,10 +234,7 @@ impl<S: SubscribeMethod> Cursor<S> {
 
     /// Delivers an event, unless it shows that an earlier one is missing.
     fn take(&mut self, text: &str) -> Result<()> {
-        let Some(event) = Event::read(text).map_err(|e| Error::unreadable("event", &e))? else {
-            tracing::debug!("ignored an event of an unknown type");
-            return Ok(());
-        };
+        let event = Event::read(text).map_err(|e| Error::unreadable("event", &e))?;
         match &event {
             Event::Change(change) if self.sent_rev.is_some_and(|rev| rev != change.prev) => {
                 self.hole(change);
@@ -247,8 +244,9 @@ impl<S: SubscribeMethod> Cursor<S> {
                 (self.sent_rev, self.resume, self.partial) = (Some(*rev), None, true);
             }
             Event::Change(Changes { rev, .. }) | Event::Synced { rev } => self.arrive(*rev),
-            Event::Reset { rev, reason } => self.reset(*rev, *reason),
-            Event::Delta(_) | Event::Cancel { .. } => {}
+            Event::Reset { rev, reason } => self.reset(*rev, reason),
+            // Those that are in no log.
+            _ => {}
         }
         self.holes = 0;
         self.ready.push_back(event);
@@ -263,14 +261,14 @@ impl<S: SubscribeMethod> Cursor<S> {
     }
 
     /// Handles a reset: earlier events are void, and a snapshot follows if it was requested.
-    fn reset(&mut self, rev: u64, reason: ResetReason) {
+    fn reset(&mut self, rev: u64, reason: &ResetReason) {
         self.arrive(rev);
         if self.start.initial {
             self.start = Start { initial: true, ..Start::default() };
             self.resume = None;
             self.expect_snapshot(true);
         }
-        self.is_restored = reason == ResetReason::Restored;
+        self.is_restored = *reason == ResetReason::Restored;
     }
 
     /// Sets whether the next events belong to a snapshot, which can't be resumed halfway.

@@ -2,30 +2,19 @@
 
 use super::listener::{StopReceiver, Stopped};
 use super::methods::Chat;
-use crate::{CallOptions, Error, Result, entities};
+use crate::field::generated;
+use crate::{CallOptions, Error, Result};
 use stina_protocol::chat::{
     AppendDelta, BeginMessage, BeginParams, DeltaParams, Filter, FinishMessage, FinishParams, Message,
     MessageFields, SubscribeParams,
 };
 use stina_protocol::{EntityId, Json, Method, Reply, With};
 use tokio::time::timeout_at;
-use uuid::Uuid;
 
 /// Params of the subscription for stop signals.
 fn without_deltas() -> SubscribeParams {
     let fields = Filter { deltas: false, ..Filter::default() };
     SubscribeParams { fields, ..SubscribeParams::default() }
-}
-
-impl Chat {
-    /// Begins a streaming message. Dropping the future aborts the message in case it begins nevertheless, unless the
-    /// caller chose its id.
-    ///
-    /// # Errors
-    /// As [`Client::call`](crate::Client::call).
-    pub async fn stream(&self, message: BeginParams) -> Result<MessageStream> {
-        MessageStream::begin(self.clone(), message).await
-    }
 }
 
 /// Writes a streaming message. Dropping it before it is finished aborts the message.
@@ -58,31 +47,23 @@ struct AbortOnDrop {
 }
 
 impl MessageStream {
-    pub(super) async fn begin(chat: Chat, params: BeginParams) -> Result<Self> {
+    pub(super) async fn begin(chat: Chat, params: BeginParams, options: CallOptions) -> Result<Self> {
         // The id is generated here, so that the listener is ready before the message begins.
         let BeginParams { head, fields } = params;
         let is_chosen = fields.id.is_some();
-        let id = match &fields.id {
-            Some(id) => id.clone(),
-            None => entities::id("messageId", format!("m_{}", Uuid::now_v7()))?,
-        };
+        let id = fields.id.clone().unwrap_or_else(|| generated("m_"));
         let client = &chat.client;
-        let deadline = client.deadline(&CallOptions::default());
-        let listening =
-            client.listener().listen(id.as_str(), async || chat.subscribe(without_deltas()).await);
+        let deadline = client.deadline(&options);
+        let listening = client.listener().listen(&id, async || chat.subscribe(without_deltas()).await);
         let expired = |_| client.link().expired(BeginMessage::NAME, deadline.within);
         let stop = timeout_at(deadline.at, listening).await.map_err(expired)??;
         let runtime = tokio::runtime::Handle::current();
         // If this future is dropped, the message may begin nevertheless. Only a generated id is certain to be this
         // message's.
         let mut abort = AbortOnDrop { chat: chat.clone(), id: id.clone(), is_disarmed: is_chosen, runtime };
-        let Reply { value: message, .. } = client
-            .call_until::<BeginMessage>(
-                With { head, fields: MessageFields { id: Some(id), ..fields } },
-                CallOptions::default(),
-                deadline,
-            )
-            .await?;
+        let params = With { head, fields: MessageFields { id: Some(id), ..fields } };
+        let begun = client.call_until::<BeginMessage>(params, options, deadline);
+        let Reply { value: message, .. } = begun.await?;
         abort.is_disarmed = false;
         let confirmed = message.content.len() as u64;
         Ok(Self { chat, message, confirmed, unconfirmed: String::new(), stop, abort })
@@ -96,7 +77,7 @@ impl MessageStream {
     /// Appends text. Dropping the future loses none of it: it is sent with the next text, or before the end.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call).crate::Client::call); `invalid` when the message or its connection has ended.
+    /// As [`Client::call`](crate::Client::call); `invalid` when the message or its connection has ended.
     /// After an error, only [`Self::abort`] is useful.
     pub async fn push(&mut self, text: &str) -> Result<()> {
         self.unconfirmed.push_str(text);
@@ -152,9 +133,9 @@ impl MessageStream {
     /// Aborts the message, and keeps the text so far. An aborted message stays unchanged.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call).crate::Client::call).
+    /// As [`Client::call`](crate::Client::call).
     pub async fn abort(mut self) -> Result<Reply<Message>> {
-        let reply = self.chat.abort_message(self.abort.id.as_str()).await?;
+        let reply = self.chat.abort_message(&self.abort.id).await?;
         self.abort.is_disarmed = true;
         Ok(reply)
     }

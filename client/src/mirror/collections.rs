@@ -13,8 +13,8 @@ use stina_protocol::{EntityId, Resource};
 /// Todos in the order of `todo.list`: by due time, those without one last; then by age.
 #[derive(Debug, Clone, Default)]
 pub struct Todos {
-    /// Only todos with one of these statuses; empty for all.
-    pub statuses: Vec<Status>,
+    /// Only todos with one of these statuses: none for an empty list, all by default.
+    pub statuses: Option<Vec<Status>>,
     /// Whether to include archived todos. Otherwise a closed todo leaves at the end of the day of its last update.
     pub include_archived: bool,
 }
@@ -22,7 +22,7 @@ pub struct Todos {
 impl Todos {
     /// Open todos: not started or in progress.
     pub fn open() -> Self {
-        Self { statuses: vec![Status::NotStarted, Status::InProgress], include_archived: false }
+        Self { statuses: Some(vec![Status::NotStarted, Status::InProgress]), include_archived: false }
     }
 }
 
@@ -45,12 +45,11 @@ impl Collection for Todos {
     }
 
     fn admits(&self, todo: &Todo) -> bool {
-        self.statuses.is_empty() || self.statuses.contains(&todo.status)
+        self.statuses.as_ref().is_none_or(|statuses| statuses.contains(&todo.status))
     }
 
     fn until(&self, todo: &Todo) -> Option<i64> {
-        let is_closed = matches!(todo.status, Status::Completed | Status::Cancelled);
-        let may_be_archived = is_closed && !self.include_archived;
+        let may_be_archived = todo.status.is_closed() && !self.include_archived;
         may_be_archived.then(|| archived_at(todo.updated_at, TimeZone::system())).flatten()
     }
 }
@@ -67,7 +66,7 @@ pub struct Memories {
 impl Collection for Memories {
     type Subscription = memory::Subscribe;
     type Item = Memory;
-    type SortKey = (Reverse<i64>, Reverse<String>);
+    type SortKey = (Reverse<i64>, Reverse<EntityId>);
     const ENTITY: &'static str = Memory::ENTITY;
 
     fn sort_key(&self, memory: &Memory) -> Self::SortKey {
@@ -147,7 +146,10 @@ impl Collection for Messages {
         let offset = usize::try_from(delta.offset).ok()?;
         // A delta at offset 0 replaces the whole text.
         let kept = message.content.get(..offset)?;
-        Some(Message { content: format!("{kept}{}", delta.text), ..message.clone() })
+        let content = format!("{kept}{}", delta.text);
+        let mut extended = message.clone();
+        extended.content = content;
+        Some(extended)
     }
 }
 

@@ -102,7 +102,7 @@ impl<C: Collection> Driver<C> {
                 self.epoch_changed |= matches!(reason, ResetReason::Epoch | ResetReason::Restored);
             }
             Event::Delta(delta) => self.extend(&delta),
-            Event::Cancel { .. } => {}
+            _ => {}
         }
         Ok(())
     }
@@ -133,7 +133,7 @@ impl<C: Collection> Driver<C> {
 
     fn row_change(&mut self, change: &Change) -> Result<RowChange<C::SortKey, C::Item>> {
         let id = change.id.clone();
-        let value = change.value.as_ref().filter(|_| change.op == Op::Put);
+        let value = change.value.as_ref().filter(|_| change.op != Op::Delete);
         let Some(value) = value else { return Ok(RowChange::Remove(id)) };
         let item = value.to::<C::Item>();
         let item = item.map_err(|e| Error::Protocol(format!("unreadable {} `{id}`: {e}", C::ENTITY)))?;
@@ -157,7 +157,7 @@ impl<C: Collection> Driver<C> {
     fn extend(&mut self, delta: &Delta) {
         let Some(item) = self.shared.get(&delta.message_id) else { return };
         if let Some(item) = self.collection.extended(&item, delta) {
-            self.shared.put_text(self.row(delta.message_id.clone(), item));
+            self.shared.put_text(self.row(delta.message_id.to_string(), item));
         }
     }
 }

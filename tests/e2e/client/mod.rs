@@ -1,5 +1,6 @@
 //! `stina-client` against the real daemon, through crashes, stalls and cut connections.
 
+mod api;
 mod calls;
 mod chaos;
 mod chat;
@@ -9,6 +10,7 @@ mod errors;
 mod exactly_once;
 pub(crate) mod examples;
 mod mirrors;
+mod newer;
 mod reconnect;
 mod resets;
 mod subscriptions;

@@ -32,7 +32,8 @@
 //!   delivers [`Event::Reset`](stina_protocol::event::Event::Reset).
 //! - **Bounded.** Every buffer has a limit in [`Limits`].
 //!
-//! What only a newer daemon knows, such as a status, is kept as `Unknown`, never an error.
+//! What only a newer daemon knows, such as a status, is kept as `Unknown`, never an error. Errors, states and mirrors are
+//! `Serialize`, for a user interface in another process.
 //!
 //! `docs/rust.md` in the repository explains this crate by the programs in `client/examples/`. The types in reading
 //! order: [`ClientBuilder`] and [`Options`] connect, [`Client`] and [`Call`] call, [`when`] reads due times, [`Mirror`]

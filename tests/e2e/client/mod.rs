@@ -9,6 +9,7 @@ mod deadlines;
 mod errors;
 mod exactly_once;
 pub(crate) mod examples;
+mod json;
 mod mirrors;
 mod newer;
 mod reconnect;

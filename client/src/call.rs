@@ -105,6 +105,12 @@ impl<M: Method, T> Call<M, T> {
         self
     }
 
+    /// The client that sends it.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The params, for a transaction.
     pub(crate) fn into_params(self) -> Result<M::Params> {
         match self.state {

@@ -27,6 +27,9 @@ struct Inner {
     link: Link,
     methods: Mutex<Option<Arc<Methods>>>,
     listener: SharedListener,
+    /// The runtime that created it.
+    #[cfg(feature = "blocking")]
+    runtime: Option<tokio::runtime::Handle>,
 }
 
 /// Options of one [`Client::call_raw`], which override those of the client.
@@ -72,8 +75,20 @@ impl Client {
 
     fn on(link: Link) -> Self {
         Self {
-            inner: Arc::new(Inner { link, methods: Mutex::default(), listener: SharedListener::default() }),
+            inner: Arc::new(Inner {
+                link,
+                methods: Mutex::default(),
+                listener: SharedListener::default(),
+                #[cfg(feature = "blocking")]
+                runtime: tokio::runtime::Handle::try_current().ok(),
+            }),
         }
+    }
+
+    /// The runtime that created it.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn runtime(&self) -> Option<&tokio::runtime::Handle> {
+        self.inner.runtime.as_ref()
     }
 
     pub(crate) fn link(&self) -> &Link {

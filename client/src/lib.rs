@@ -33,7 +33,7 @@
 //! - **Bounded.** Every buffer has a limit in [`Limits`].
 //!
 //! What only a newer daemon knows, such as a status, is kept as `Unknown`, never an error. Errors, states and mirrors are
-//! `Serialize`, for a user interface in another process.
+//! `Serialize`, for a user interface in another process. The feature `blocking` adds a client without async.
 //!
 //! `docs/rust.md` in the repository explains this crate by the programs in `client/examples/`. The types in reading
 //! order: [`ClientBuilder`] and [`Options`] connect, [`Client`] and [`Call`] call, [`when`] reads due times, [`Mirror`]
@@ -52,6 +52,9 @@ mod transact;
 
 pub mod mirror;
 pub mod when;
+
+#[cfg(feature = "blocking")]
+pub mod blocking;
 
 mod calls;
 mod connection;

@@ -1,6 +1,7 @@
 //! `stina-client` against the real daemon, through crashes, stalls and cut connections.
 
 mod api;
+mod blocking;
 mod calls;
 mod chaos;
 mod chat;

@@ -189,7 +189,7 @@ export type Conversation = {
   /** Creation time, in milliseconds since the Unix epoch. */
   createdAt: number;
   /** Its id, `c_…` unless its creator chose another. */
-  id: string;
+  id: EntityId;
   /** The provider that answers in it, such as `openai`. */
   provider: string | null;
   /** Revision that last changed it. */
@@ -205,9 +205,9 @@ export type Conversation = {
 /** Text of a streaming message. */
 export type Delta = {
   /** Its conversation. */
-  conversationId: string;
+  conversationId: EntityId;
   /** The streaming message. */
-  messageId: string;
+  messageId: EntityId;
   /** Offset of `text` in the message, in bytes of UTF-8; 0 replaces the whole text. */
   offset: number;
   /** The text. */
@@ -238,7 +238,7 @@ export type EntityRevision = {
 /** A key and its value. */
 export type Entry = {
   /** The key. */
-  key: string;
+  key: Key;
   /** Revision that last changed it. */
   rev: number;
   /** Time of that change, in milliseconds since the Unix epoch. */
@@ -362,11 +362,11 @@ export type Interaction = {
   /** The model that answers: the conversation's at the time of the first message. */
   aiModel: string | null;
   /** Its conversation. */
-  conversationId: string;
+  conversationId: EntityId;
   /** Creation time, in milliseconds since the Unix epoch: `createdAt` of its first message. */
   createdAt: number;
   /** Its id, `ia_…` unless its creator chose another. */
-  id: string;
+  id: EntityId;
   /** Its messages in order. Absent in events, and in lists when the messages exceed the limit `frameBytes`. */
   messages?: Message[] | null;
   /** The provider that answers: the first message's, else the conversation's at that time. */
@@ -493,7 +493,7 @@ export type Memory = {
   /** Creation time, in milliseconds since the Unix epoch. */
   createdAt: number;
   /** Its id. */
-  id: string;
+  id: EntityId;
   /** Any JSON object, unchanged. */
   metadata: Record<string, unknown> | null;
   /** Revision that last changed it. */
@@ -517,7 +517,7 @@ export type MemoryHit = {
   /** Creation time, in milliseconds since the Unix epoch. */
   createdAt: number;
   /** Its id. */
-  id: string;
+  id: EntityId;
   /** Any JSON object, unchanged. */
   metadata: Record<string, unknown> | null;
   /** Revision that last changed it. */
@@ -543,13 +543,13 @@ export type Message = {
   /** The text: any Unicode. */
   content: string;
   /** Its conversation. */
-  conversationId: string;
+  conversationId: EntityId;
   /** Creation time, in milliseconds since the Unix epoch. */
   createdAt: number;
   /** Its id, `m_…` unless its creator chose another. */
-  id: string;
+  id: EntityId;
   /** Its interaction. */
-  interactionId: string;
+  interactionId: EntityId;
   /** Any JSON value. */
   metadata: unknown;
   /** The provider that answered, such as `openai`. */
@@ -567,13 +567,13 @@ export type Message = {
 /** A message that a search found. */
 export type MessageHit = {
   /** Its conversation. */
-  conversationId: string;
+  conversationId: EntityId;
   /** Creation time, in milliseconds since the Unix epoch. */
   createdAt: number;
   /** Its interaction. */
-  interactionId: string;
+  interactionId: EntityId;
   /** The message. */
-  messageId: string;
+  messageId: EntityId;
   /** Its author. */
   role: Role;
   /** The part of its text around the match. */
@@ -581,13 +581,13 @@ export type MessageHit = {
 };
 
 /** Whether a message is complete or still streaming. */
-export type MessageState = "complete" | "streaming";
+export type MessageState = "complete" | "streaming" | (string & {});
 
 /** A time in params: whole milliseconds since the Unix epoch, within the range of JavaScript's `Date`. */
 export type Millis = number;
 
 /** The operation of a change. */
-export type Op = "put" | "delete";
+export type Op = "put" | "delete" | (string & {});
 
 /** The origin of a revision. */
 export type Origin = {
@@ -613,7 +613,7 @@ export type PurgeOutput = {
 export type RequestId = string;
 
 /** The reason for a reset. */
-export type ResetReason = "compacted" | "epoch" | "external" | "restored";
+export type ResetReason = "compacted" | "epoch" | "external" | "restored" | (string & {});
 
 /** A bare revision: answer of `Ping` and `Sync`. */
 export type Rev = {
@@ -622,7 +622,7 @@ export type Rev = {
 };
 
 /** The author of a message. */
-export type Role = "user" | "assistant" | "instructions" | "info" | "tool" | "debug" | "error";
+export type Role = "user" | "assistant" | "instructions" | "info" | "tool" | "debug" | "error" | (string & {});
 
 /** The error object of a reply. */
 export type RpcError = {
@@ -642,7 +642,7 @@ export type ServerInfo = {
 };
 
 /** The status of a todo. Params take it in any case, with `-` and spaces for `_`, and by aliases: see `Status::read`. */
-export type Status = "not_started" | "in_progress" | "completed" | "cancelled";
+export type Status = "not_started" | "in_progress" | "completed" | "cancelled" | (string & {});
 
 /** One step of `Transact`. */
 export type Step = {
@@ -662,7 +662,7 @@ export type StoredReply = {
   value: unknown;
 };
 
-/** One notification of a subscription. */
+/** One notification of a subscription. Skip one of a type that you do not know. */
 export type SubscriptionEvent = Changes & {
   type: "change";
 } | {
@@ -679,7 +679,7 @@ export type SubscriptionEvent = Changes & {
   type: "delta";
 } | {
   /** The streaming message. */
-  messageId: string;
+  messageId: EntityId;
   type: "cancel";
 };
 
@@ -709,7 +709,7 @@ export type Todo = {
   /** Due time, in milliseconds since the Unix epoch. */
   dueAt: number | null;
   /** Its id. */
-  id: string;
+  id: EntityId;
   /** Any JSON object, unchanged. */
   metadata: Record<string, unknown> | null;
   /** Revision that last changed it, comments included. */
@@ -731,11 +731,11 @@ export type TodoComment = {
   /** Creation time, in milliseconds since the Unix epoch. */
   createdAt: number;
   /** Its id. */
-  id: string;
+  id: EntityId;
   /** Revision that created it. */
   rev: number;
   /** The todo. */
-  todoId: string;
+  todoId: EntityId;
 };
 
 /** Answer of `Transact`. */
@@ -850,7 +850,7 @@ export interface Methods {
       /** The text: any Unicode, up to the limit `messageBytes`. */
       content: string;
       /** Its author. */
-      role: Role;
+      role: "user" | "assistant" | "instructions" | "info" | "tool" | "debug" | "error";
       /** Whether it was aborted; if so, its interaction is aborted too. */
       aborted?: boolean | null;
       /** Its conversation. Defaults to the interaction's, else to the current one, which is created if there is none. */
@@ -874,7 +874,7 @@ export interface Methods {
   "chat.beginMessage": {
     params: {
       /** Its author. */
-      role: Role;
+      role: "user" | "assistant" | "instructions" | "info" | "tool" | "debug" | "error";
       /** The first part of the text; its length in bytes is the first delta's `offset`. */
       content?: string;
       /** Its conversation. Defaults to the interaction's, else to the current one, which is created if there is none. */
@@ -1518,7 +1518,7 @@ export interface Methods {
       /** The source. */
       source?: string | null;
       /** The status; `not_started` when omitted. */
-      status?: Status | null;
+      status?: "not_started" | "in_progress" | "completed" | "cancelled" | null;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */
       requestId?: RequestId;
     };
@@ -1577,8 +1577,8 @@ export interface Methods {
       includeArchived?: boolean;
       /** Maximum number of items in the page. A page ends early once it has 4 MiB. */
       limit?: Limit;
-      /** Only todos with one of these statuses. */
-      status?: Status[] | null;
+      /** Only todos with one of these statuses: none for an empty list, all when omitted. */
+      status?: Array<"not_started" | "in_progress" | "completed" | "cancelled"> | null;
     };
     result: Reply<Page<Todo>>;
   };
@@ -1632,7 +1632,7 @@ export interface Methods {
       /** The source. */
       source?: string | null;
       /** The status. */
-      status?: Status;
+      status?: "not_started" | "in_progress" | "completed" | "cancelled";
       /** The title; trimmed. */
       title?: string;
       /** Makes the write happen once: a repeat with the same id changes nothing and gets the same answer. */

@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             Event::Change(changes) => change(&mut texts, &changes)?,
             // The offset counts bytes of UTF-8. After a reconnect the whole text so far comes again, at 0.
             Event::Delta(delta) => {
-                let text = texts.entry(delta.message_id.clone()).or_default();
+                let text = texts.entry(delta.message_id.to_string()).or_default();
                 let offset = usize::try_from(delta.offset)?;
                 if text.is_char_boundary(offset) {
                     text.replace_range(offset.., &delta.text);
@@ -31,6 +31,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             Event::Cancel { message_id } => println!("{message_id} is cancelled"),
             Event::Reset { .. } => texts.clear(),
             Event::Synced { rev } => println!("-- up to date with revision {rev}"),
+            // A newer daemon may send other events.
+            _ => {}
         }
     }
     Ok(())
@@ -38,20 +40,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn change(texts: &mut StreamingTexts, changes: &Changes) -> serde_json::Result<()> {
     for change in changes.changes.iter().filter(|change| change.entity == "message") {
-        let (Op::Put, Some(value)) = (change.op, &change.value) else {
+        let Some(value) = change.value.as_ref().filter(|_| change.op != Op::Delete) else {
             println!("{} was deleted", change.id);
             texts.remove(&change.id);
             continue;
         };
         let message: Message = value.to()?;
-        match message.state {
-            MessageState::Streaming => _ = texts.insert(message.id, message.content),
-            MessageState::Complete => {
-                texts.remove(&message.id);
-                let end = if message.aborted { " (aborted)" } else { "" };
-                println!("{}: {}{end}", message.role.as_str(), message.content);
-            }
+        if message.state == MessageState::Streaming {
+            texts.insert(message.id.into(), message.content);
+            continue;
         }
+        texts.remove(message.id.as_str());
+        let end = if message.aborted { " (aborted)" } else { "" };
+        println!("{}: {}{end}", message.role, message.content);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::io::BufRead;
 use stina_client::Client;
-use stina_client::protocol::chat::{BeginParams, Role};
+use stina_client::protocol::chat::Role;
 use tokio::sync::mpsc;
 
 /// Reads words from standard input, each with the space after it.
@@ -26,7 +26,7 @@ fn words() -> mpsc::Receiver<std::io::Result<Vec<u8>>> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = Client::builder().name("chat-stream", "1.0").connect().await?;
     let mut words = words();
-    let mut message = client.chat().stream(BeginParams::new(Role::Assistant)).await?;
+    let mut message = client.chat().stream(Role::Assistant).await?;
     loop {
         tokio::select! {
             why = message.stopped() => {

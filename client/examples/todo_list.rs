@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 use stina_client::protocol::todo::Todo;
-use stina_client::{Client, mirror::Todos};
+use stina_client::{Client, mirror::Todos, when};
 
 fn show(list: &[Arc<Todo>]) {
     println!("\n{} to do", list.len());
     for todo in list {
-        println!("  [{:?}] {}", todo.status, todo.title);
+        let due = todo.due_at.map(|at| format!(", due {}", when::due(at).text)).unwrap_or_default();
+        println!("  [{}] {}{due}", todo.status, todo.title);
     }
 }
 

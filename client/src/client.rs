@@ -37,7 +37,7 @@ struct Inner {
     runtime: Handle,
 }
 
-/// Options of one call, which override those of the client.
+/// Options of one [`Client::call_raw`], which override those of the client.
 #[derive(Debug, Clone, Default)]
 pub struct CallOptions {
     /// The id of a write; generated when omitted. A write that happened with this id is not repeated: the daemon
@@ -150,22 +150,8 @@ impl Client {
         self.link().close().await;
     }
 
-    /// Calls a method. A write happens exactly once.
-    ///
-    /// Dropping the future does not cancel the call: a write that was sent may happen.
-    ///
-    /// # Errors
-    /// [`Error::Rpc`] when the daemon refuses the call. Without an answer until the deadline: [`Error::OutcomeUnknown`]
-    /// for a write that was sent, [`Error::TimedOut`] for another call that was sent, else [`Error::NotReachable`].
-    pub async fn call<M: Method<Kind: Callable>>(&self, params: M::Params) -> Result<Wire<M>> {
-        self.call_with::<M>(params, CallOptions::default()).await
-    }
-
-    /// Calls a method with options.
-    ///
-    /// # Errors
-    /// As [`Self::call`].
-    pub async fn call_with<M: Method<Kind: Callable>>(
+    /// Sends a call, and reads its answer.
+    pub(crate) async fn execute<M: Method<Kind: Callable>>(
         &self,
         params: M::Params,
         how: CallOptions,
@@ -179,7 +165,7 @@ impl Client {
         Deadline::after(how.deadline.unwrap_or(self.options().deadline))
     }
 
-    /// As [`Self::call_with`], with a deadline that began before the call.
+    /// As [`Self::execute`], with a deadline that began before the call.
     pub(crate) async fn call_until<M: Method<Kind: Callable>>(
         &self,
         params: M::Params,

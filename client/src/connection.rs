@@ -73,7 +73,7 @@ impl Connection {
 
     /// Calls `store.hello`; returns the epoch.
     pub(crate) async fn hello(&self, options: &Options) -> Result<String, CallError> {
-        let name = EntityId::new(options.name.as_str()).map_err(|reason| invalid("name", reason))?;
+        let name = EntityId::new(options.name.as_str()).map_err(|reason| invalid("name", reason.into()))?;
         let client = ClientInfo { name, version: options.version.clone() };
         let protocol = Some(Versions { min: VERSION, max: VERSION });
         let welcome = self.ask::<Hello>(&HelloParams { client, protocol }).await?;

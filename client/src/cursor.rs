@@ -54,8 +54,8 @@ fn unreadable(error: serde_json::Error) -> stina_protocol::Error {
 /// The next thing that a cursor meets.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// An event and its text; without the event when its type is unknown.
-    Event { text: Box<str>, event: Option<Event> },
+    /// An event and its text.
+    Event { text: Box<str>, event: Event },
     /// The subscription has lost its connection, and will continue at its position.
     Lost,
 }
@@ -220,7 +220,7 @@ impl Cursor {
             let reset = Event::Reset { reason: ResetReason::Compacted, rev: sent_rev.unwrap_or(0) };
             // A reset is a name and a number: it always serializes.
             let text = serde_json::to_string(&reset).unwrap_or_default().into();
-            self.ready.push_back(Next::Event { text, event: Some(reset) });
+            self.ready.push_back(Next::Event { text, event: reset });
         }
         Ok(())
     }
@@ -229,20 +229,20 @@ impl Cursor {
     fn take(&mut self, text: Box<str>) -> Result<()> {
         let event = Event::read(&text).map_err(|e| Error::unreadable("event", &e))?;
         match &event {
-            Some(Event::Change(change)) if self.sent_rev.is_some_and(|rev| rev != change.prev) => {
+            Event::Change(change) if self.sent_rev.is_some_and(|rev| rev != change.prev) => {
                 self.hole(change.rev, change.prev);
                 return Ok(());
             }
-            Some(Event::Change(Changes { rev, initial: true, .. })) => {
+            Event::Change(Changes { rev, initial: true, .. }) => {
                 (self.sent_rev, self.resume, self.partial) = (Some(*rev), None, true);
             }
-            Some(Event::Change(Changes { rev, .. }) | Event::Synced { rev }) => self.arrive(*rev),
-            Some(Event::Reset { rev, reason }) => {
+            Event::Change(Changes { rev, .. }) | Event::Synced { rev } => self.arrive(*rev),
+            Event::Reset { rev, reason } => {
                 self.is_restored = *reason == ResetReason::Restored;
                 self.reset(*rev);
             }
-            Some(Event::Delta(_) | Event::Cancel { .. }) => {}
-            None => tracing::debug!("an event of an unknown type"),
+            // Those that are in no log.
+            _ => {}
         }
         self.holes = 0;
         self.ready.push_back(Next::Event { text, event });

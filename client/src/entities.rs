@@ -1,10 +1,11 @@
 //! [`Entities`]: the methods that every kind of entity has.
 
+use crate::call::Call;
 use crate::mirror::Collection;
-use crate::{Client, Mirror, Result};
+use crate::{Client, Mirror, Result, field};
 use std::marker::PhantomData;
-use stina_protocol::types::{ById, Target};
-use stina_protocol::{EntityId, Error, Method, Page, Reply, Resource, With};
+use stina_protocol::Resource;
+use stina_protocol::types::{ById, Paging, Target};
 
 impl Client {
     /// The methods of the kind `R`, for code that treats all kinds alike.
@@ -13,17 +14,11 @@ impl Client {
     }
 }
 
-/// The methods of one kind of entity. Their errors are those of [`Client::call`].
-///
-/// A malformed id is `invalid`, and is not sent.
+/// The methods of one kind of entity. Each is a [`Call`], to be completed and awaited.
 #[derive(Debug, Clone)]
 pub struct Entities<R> {
     pub(crate) client: Client,
     resource: PhantomData<fn() -> R>,
-}
-
-pub(crate) fn id(field: &str, text: impl Into<String>) -> Result<EntityId> {
-    Ok(EntityId::new(text).map_err(|reason| Error::invalid(field, reason))?)
 }
 
 impl<R: Resource> Entities<R> {
@@ -31,77 +26,24 @@ impl<R: Resource> Entities<R> {
         Self { client, resource: PhantomData }
     }
 
-    /// Creates an entity.
-    ///
-    /// # Errors
-    /// As [`Client::call`]; `already_exists` when the chosen id is taken.
-    pub async fn create(&self, params: <R::Create as Method>::Params) -> Result<Reply<R>> {
-        self.client.call::<R::Create>(params).await
-    }
-
-    /// Reads the entity with that id.
-    ///
-    /// # Errors
-    /// As [`Client::call`]; `not_found`.
-    pub async fn get(&self, entity: impl Into<String>) -> Result<Reply<R>> {
-        self.client.call::<R::Get>(ById { id: id("id", entity)? }).await
+    /// Reads the entity with that id; `not_found` if there is none.
+    pub fn get(&self, entity: impl Into<String>) -> Call<R::Get> {
+        Call::new(&self.client, field::id("id", entity).map(|id| ById { id }))
     }
 
     /// Lists one page of entities.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn list(&self, params: <R::List as Method>::Params) -> Result<Reply<Page<R>>> {
-        self.client.call::<R::List>(params).await
+    pub fn list(&self) -> Call<R::List> {
+        Call::new(&self.client, Ok(Paging::default().into()))
     }
 
-    /// Updates an entity; omitted fields stay unchanged.
-    ///
-    /// # Errors
-    /// As [`Client::call`]; `not_found`.
-    pub async fn update(&self, entity: impl Into<String>, changes: R::Changes) -> Result<Reply<R>> {
-        self.update_at(entity, None, changes).await
+    /// Updates an entity: set what changes. `not_found` if there is none.
+    pub fn update(&self, entity: impl Into<String>) -> Call<R::Update> {
+        Call::new(&self.client, field::id("id", entity).map(|id| Target::any(id).into()))
     }
 
-    /// Updates an entity if its `rev` is `if_rev`: for values computed from the old ones.
-    ///
-    /// # Errors
-    /// As [`Client::call`]; `not_found`; `conflict` with the current entity.
-    pub async fn update_if(
-        &self,
-        entity: impl Into<String>,
-        if_rev: u64,
-        changes: R::Changes,
-    ) -> Result<Reply<R>> {
-        self.update_at(entity, Some(if_rev), changes).await
-    }
-
-    /// Updates an entity, with or without a condition.
-    async fn update_at(
-        &self,
-        entity: impl Into<String>,
-        if_rev: Option<u64>,
-        changes: R::Changes,
-    ) -> Result<Reply<R>> {
-        let head = Target { id: id("id", entity)?, if_rev };
-        self.client.call::<R::Update>(With { head, fields: changes }).await
-    }
-
-    /// Deletes an entity and its parts; returns it.
-    ///
-    /// # Errors
-    /// As [`Client::call`]; `not_found`.
-    pub async fn delete(&self, entity: impl Into<String>) -> Result<Reply<R>> {
-        self.client.call::<R::Delete>(Target::any(id("id", entity)?)).await
-    }
-
-    /// Deletes an entity if its `rev` is `if_rev`; returns it.
-    ///
-    /// # Errors
-    /// As [`Client::call`]; `not_found`; `conflict` with the current entity.
-    pub async fn delete_if(&self, entity: impl Into<String>, if_rev: u64) -> Result<Reply<R>> {
-        let target = Target { id: id("id", entity)?, if_rev: Some(if_rev) };
-        self.client.call::<R::Delete>(target).await
+    /// Deletes an entity and its parts; answers it. `not_found` if there is none.
+    pub fn delete(&self, entity: impl Into<String>) -> Call<R::Delete> {
+        Call::new(&self.client, field::id("id", entity).map(Target::any))
     }
 
     /// Mirrors the entities that `which` selects, in the order of the list.

@@ -1,10 +1,11 @@
 //! [`Error`]: the errors of a client.
 
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use stina_protocol::{Fault, RequestId};
+use stina_protocol::{Fault, RequestId, ValidationError};
 
 /// A result whose error is a client [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -94,14 +95,65 @@ impl Error {
         }
     }
 
+    /// Its name, as in its JSON: the kind of a refusal, such as `not_found`, else that of the variant, such as
+    /// `not_reachable`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Rpc(fault) => fault.error.kind(),
+            Self::NotReachable { .. } => "not_reachable",
+            Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::Forgotten { .. } => "forgotten",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Disconnected { .. } => "disconnected",
+            Self::Protocol(_) => "protocol",
+            Self::Panicked(_) => "panicked",
+            Self::Closed => "closed",
+        }
+    }
+
     pub(crate) fn unreadable(what: &str, error: &serde_json::Error) -> Self {
         Self::Protocol(format!("{what}: {error}"))
+    }
+}
+
+/// For a user interface in another process: `kind` ([`Error::name`]), `message` for people, and the fields of the variant
+/// by their names on the wire; of a refusal `rpc`, the JSON-RPC error object as the daemon sent it. A path that is not
+/// Unicode loses what is not.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("kind", self.name())?;
+        map.serialize_entry("message", &self.to_string())?;
+        match self {
+            Self::Rpc(fault) => map.serialize_entry("rpc", fault)?,
+            // The error of the operating system is in the reason.
+            Self::NotReachable { socket, why, reason, source: _ } => {
+                map.serialize_entry("socket", &socket.to_string_lossy())?;
+                map.serialize_entry("why", why)?;
+                map.serialize_entry("reason", reason)?;
+            }
+            Self::OutcomeUnknown { request_id } => map.serialize_entry("requestId", request_id)?,
+            Self::Forgotten { rev } => map.serialize_entry("rev", rev)?,
+            Self::TimedOut { method, after } => {
+                map.serialize_entry("method", method)?;
+                map.serialize_entry("afterMs", &u64::try_from(after.as_millis()).unwrap_or(u64::MAX))?;
+            }
+            Self::Disconnected { method } => map.serialize_entry("method", method)?,
+            Self::Protocol(_) | Self::Panicked(_) | Self::Closed => {}
+        }
+        map.end()
     }
 }
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         Self::Rpc(Box::new(fault))
+    }
+}
+
+impl From<ValidationError> for Error {
+    fn from(error: ValidationError) -> Self {
+        stina_protocol::Error::from(error).into()
     }
 }
 

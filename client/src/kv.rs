@@ -1,13 +1,14 @@
 //! `client.kv()`: small values by key.
 
+use crate::call::Call;
 use crate::mirror::{Collection, Item};
-use crate::{Client, Mirror, Result};
+use crate::{Client, Mirror, Result, field};
 use serde::Serialize;
 use stina_protocol::kv::{
-    Delete, DeleteParams, Entry, Filter, Get, GetParams, Increment, IncrementParams, Key, List, ListParams,
-    Set, SetParams, Subscribe,
+    Delete, DeleteParams, Entry, Filter, Get, GetParams, Increment, IncrementParams, Key, List, Set,
+    SetParams, Subscribe,
 };
-use stina_protocol::{Error, Json, Page, Reply};
+use stina_protocol::types::Paging;
 
 impl Client {
     /// `kv.*`: small values by key.
@@ -16,14 +17,14 @@ impl Client {
     }
 }
 
-/// The methods `kv.*`. Their errors are those of [`Client::call`].
+/// The methods `kv.*`. Each is a [`Call`], to be completed and awaited.
 #[derive(Debug, Clone)]
 pub struct Kv {
     client: Client,
 }
 
 fn key(text: impl Into<String>) -> Result<Key> {
-    Ok(Key::new(text).map_err(|reason| Error::invalid("key", reason))?)
+    field::text("key", text)
 }
 
 impl Kv {
@@ -32,68 +33,25 @@ impl Kv {
     }
 
     /// Reads the entry under a key, if there is one.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn get(&self, name: impl Into<String>) -> Result<Reply<Option<Entry>>> {
-        self.client.call::<Get>(GetParams { key: key(name)? }).await
+    pub fn get(&self, name: impl Into<String>) -> Call<Get> {
+        Call::new(&self.client, key(name).map(|key| GetParams { key }))
     }
 
     /// Sets the value under a key.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn set(&self, name: impl Into<String>, value: impl Serialize) -> Result<Reply<Entry>> {
-        self.put(name, value, None).await
+    pub fn set(&self, name: impl Into<String>, value: impl Serialize) -> Call<Set> {
+        let params = || Ok(SetParams { key: key(name)?, value: field::json("value", &value)?, if_rev: None });
+        Call::new(&self.client, params())
     }
 
-    /// Sets the value under a key if the entry's `rev` is `if_rev`; 0 means that there is no entry.
-    ///
-    /// # Errors
-    /// As [`Client::call`]; `conflict` with the current entry.
-    pub async fn set_if(
-        &self,
-        name: impl Into<String>,
-        value: impl Serialize,
-        if_rev: u64,
-    ) -> Result<Reply<Entry>> {
-        self.put(name, value, Some(if_rev)).await
+    /// Deletes an entry; answers it, if there was one.
+    pub fn delete(&self, name: impl Into<String>) -> Call<Delete> {
+        Call::new(&self.client, key(name).map(|key| DeleteParams { key, if_rev: None }))
     }
 
-    async fn put(
-        &self,
-        name: impl Into<String>,
-        value: impl Serialize,
-        if_rev: Option<u64>,
-    ) -> Result<Reply<Entry>> {
-        let text = serde_json::to_string(&value).map_err(|e| Error::invalid("value", e.to_string()))?;
-        let value = Json::parse(&text)?;
-        self.client.call::<Set>(SetParams { key: key(name)?, value, if_rev }).await
-    }
-
-    /// Deletes an entry; returns it.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn delete(&self, name: impl Into<String>) -> Result<Reply<Option<Entry>>> {
-        self.client.call::<Delete>(DeleteParams { key: key(name)?, if_rev: None }).await
-    }
-
-    /// Deletes an entry if its `rev` is `if_rev`; returns it.
-    ///
-    /// # Errors
-    /// As [`Client::call`]; `conflict` with the current entry.
-    pub async fn delete_if(&self, name: impl Into<String>, if_rev: u64) -> Result<Reply<Option<Entry>>> {
-        self.client.call::<Delete>(DeleteParams { key: key(name)?, if_rev: Some(if_rev) }).await
-    }
-
-    /// Adds to the number under a key; a missing one counts as 0.
-    ///
-    /// # Errors
-    /// As [`Client::call`]; `invalid` when the value is not a number.
-    pub async fn increment(&self, name: impl Into<String>, by: i64) -> Result<Reply<Entry>> {
-        let params = IncrementParams { key: key(name)?, by: Some(by), if_rev: None };
-        self.client.call::<Increment>(params).await
+    /// Adds to the number under a key; a missing one counts as 0. `invalid` when the value is not a number.
+    pub fn increment(&self, name: impl Into<String>, by: i64) -> Call<Increment> {
+        let params = key(name).map(|key| IncrementParams { key, by: Some(by), if_rev: None });
+        Call::new(&self.client, params)
     }
 
     /// Mirrors the entries whose keys begin with `prefix`, by key.
@@ -105,11 +63,15 @@ impl Kv {
     }
 
     /// Lists one page of entries, by key.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn list(&self, params: ListParams) -> Result<Reply<Page<Entry>>> {
-        self.client.call::<List>(params).await
+    pub fn list(&self) -> Call<List> {
+        Call::new(&self.client, Ok(Paging::default().into()))
+    }
+}
+
+impl Call<List> {
+    /// Only keys that begin with this.
+    pub fn prefix(self, prefix: impl Into<String>) -> Self {
+        self.set(|params| params.fields.prefix = Some(prefix.into()))
     }
 }
 

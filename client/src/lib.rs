@@ -17,7 +17,7 @@
 //! todos.ready().await?;
 //! let (snapshot, mut patches) = todos.watch();
 //! let mut list = snapshot.items;
-//! let added = client.todos().add("Buy milk").await?;
+//! let added = client.todos().create("Buy milk").due(stina_client::when::parse("fri")?).await?;
 //! todos.wait(added.rev).await?;
 //! while let Some(patch) = patches.next().await {
 //!     patch.apply(&mut list);
@@ -33,20 +33,29 @@
 //!   delivers [`Event::Reset`](stina_protocol::event::Event::Reset).
 //! - **Bounded.** Every buffer has a limit in [`Limits`].
 //!
+//! What only a newer daemon knows, such as a status, is kept as `Unknown`, never an error. Errors, states and mirrors are
+//! `Serialize`, for a user interface in another process. The feature `blocking` adds a client without async.
+//!
 //! `docs/rust.md` in the repository explains this crate by the programs in `client/examples/`. The types in reading
-//! order: [`ClientBuilder`] and [`Options`] connect, [`Client`] calls, [`Mirror`] keeps a live list, [`Subscription`]
-//! delivers events, [`Transaction`] makes several writes one.
+//! order: [`ClientBuilder`] and [`Options`] connect, [`Client`] and [`Call`] call, [`when`] reads due times, [`Mirror`]
+//! keeps a live list, [`Subscription`] delivers events, [`Transaction`] makes several writes one.
 
 mod options;
 mod state;
 
+mod call;
 mod client;
 mod error;
+mod field;
 mod retry;
 mod subscription;
 mod transact;
 
 pub mod mirror;
+pub mod when;
+
+#[cfg(feature = "blocking")]
+pub mod blocking;
 
 mod calls;
 mod connection;
@@ -63,10 +72,12 @@ mod memories;
 mod store;
 mod todos;
 
+pub use call::Call;
 pub use chat::{Chat, InteractionScope, MessageStream, Stopped};
 pub use client::{CallOptions, Callable, Client, MethodInfo, Methods};
 pub use entities::Entities;
 pub use error::{Error, Result, Unreachable};
+pub use field::OptionalText;
 pub use kv::{Entries, Kv};
 pub use memories::Memories;
 pub use mirror::Mirror;

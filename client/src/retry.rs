@@ -54,7 +54,7 @@ const MISUNDERSTANDINGS: u32 = 3;
 
 /// Generates an id for a write.
 pub(crate) fn new_request_id() -> Result<RequestId> {
-    RequestId::new(Uuid::now_v7().to_string()).map_err(Error::Protocol)
+    Ok(RequestId::new(Uuid::now_v7().to_string())?)
 }
 
 /// Adds `requestId` to params, the JSON text of an object.
@@ -182,10 +182,8 @@ pub(crate) fn deadline(within: Duration) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CallOptions, Client, Limits};
+    use crate::{Client, Limits};
     use futures_util::future::join_all;
-    use stina_protocol::Json;
-    use stina_protocol::kv::{Key, Set, SetParams};
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
     use tokio::net::UnixListener;
 
@@ -231,11 +229,8 @@ mod tests {
         // All of them expire at the same time: when the first returns its permit, it is too late for the others.
         tokio::time::pause();
         let calls = (0..100).map(|_| {
-            let how = CallOptions { deadline: Some(Duration::from_millis(300)), ..CallOptions::default() };
-            let params =
-                SetParams { key: Key::new("a").unwrap(), value: Json::of(&1).unwrap(), if_rev: None };
-            let client = client.clone();
-            async move { client.call_with::<Set>(params, how).await.unwrap_err() }
+            let set = client.kv().set("a", 1).timeout(Duration::from_millis(300));
+            async move { set.await.unwrap_err() }
         });
         let errors = join_all(calls).await;
         assert!(matches!(errors[0], Error::OutcomeUnknown { .. }), "{:?}", errors[0]);

@@ -6,9 +6,15 @@ use std::task::{Context, Poll};
 use tokio::sync::watch;
 
 use crate::Unreachable;
+use serde::Serialize;
 
 /// The state of a client's connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Its JSON, for a user interface in another process: `{"state":"connected","epoch":"…","pid":1}`,
+/// `{"state":"reconnecting","attempt":1,"why":"refused","reason":"…"}`, `{"state":"closed"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ConnectionState {
     /// The client is connected.
     Connected {

@@ -34,7 +34,7 @@ impl Client {
     pub async fn subscribe<S: SubscribeMethod>(&self, params: S::Params) -> Result<Subscription> {
         let request = Request::of::<S>(&params)?;
         // Events of an unknown type come from a newer daemon, and are to be ignored.
-        Subscription::open(self, request, |_, event| event).await
+        Subscription::open(self, request, |_, event| Some(event)).await
     }
 
     /// Opens a subscription by the name of its method. `params` is the text of a JSON object; the events are raw JSON.
@@ -62,7 +62,7 @@ impl<T: Send + 'static> Subscription<T> {
     async fn open(
         client: &Client,
         request: Request,
-        item: impl Fn(Box<str>, Option<Event>) -> Option<T> + Send + 'static,
+        item: impl Fn(Box<str>, Event) -> Option<T> + Send + 'static,
     ) -> Result<Self> {
         let permit = client.subscription_permit()?;
         let (opened, is_open) = oneshot::channel();
@@ -100,7 +100,7 @@ impl<T: Send + 'static> Subscription<T> {
 async fn deliver<T>(
     mut cursor: Cursor,
     to: &mpsc::Sender<Result<T>>,
-    item: impl Fn(Box<str>, Option<Event>) -> Option<T>,
+    item: impl Fn(Box<str>, Event) -> Option<T>,
 ) {
     // An event is read only once the one before was taken: until then that one counts as unread.
     while let Ok(slot) = to.reserve().await {

@@ -1,10 +1,12 @@
 //! `client.transact()`: several writes in one transaction.
 
-use crate::{CallOptions, Client, Error, Result};
+use crate::call::Call;
+use crate::{CallOptions, Client, Error, Result, field};
 use std::marker::PhantomData;
+use std::time::Duration;
 use stina_protocol::method::Write;
 use stina_protocol::store::{Step, Transact, TransactParams};
-use stina_protocol::{Json, Method};
+use stina_protocol::{Json, Method, RequestId};
 
 impl Client {
     /// Begins a transaction.
@@ -45,15 +47,14 @@ impl Transaction {
         Self { client, params, options: CallOptions::default() }
     }
 
-    /// Adds a step; returns its handle.
+    /// Adds a write as a step; returns the handle of its result. Its id and its timeout do not count: they are those of
+    /// the transaction.
     ///
     /// # Errors
-    /// `invalid` when the params can't be written as JSON.
-    pub fn add<M: Method<Kind = Write>>(&mut self, params: &M::Params) -> Result<StepHandle<M>> {
-        let params =
-            serde_json::to_string(params).map_err(|e| stina_protocol::Error::invalid("", e.to_string()))?;
-        let step = Step { method: M::NAME.to_owned(), params: Some(Json::parse(&params)?) };
-        self.params.ops.push(step);
+    /// `invalid` when a value of it is not valid.
+    pub fn add<M: Method<Kind = Write>>(&mut self, call: Call<M>) -> Result<StepHandle<M>> {
+        let params = field::json("", &call.into_params()?)?;
+        self.params.ops.push(Step { method: M::NAME.to_owned(), params: Some(params) });
         Ok(StepHandle { index: self.params.ops.len() - 1, method: PhantomData })
     }
 
@@ -63,9 +64,15 @@ impl Transaction {
         self
     }
 
-    /// Sets the options of the call.
-    pub fn with(mut self, options: CallOptions) -> Self {
-        self.options = options;
+    /// The id of the transaction; generated otherwise.
+    pub fn request_id(mut self, id: RequestId) -> Self {
+        self.options.request_id = Some(id);
+        self
+    }
+
+    /// Maximum duration of [`Self::commit`], reconnects included.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.deadline = Some(timeout);
         self
     }
 
@@ -74,7 +81,7 @@ impl Transaction {
     /// # Errors
     /// As [`Client::call`]; the fault's `index` is that of the failed step, and nothing changed.
     pub async fn commit(self) -> Result<Committed> {
-        let reply = self.client.call_with::<Transact>(self.params, self.options).await?;
+        let reply = self.client.execute::<Transact>(self.params, self.options).await?;
         Ok(Committed { rev: reply.rev, results: reply.value.results })
     }
 }

@@ -4,7 +4,7 @@
 //! `data` are the fields of that kind; `message` is for people. It never contains SQL, paths or debug text. If the
 //! daemon knows more, `data.errorId` identifies the line in its log.
 
-use crate::Json;
+use crate::{Json, ValidationError};
 use jsonrpsee_types::error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE};
 use jsonrpsee_types::{ErrorObject, ErrorObjectOwned};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ pub use jsonrpsee_types::error::{INVALID_REQUEST_CODE, METHOD_NOT_FOUND_CODE, PA
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Every error that the daemon answers, by `data.kind`.
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
@@ -97,6 +98,26 @@ pub enum Error {
     /// A defect of the daemon; its log has the details.
     #[error("internal error")]
     Internal,
+    /// An error of a kind that this version does not know.
+    #[error("{}", _0.message)]
+    #[serde(untagged)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown(UnknownError),
+}
+
+/// An error of a kind that only a newer daemon knows, as it came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
+pub struct UnknownError {
+    /// Its kind; empty when it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kind: String,
+    /// What happened, for people.
+    #[serde(skip)]
+    pub message: String,
+    /// The fields of its kind.
+    #[serde(flatten)]
+    pub fields: serde_json::Map<String, Value>,
 }
 
 /// Reads a [`Json`] from serde's buffer, which loses digits of numbers and the order of members. [`read_data`] reads
@@ -116,6 +137,28 @@ impl Error {
         Self::Invalid { field: field.into(), reason: reason.into(), expected: None }
     }
 
+    /// The name of its kind on the wire, such as `not_found`.
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::Invalid { .. } => "invalid",
+            Self::NotFound { .. } => "not_found",
+            Self::AlreadyExists { .. } => "already_exists",
+            Self::Conflict { .. } => "conflict",
+            Self::RequestMismatch => "request_mismatch",
+            Self::Compacted { .. } => "compacted",
+            Self::TooLarge { .. } => "too_large",
+            Self::Busy => "busy",
+            Self::StorageFull => "storage_full",
+            Self::ReadOnly => "read_only",
+            Self::Corrupt => "corrupt",
+            Self::Io => "io",
+            Self::ShuttingDown => "shutting_down",
+            Self::Unsupported { .. } => "unsupported",
+            Self::Internal => "internal",
+            Self::Unknown(unknown) => &unknown.kind,
+        }
+    }
+
     /// A `not_found` error with a kind of entity and an id.
     pub fn not_found(entity: &str, id: impl Into<String>) -> Self {
         Self::NotFound { entity: entity.to_owned(), id: id.into() }
@@ -130,7 +173,7 @@ impl Error {
     pub fn code(&self) -> i32 {
         match self {
             Self::Invalid { .. } => INVALID_PARAMS_CODE,
-            Self::Internal => INTERNAL_ERROR_CODE,
+            Self::Internal | Self::Unknown(_) => INTERNAL_ERROR_CODE,
             Self::NotFound { .. } => -32001,
             Self::AlreadyExists { .. } => -32002,
             Self::Conflict { .. } => -32003,
@@ -189,6 +232,13 @@ impl Fault {
     }
 }
 
+/// Invalid input, without a field.
+impl From<ValidationError> for Error {
+    fn from(error: ValidationError) -> Self {
+        Self::invalid("", error)
+    }
+}
+
 /// The default code of the error, without index or log id.
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
@@ -223,11 +273,20 @@ impl From<&Fault> for ErrorObjectOwned {
 impl From<&ErrorObject<'_>> for Fault {
     fn from(object: &ErrorObject<'_>) -> Self {
         let code = object.code();
-        // A newer daemon or another program may send an unknown kind: keep the message.
-        object.data().and_then(|data| read_data(code, data.get()).ok()).unwrap_or_else(|| {
-            let what = object.message().to_owned();
-            Self { code, ..Error::Unsupported { what }.into() }
-        })
+        let message = object.message().to_owned();
+        let mut fault =
+            object.data().and_then(|data| read_data(code, data.get()).ok()).unwrap_or_else(|| {
+                let unknown = UnknownError {
+                    kind: String::new(),
+                    message: String::new(),
+                    fields: serde_json::Map::new(),
+                };
+                Self { code, ..Error::Unknown(unknown).into() }
+            });
+        if let Error::Unknown(unknown) = &mut fault.error {
+            unknown.message = message;
+        }
+        fault
     }
 }
 
@@ -278,7 +337,7 @@ mod tests {
             Error::Io => Some(Error::ShuttingDown),
             Error::ShuttingDown => Some(Error::Unsupported { what: "x".into() }),
             Error::Unsupported { .. } => Some(Error::Internal),
-            Error::Internal => None,
+            Error::Internal | Error::Unknown(_) => None,
         };
         let mut all = vec![Error::invalid("key", "must not be empty")];
         while let Some(e) = all.last().and_then(next) {
@@ -291,6 +350,7 @@ mod tests {
     fn every_error_survives_the_wire_and_has_its_own_code() {
         let mut codes = std::collections::HashSet::new();
         for error in every_error() {
+            assert_eq!(serde_json::to_value(&error).unwrap()["kind"], error.kind());
             let fault = Fault { index: Some(3), error_id: Some("e1".into()), ..error.into() };
             let text = serde_json::to_string(&fault).unwrap();
             assert_eq!(serde_json::from_str::<Fault>(&text).unwrap(), fault, "{text}");
@@ -322,9 +382,19 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kind_keeps_its_message() {
+    fn an_unknown_kind_is_kept_with_its_fields_and_message() {
         let text = r#"{"code":-32050,"message":"quota exceeded","data":{"kind":"quota","limit":1}}"#;
         let fault: Fault = serde_json::from_str(text).unwrap();
-        assert_eq!((fault.code, fault.to_string().as_str()), (-32050, "not supported: quota exceeded"));
+        assert_eq!(
+            (fault.code, fault.error.kind(), fault.to_string().as_str()),
+            (-32050, "quota", "quota exceeded")
+        );
+        assert_eq!(serde_json::to_string(&fault).unwrap(), text);
+        let text = r#"{"code":-32000,"message":"not one of ours"}"#;
+        let fault: Fault = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            (fault.code, fault.error.kind(), fault.to_string().as_str()),
+            (-32000, "", "not one of ours")
+        );
     }
 }

@@ -1,26 +1,28 @@
 //! Events of subscriptions.
 
 use crate::method::Subscribe;
-use crate::types::null_is_default;
-use crate::{Json, MethodKind, Params};
+use crate::names::names;
+use crate::types::{null_is_default, stored_id};
+use crate::{EntityId, Json, MethodKind, Params};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Cow;
 use std::num::NonZeroU64;
 
-/// The operation of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Op {
-    /// The entity was created or updated; `value` is its new state.
-    Put,
-    /// The entity was deleted.
-    Delete,
+names! {
+    /// The operation of a change.
+    pub enum Op: "operation" {
+        /// The entity was created or updated; `value` is its new state.
+        Put = "put",
+        /// The entity was deleted.
+        Delete = "delete",
+    }
 }
 
 /// A change to one entity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Change {
     /// Kind of entity.
     pub entity: String,
@@ -37,6 +39,7 @@ pub struct Change {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Origin {
     /// Name that the client gave in `store.hello`, else null; `stinad` for the daemon's own writes.
     pub client: Option<String>,
@@ -51,24 +54,24 @@ pub struct Origin {
     pub continues: Option<u64>,
 }
 
-/// The reason for a reset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum ResetReason {
-    /// The change log no longer has the revisions after `since`.
-    Compacted,
-    /// `since` belongs to another epoch.
-    Epoch,
-    /// Another process wrote to the database.
-    External,
-    /// The database was restored from a backup, or reset.
-    Restored,
+names! {
+    /// The reason for a reset.
+    pub enum ResetReason: "reason" {
+        /// The change log no longer has the revisions after `since`.
+        Compacted = "compacted",
+        /// `since` belongs to another epoch.
+        Epoch = "epoch",
+        /// Another process wrote to the database.
+        External = "external",
+        /// The database was restored from a backup, or reset.
+        Restored = "restored",
+    }
 }
 
 /// The changes of one revision, or a part of the snapshot when `initial`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Changes {
     /// The revision; of the whole snapshot when `initial`.
     pub rev: u64,
@@ -86,7 +89,8 @@ pub struct Changes {
     pub changes: Vec<Change>,
 }
 
-/// One notification of a subscription.
+/// One notification of a subscription. Skip one of a type that you do not know.
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -112,19 +116,26 @@ pub enum Event {
     Cancel {
         /// The streaming message.
         #[serde(rename = "messageId")]
-        message_id: String,
+        message_id: EntityId,
     },
+    /// An event of a type that this version does not know, as it came: skip it.
+    #[serde(untagged)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown(Json),
 }
 
 /// Text of a streaming message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Delta {
     /// The streaming message.
-    pub message_id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub message_id: EntityId,
     /// Its conversation.
-    pub conversation_id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub conversation_id: EntityId,
     /// Offset of `text` in the message, in bytes of UTF-8; 0 replaces the whole text.
     pub offset: u64,
     /// The text.
@@ -132,13 +143,13 @@ pub struct Delta {
 }
 
 impl Event {
-    /// Parses an event; `None` for an unknown type of a newer daemon, which is to be ignored.
+    /// Parses an event.
     ///
     /// # Errors
     /// When the text is not an event.
-    pub fn read(text: &str) -> serde_json::Result<Option<Self>> {
+    pub fn read(text: &str) -> serde_json::Result<Self> {
         let Tag { kind } = serde_json::from_str(text)?;
-        let event = match kind.as_str() {
+        Ok(match kind.as_ref() {
             "change" => Self::Change(serde_json::from_str(text)?),
             "delta" => Self::Delta(serde_json::from_str(text)?),
             "synced" => serde_json::from_str(text).map(|Synced { rev }| Self::Synced { rev })?,
@@ -146,9 +157,8 @@ impl Event {
             "cancel" => {
                 serde_json::from_str(text).map(|Cancel { message_id }| Self::Cancel { message_id })?
             }
-            _ => return Ok(None),
-        };
-        Ok(Some(event))
+            _ => Self::Unknown(serde_json::from_str(text)?),
+        })
     }
 }
 
@@ -156,15 +166,14 @@ impl Event {
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
-        let event = Self::read(text.get()).map_err(D::Error::custom)?;
-        event.ok_or_else(|| D::Error::custom("an event of an unknown type"))
+        Self::read(text.get()).map_err(D::Error::custom)
     }
 }
 
 #[derive(Deserialize)]
-struct Tag {
-    #[serde(rename = "type")]
-    kind: String,
+struct Tag<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -181,7 +190,8 @@ struct Reset {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Cancel {
-    message_id: String,
+    #[serde(deserialize_with = "stored_id")]
+    message_id: EntityId,
 }
 
 /// Start of a subscription: part of the params of every `subscribe`.
@@ -275,12 +285,15 @@ mod tests {
             r#"{"type":"reset","reason":"external","rev":43}"#,
             r#"{"type":"delta","messageId":"m_1","conversationId":"c_1","offset":3,"text":"hej"}"#,
             r#"{"type":"cancel","messageId":"m_1"}"#,
+            // Of a newer daemon.
+            r#"{"type":"reset","reason":"of tomorrow","rev":43}"#,
+            r#"{"type":"of tomorrow","n":12345678901234567890123}"#,
+            r#"{"type":"change","rev":44,"prev":43,"at":5,"origin":{"client":null},"changes":[{"entity":"kv","op":"rename","id":"a"}]}"#,
         ] {
             let event: Event = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&event).unwrap(), text);
         }
-        assert_eq!(Event::read(r#"{"type":"of tomorrow","x":1}"#).unwrap(), None);
-        for text in [r#"{"type":"synced"}"#, r#"{"rev":1}"#, r#"{"type":"reset","reason":"why","rev":1}"#] {
+        for text in [r#"{"type":"synced"}"#, r#"{"rev":1}"#, r#"{"type":"reset","rev":1}"#] {
             assert!(Event::read(text).is_err(), "{text}");
         }
     }

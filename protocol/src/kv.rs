@@ -2,8 +2,9 @@
 
 use crate::event::Start;
 use crate::types::Paging;
-use crate::{Json, Page, With};
-use serde::{Deserialize, Serialize};
+use crate::validation::checked_text;
+use crate::{Json, Page, ValidationError, With};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Maximum length of a key, in bytes.
 pub const MAX_KEY: usize = 512;
@@ -18,41 +19,50 @@ impl Key {
     /// Accepts text that is a valid key.
     ///
     /// # Errors
-    /// The reason, for people.
-    pub fn new(text: impl Into<String>) -> Result<Self, String> {
+    /// When it has another length, or a NUL.
+    pub fn new(text: impl Into<String>) -> Result<Self, ValidationError> {
         let text = text.into();
         if (1..=MAX_KEY).contains(&text.len()) && !text.contains('\0') {
             Ok(Self(text))
         } else {
-            Err(format!("a key has 1 to {MAX_KEY} bytes and no NUL"))
+            Err(ValidationError::new(format!("a key has 1 to {MAX_KEY} bytes and no NUL")))
         }
     }
 
-    /// The key as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// A key as the store has it. Another program may have written it, so it is not checked.
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self(text.into())
     }
 }
 
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
+checked_text!(Key);
+
+fn stored_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
+    String::deserialize(deserializer).map(Key)
 }
 
 /// A key and its value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Entry {
     /// The key.
-    pub key: String,
+    #[serde(deserialize_with = "stored_key")]
+    pub key: Key,
     /// Any JSON value, unchanged.
     pub value: Json,
     /// Revision that last changed it.
     pub rev: u64,
     /// Time of that change, in milliseconds since the Unix epoch.
     pub updated_at: i64,
+}
+
+impl Entry {
+    /// An entry that is not stored yet.
+    pub fn new(key: Key, value: Json) -> Self {
+        Self { key, value, rev: 0, updated_at: 0 }
+    }
 }
 
 /// Params of [`Get`].

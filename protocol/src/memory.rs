@@ -1,8 +1,8 @@
 //! `memory.*`: the assistant's memories.
 
 use crate::text::{Content, Line, Trimmed};
-use crate::types::{ById, Ids, Limit, Millis, NoParams, Paging, Target, given, null_is_default};
-use crate::{EntityId, JsonObject, Page, With};
+use crate::types::{ById, Ids, Limit, Millis, NoParams, Paging, Target, given, null_is_default, stored_id};
+use crate::{EntityId, JsonObject, Page, ValidationError, With};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -20,17 +20,20 @@ impl Tags {
     pub const MAX: usize = 64;
 
     /// Accepts up to [`Self::MAX`] tags; duplicates are dropped.
-    pub fn new(tags: Vec<Tag>) -> Option<Self> {
+    ///
+    /// # Errors
+    /// When there are more.
+    pub fn new(tags: Vec<Tag>) -> Result<Self, ValidationError> {
         let mut each = Vec::new();
         for tag in tags {
             if !each.contains(&tag) {
                 each.push(tag);
             }
             if each.len() > Self::MAX {
-                return None;
+                return Err(ValidationError::new(format!("more than {} tags", Self::MAX)));
             }
         }
-        Some(Self(each))
+        Ok(Self(each))
     }
 }
 
@@ -42,18 +45,19 @@ impl From<Tags> for Vec<String> {
 
 impl<'de> Deserialize<'de> for Tags {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(Vec::deserialize(deserializer)?)
-            .ok_or_else(|| serde::de::Error::custom(format_args!("more than {} tags", Self::MAX)))
+        Self::new(Vec::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
 /// A memory.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Memory {
     /// Its id.
-    pub id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub id: EntityId,
     /// The title; may be empty.
     pub title: String,
     /// The content, unchanged.
@@ -76,9 +80,28 @@ pub struct Memory {
     pub rev: u64,
 }
 
+impl Memory {
+    /// A memory with a title and a content, and nothing else.
+    pub fn new(id: EntityId, title: impl Into<String>, content: impl Into<String>) -> Self {
+        Self {
+            id,
+            title: title.into(),
+            content: content.into(),
+            metadata: None,
+            source: None,
+            tags: Vec::new(),
+            valid_until: None,
+            created_at: 0,
+            updated_at: 0,
+            rev: 0,
+        }
+    }
+}
+
 /// A memory found by [`Search`], with a snippet.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "MemoryHit"))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Hit {
     /// The memory.
     #[serde(flatten)]
@@ -228,7 +251,7 @@ impl crate::Resource for Memory {
     type Update = Update;
     type Delete = Delete;
 
-    fn id(&self) -> &str {
+    fn id(&self) -> &EntityId {
         &self.id
     }
 

@@ -2,7 +2,7 @@
 
 use crate::method::{Read, Write};
 use crate::types::{ById, Paging, Target};
-use crate::{Method, Page, Params, With};
+use crate::{EntityId, Method, Page, Params, With};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -26,7 +26,7 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sy
     type Delete: Method<Kind = Write, Params = Target, Output = Self>;
 
     /// Its id.
-    fn id(&self) -> &str;
+    fn id(&self) -> &EntityId;
     /// The revision that last changed it.
     fn rev(&self) -> u64;
 }

@@ -46,6 +46,7 @@ pub struct HelloParams {
 /// The daemon that answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct ServerInfo {
     /// Version of `stinad`.
     pub version: String,
@@ -57,6 +58,7 @@ pub struct ServerInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Welcome {
     /// The daemon.
     pub server: ServerInfo,
@@ -86,6 +88,7 @@ pub struct Rev {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Info {
     /// Version of `stinad`.
     pub version: String,
@@ -134,6 +137,7 @@ pub struct Info {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct ClientState {
     /// Number of the connection, never used twice by one daemon.
     pub id: u64,
@@ -156,6 +160,7 @@ pub struct ClientState {
 /// One open subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct SubscriptionState {
     /// Its id.
     pub id: u64,
@@ -170,6 +175,7 @@ pub struct SubscriptionState {
 /// Answer of [`Clients`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct ClientList {
     /// The clients, oldest connection first.
     pub clients: Vec<ClientState>,
@@ -193,6 +199,7 @@ pub struct ChangesParams {
 /// A revision of the change log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct LogRevision {
     /// Its number.
     pub rev: u64,
@@ -214,6 +221,7 @@ pub struct LogRevision {
 /// A change in the change log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct LogChange {
     /// Module that owns the entity.
     pub module: String,
@@ -232,6 +240,7 @@ pub struct LogChange {
 /// Answer of [`GetChanges`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct ChangePage {
     /// The revisions, oldest first.
     pub items: Vec<LogRevision>,
@@ -297,6 +306,7 @@ pub struct TransactOutput {
 /// What a repeated write answers: the stored reply of the first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct StoredReply {
     /// Revision that the write made, or the newest one when it changed nothing.
     pub rev: u64,
@@ -326,6 +336,7 @@ pub struct PurgeParams {
 /// Answer of [`Purge`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct PurgeOutput {
     /// How many deleted entities still had values in the change log, and have none now.
     pub erased: u64,

@@ -1,6 +1,8 @@
 //! Text params: bounded, and trimmed where surrounding white space has no meaning.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use crate::ValidationError;
+use crate::validation::checked_text;
+use serde::Serialize;
 
 /// Maximum length of short texts such as titles, in bytes of UTF-8.
 pub const MAX_LINE: usize = 64 << 10;
@@ -30,10 +32,13 @@ impl<const MAX: usize> Text<MAX> {
     /// Accepts text of at most `MAX` bytes.
     ///
     /// # Errors
-    /// The reason, for people.
-    pub fn new(text: impl Into<String>) -> Result<Self, String> {
+    /// When it is longer.
+    pub fn new(text: impl Into<String>) -> Result<Self, ValidationError> {
         let text = text.into();
-        if text.len() <= MAX { Ok(Self(text)) } else { Err(format!("longer than {MAX} bytes")) }
+        match text.len() <= MAX {
+            true => Ok(Self(text)),
+            false => Err(ValidationError::new(format!("longer than {MAX} bytes"))),
+        }
     }
 }
 
@@ -41,12 +46,12 @@ impl<const MAX: usize> Trimmed<MAX> {
     /// Trims text, and accepts the rest if it has 1 to `MAX` bytes.
     ///
     /// # Errors
-    /// The reason, for people.
-    pub fn new(text: impl Into<String>) -> Result<Self, String> {
+    /// When nothing is left, or more.
+    pub fn new(text: impl Into<String>) -> Result<Self, ValidationError> {
         let text = text.into();
         let trimmed = trim(&text);
         if trimmed.is_empty() {
-            return Err("must not be empty".to_owned());
+            return Err(ValidationError::new("must not be empty"));
         }
         let same = trimmed.len() == text.len();
         Text::<MAX>::new(if same { text } else { trimmed.to_owned() }).map(|Text(text)| Self(text))
@@ -58,31 +63,8 @@ pub fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
-macro_rules! string_type {
-    ($name:ident) => {
-        impl<const MAX: usize> $name<MAX> {
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl<const MAX: usize> From<$name<MAX>> for String {
-            fn from(text: $name<MAX>) -> Self {
-                text.0
-            }
-        }
-
-        impl<'de, const MAX: usize> Deserialize<'de> for $name<MAX> {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-            }
-        }
-    };
-}
-
-string_type!(Text);
-string_type!(Trimmed);
+checked_text!(Text<const MAX: usize>);
+checked_text!(Trimmed<const MAX: usize>);
 
 #[cfg(test)]
 mod tests {

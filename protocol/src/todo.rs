@@ -1,57 +1,51 @@
 //! `todo.*`: todos and their comments.
 
+use crate::names::names;
 use crate::text::{Content, Line, Note, Title};
-use crate::types::{ById, Ids, Millis, NoParams, Paging, Target, given, null_is_default};
-use crate::{EntityId, JsonObject, Page, With};
+use crate::types::{ById, Ids, Millis, NoParams, Paging, Target, given, null_is_default, stored_id};
+use crate::{EntityId, JsonObject, Page, ValidationError, With};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The status of a todo.
-///
-/// Params take it in any case, with `-` and spaces for `_`, and by aliases: see [`Status::read`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Not started.
-    #[default]
-    NotStarted,
-    /// In progress.
-    InProgress,
-    /// Done.
-    Completed,
-    /// Cancelled: it will not be done.
-    Cancelled,
+names! {
+    /// The status of a todo.
+    ///
+    /// Params take it in any case, with `-` and spaces for `_`, and by aliases: see [`Status::read`].
+    #[derive(Default)]
+    pub enum Status: "status" {
+        /// Not started.
+        #[default]
+        NotStarted = "not_started",
+        /// In progress.
+        InProgress = "in_progress",
+        /// Done.
+        Completed = "completed",
+        /// Cancelled: it will not be done.
+        Cancelled = "cancelled",
+    }
 }
 
 impl Status {
-    /// All statuses.
-    pub const ALL: [Self; 4] = [Self::NotStarted, Self::InProgress, Self::Completed, Self::Cancelled];
-
-    /// Its name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NotStarted => "not_started",
-            Self::InProgress => "in_progress",
-            Self::Completed => "completed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
     /// Whether the todo is closed. A closed todo is archived at the next local midnight.
-    pub fn is_closed(self) -> bool {
+    pub fn is_closed(&self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled)
     }
 
     /// Parses a name or an alias (`pending`; `started`, `ongoing`; `done`, `finished`; `canceled`, `aborted`), in any
     /// case, with `-` or a space for `_`, and with surrounding white space.
-    pub fn read(text: &str) -> Option<Self> {
+    ///
+    /// # Errors
+    /// When the text is none of them.
+    pub fn read(text: &str) -> Result<Self, ValidationError> {
         let name = crate::text::trim(text).to_lowercase().replace(['-', ' '], "_");
-        Some(match name.as_str() {
+        Ok(match name.as_str() {
             "not_started" | "pending" => Self::NotStarted,
             "in_progress" | "started" | "ongoing" => Self::InProgress,
             "completed" | "done" | "finished" => Self::Completed,
             "cancelled" | "canceled" | "aborted" => Self::Cancelled,
-            _ => return None,
+            _ => {
+                let names = "must be not_started, in_progress, completed or cancelled";
+                return Err(ValidationError::new(names));
+            }
         })
     }
 }
@@ -62,8 +56,7 @@ struct StatusParam(Status);
 impl<'de> Deserialize<'de> for StatusParam {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let names = "must be not_started, in_progress, completed or cancelled";
-        Status::read(&text).map(Self).ok_or_else(|| serde::de::Error::custom(names))
+        Status::read(&text).map(Self).map_err(serde::de::Error::custom)
     }
 }
 
@@ -81,12 +74,14 @@ fn statuses<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<Status>>, D::E
 }
 
 /// A todo.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Todo {
     /// Its id.
-    pub id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub id: EntityId,
     /// The title; never empty in a todo created by `todo.create`.
     pub title: String,
     /// The description.
@@ -109,22 +104,51 @@ pub struct Todo {
     pub rev: u64,
 }
 
+impl Todo {
+    /// A todo with a title and nothing else.
+    pub fn new(id: EntityId, title: impl Into<String>) -> Self {
+        Self {
+            id,
+            title: title.into(),
+            description: None,
+            status: Status::default(),
+            due_at: None,
+            metadata: None,
+            source: None,
+            comment_count: 0,
+            created_at: 0,
+            updated_at: 0,
+            rev: 0,
+        }
+    }
+}
+
 /// A comment on a todo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", schemars(rename = "TodoComment"))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Comment {
     /// Its id.
-    pub id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub id: EntityId,
     /// The todo.
-    pub todo_id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub todo_id: EntityId,
     /// The text.
     pub content: String,
     /// Creation time, in milliseconds since the Unix epoch.
     pub created_at: i64,
     /// Revision that created it.
     pub rev: u64,
+}
+
+impl Comment {
+    /// A comment that is not stored yet.
+    pub fn new(id: EntityId, todo_id: EntityId, content: impl Into<String>) -> Self {
+        Self { id, todo_id, content: content.into(), created_at: 0, rev: 0 }
+    }
 }
 
 /// The fields of a todo besides its title and status. Null clears a field.
@@ -158,6 +182,7 @@ pub struct New {
     pub title: Title,
     /// The status; `not_started` when omitted.
     #[serde(default, deserialize_with = "status_or_null", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::names::Known<Status>>"))]
     pub status: Option<Status>,
 }
 
@@ -172,7 +197,7 @@ pub struct Edit {
     pub title: Option<Title>,
     /// The status.
     #[serde(default, deserialize_with = "status", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "Status"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::names::Known<Status>"))]
     pub status: Option<Status>,
 }
 
@@ -208,8 +233,9 @@ pub struct FindParams {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Filter {
-    /// Only todos with one of these statuses.
+    /// Only todos with one of these statuses: none for an empty list, all when omitted.
     #[serde(default, deserialize_with = "statuses", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<crate::names::Known<Status>>>"))]
     pub status: Option<Vec<Status>>,
     /// Include archived todos: completed or cancelled, and last updated before the daemon's local midnight.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -255,7 +281,7 @@ impl crate::Resource for Todo {
     type Update = Update;
     type Delete = Delete;
 
-    fn id(&self) -> &str {
+    fn id(&self) -> &EntityId {
         &self.id
     }
 
@@ -304,15 +330,15 @@ mod tests {
             (["canceled", "cancelled", "aborted"], Status::Cancelled),
         ] {
             for name in names {
-                assert_eq!(Status::read(name), Some(status), "{name}");
+                assert_eq!(Status::read(name), Ok(status.clone()), "{name}");
             }
             // The daemon stores and answers one name only.
-            assert_eq!(serde_json::to_value(status).unwrap(), status.name());
-            assert_eq!(serde_json::from_value::<Status>(status.name().into()).unwrap(), status);
-            assert!(serde_json::from_value::<Status>(names[2].into()).is_err());
+            assert_eq!(serde_json::to_value(&status).unwrap(), status.as_str());
+            assert_eq!(status.as_str().parse(), Ok(status));
+            assert!(names[2].parse::<Status>().is_err());
         }
         for name in ["", "not", "in__progress", "notstarted", "0"] {
-            assert_eq!(Status::read(name), None, "{name}");
+            assert!(Status::read(name).is_err(), "{name}");
         }
     }
 

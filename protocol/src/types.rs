@@ -1,8 +1,11 @@
 //! Types of all modules: ids, times, pages, nullable fields.
 
+use crate::ValidationError;
+use crate::validation::checked_text;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Maximum length of an id, in bytes.
 pub const MAX_ID: usize = 128;
@@ -19,40 +22,20 @@ macro_rules! string_id {
             /// Accepts text that is a valid id.
             ///
             /// # Errors
-            /// The reason, for people.
-            pub fn new(text: impl Into<String>) -> Result<Self, String> {
+            /// When it has another length, or other characters.
+            pub fn new(text: impl Into<String>) -> Result<Self, ValidationError> {
                 let text = text.into();
                 let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-');
                 if (1..=MAX_ID).contains(&text.len()) && text.bytes().all(allowed) {
                     Ok(Self(text))
                 } else {
-                    Err(format!("an id has 1 to {MAX_ID} characters of A-Z a-z 0-9 _ . : -"))
+                    let reason = format!("an id has 1 to {MAX_ID} characters of A-Z a-z 0-9 _ . : -");
+                    Err(ValidationError::new(reason))
                 }
             }
-
-            /// The id as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> Self {
-                id.0
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-            }
-        }
+        checked_text!($name);
     };
 }
 
@@ -63,6 +46,22 @@ string_id! {
 string_id! {
     /// Id of a write, chosen by its caller. A repeat with the same id changes nothing and gets the same answer.
     RequestId
+}
+
+impl EntityId {
+    /// An id as the store has it. Another program may have written it, so it is not checked.
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Reads the id of an entity, unchecked: for `#[serde(deserialize_with = "stored_id")]` in answers. One odd id, which
+/// another program wrote, must not make a whole list unreadable.
+///
+/// # Errors
+/// The deserializer's.
+pub fn stored_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EntityId, D::Error> {
+    String::deserialize(deserializer).map(EntityId)
 }
 
 /// Maximum number of items in a list: 1 to 1000, 100 when omitted.
@@ -76,13 +75,27 @@ impl Limit {
     pub const MAX: u16 = 1000;
 
     /// Accepts a number from 1 to [`Self::MAX`].
-    pub fn new(items: u64) -> Option<Self> {
-        u16::try_from(items).ok().filter(|n| (1..=Self::MAX).contains(n)).map(Self)
+    ///
+    /// # Errors
+    /// When it is another number.
+    pub fn new(items: u64) -> Result<Self, ValidationError> {
+        let accepted = u16::try_from(items).ok().filter(|n| (1..=Self::MAX).contains(n));
+        accepted.map(Self).ok_or_else(Self::refused)
+    }
+
+    fn refused() -> ValidationError {
+        ValidationError::new(format!("must be a whole number from 1 to {}", Self::MAX))
     }
 
     /// The number of items.
     pub fn get(self) -> usize {
         self.0.into()
+    }
+}
+
+impl From<Limit> for u64 {
+    fn from(limit: Limit) -> Self {
+        limit.0.into()
     }
 }
 
@@ -94,9 +107,8 @@ impl Default for Limit {
 
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        u64::deserialize(deserializer).ok().and_then(Self::new).ok_or_else(|| {
-            serde::de::Error::custom(format_args!("must be a whole number from 1 to {}", Self::MAX))
-        })
+        let items = u64::deserialize(deserializer).map_err(|_| Self::refused());
+        items.and_then(Self::new).map_err(serde::de::Error::custom)
     }
 }
 
@@ -111,8 +123,14 @@ impl Ids {
     pub const MAX: usize = 1000;
 
     /// Accepts up to [`Self::MAX`] ids.
-    pub fn new(ids: Vec<EntityId>) -> Option<Self> {
-        (ids.len() <= Self::MAX).then_some(Self(ids))
+    ///
+    /// # Errors
+    /// When there are more.
+    pub fn new(ids: Vec<EntityId>) -> Result<Self, ValidationError> {
+        match ids.len() {
+            0..=Self::MAX => Ok(Self(ids)),
+            _ => Err(ValidationError::new(format!("more than {} ids", Self::MAX))),
+        }
     }
 
     /// The ids.
@@ -123,8 +141,7 @@ impl Ids {
 
 impl<'de> Deserialize<'de> for Ids {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(Vec::deserialize(deserializer)?)
-            .ok_or_else(|| serde::de::Error::custom(format_args!("more than {} ids", Self::MAX)))
+        Self::new(Vec::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
@@ -142,8 +159,17 @@ impl Millis {
     pub const MAX: i64 = 8_640_000_000_000_000;
 
     /// Accepts a number within ±[`Self::MAX`].
-    pub fn new(millis: i64) -> Option<Self> {
-        (-Self::MAX..=Self::MAX).contains(&millis).then_some(Self(millis))
+    ///
+    /// # Errors
+    /// When it is beyond.
+    pub fn new(millis: i64) -> Result<Self, ValidationError> {
+        let accepted = (-Self::MAX..=Self::MAX).contains(&millis);
+        if accepted { Ok(Self(millis)) } else { Err(Self::refused()) }
+    }
+
+    fn refused() -> ValidationError {
+        let max = Self::MAX;
+        ValidationError::new(format!("must be whole milliseconds since the Unix epoch, within ±{max}"))
     }
 
     /// The number of milliseconds.
@@ -154,12 +180,29 @@ impl Millis {
 
 impl<'de> Deserialize<'de> for Millis {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        i64::deserialize(deserializer).ok().and_then(Self::new).ok_or_else(|| {
-            let max = Self::MAX;
-            serde::de::Error::custom(format_args!(
-                "must be whole milliseconds since the Unix epoch, within ±{max}"
-            ))
-        })
+        let millis = i64::deserialize(deserializer).map_err(|_| Self::refused());
+        millis.and_then(Self::new).map_err(serde::de::Error::custom)
+    }
+}
+
+impl TryFrom<i64> for Millis {
+    type Error = ValidationError;
+
+    fn try_from(millis: i64) -> Result<Self, ValidationError> {
+        Self::new(millis)
+    }
+}
+
+/// Drops what is less than a millisecond.
+impl TryFrom<SystemTime> for Millis {
+    type Error = ValidationError;
+
+    fn try_from(time: SystemTime) -> Result<Self, ValidationError> {
+        let millis = match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_millis()),
+            Err(before) => i64::try_from(before.duration().as_millis()).map(|millis| -millis),
+        };
+        millis.map_err(|_| Self::refused()).and_then(Self::new)
     }
 }
 

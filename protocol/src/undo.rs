@@ -28,6 +28,7 @@ impl UndoParams {
 /// Answer of [`Undo`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Undone {
     /// The revision that this undo made, of several the last; the newest one when there was nothing to put back.
     pub rev: u64,
@@ -46,6 +47,7 @@ fn is_zero(number: &u64) -> bool {
 /// One change that an undo made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct UndoneChange {
     /// The name of the entity, such as `todo`.
     pub entity: String,
@@ -59,6 +61,7 @@ pub struct UndoneChange {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct ChangedSince {
     /// The name of the entity, such as `todo`.
     pub entity: String,
@@ -90,6 +93,7 @@ pub type TrashParams = With<Paging, Filter>;
 /// What one revision did to an entity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct EntityRevision {
     /// The revision.
     pub rev: u64,
@@ -112,6 +116,7 @@ pub struct EntityRevision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct TrashItem {
     /// The name of the entity, such as `todo`.
     pub entity: String,

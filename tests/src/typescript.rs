@@ -90,7 +90,14 @@ fn ty(schema: &Value, indent: &str, schemas: &Map<String, Value>) -> String {
     }
     let literals = |values: &[Value]| values.iter().map(Value::to_string).collect::<Vec<_>>().join(" | ");
     let union = |of: &Value, with: &str| -> Option<String> {
-        let parts: Vec<String> = of.as_array()?.iter().map(|s| ty(s, indent, schemas)).collect();
+        let mut parts: Vec<String> = of.as_array()?.iter().map(|s| ty(s, indent, schemas)).collect();
+        // Known names, and any other: a plain `string` would make TypeScript forget the names.
+        if parts.iter().any(|part| part.starts_with('"')) {
+            parts
+                .iter_mut()
+                .filter(|part| *part == "string")
+                .for_each(|part| *part = "(string & {})".to_owned());
+        }
         Some(parts.join(with))
     };
     if let Some(value) = object.get("const") {
@@ -99,11 +106,14 @@ fn ty(schema: &Value, indent: &str, schemas: &Map<String, Value>) -> String {
     if let Some(values) = object.get("enum").and_then(Value::as_array) {
         return literals(values);
     }
-    let mut parts = Vec::new();
+    let mut parts: Vec<String> = Vec::new();
+    let mut unions = Vec::new();
     for (word, with) in [("anyOf", " | "), ("oneOf", " | "), ("allOf", " & ")] {
-        if let Some(of) = object.get(word) {
-            parts.extend(union(of, with).map(|u| if u.contains(" | ") { format!("({u})") } else { u }));
+        let Some(joined) = object.get(word).and_then(|of| union(of, with)) else { continue };
+        if with == " | " && joined.contains(with) {
+            unions.push(parts.len());
         }
+        parts.push(joined);
     }
     let names: Vec<&str> = match object.get("type") {
         Some(Value::String(name)) => vec![name],
@@ -115,11 +125,10 @@ fn ty(schema: &Value, indent: &str, schemas: &Map<String, Value>) -> String {
     if !says_nothing_new {
         parts.push(own.join(" | "));
     }
-    match parts.len() {
-        0 => "unknown".to_owned(),
-        1 => parts.remove(0).trim_start_matches('(').trim_end_matches(')').to_owned(),
-        _ => parts.join(" & "),
+    if parts.len() > 1 {
+        unions.into_iter().for_each(|at| parts[at] = format!("({})", parts[at]));
     }
+    if parts.is_empty() { "unknown".to_owned() } else { parts.join(" & ") }
 }
 
 fn of_type(name: &str, schema: &Map<String, Value>, indent: &str, schemas: &Map<String, Value>) -> String {

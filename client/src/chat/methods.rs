@@ -1,17 +1,18 @@
 //! The methods `chat.*`.
 
-use crate::entities::id;
+use crate::call::Call;
+use crate::field::{self, OptionalText, id};
 use crate::{Client, Mirror, Result, Subscription, mirror};
+use futures_util::future::BoxFuture;
 use stina_protocol::chat::{
-    AbortInteraction, AbortMessage, AbortMessageParams, AppendMessage, AppendParams, CURRENT_KEY,
-    CancelMessage, CancelParams, ClearHistory, Cleared, Conversation, CountMessages, CountParams,
-    DeleteConversation, DeleteInteraction, EnsureCurrent, GetConversation, GetInteraction, Hit, Interaction,
-    ListConversations, ListInteractions, ListMessages, Message, Search, SearchParams, SetCurrent,
-    SetCurrentParams, StartConversation, StartParams, Subscribe, SubscribeParams, UpdateConversation,
-    UpdateParams, WindowParams,
+    AbortInteraction, AbortMessage, AbortMessageParams, CURRENT_KEY, CancelMessage, CancelParams,
+    ClearHistory, Conversation, CountMessages, CountParams, DeleteConversation, DeleteInteraction,
+    EnsureCurrent, GetConversation, GetInteraction, ListConversations, ListInteractions, ListMessages,
+    Search, SearchParams, SetCurrent, SetCurrentParams, StartConversation, StartParams, Subscribe,
+    SubscribeParams, UpdateConversation, WindowParams,
 };
-use stina_protocol::types::{ById, NoParams, Paging, Target};
-use stina_protocol::{Error, Page, Reply};
+use stina_protocol::types::{ById, Limit, NoParams, Paging, Target};
+use stina_protocol::{EntityId, Error};
 
 impl Client {
     /// `chat.*`: conversations, interactions and messages.
@@ -20,9 +21,7 @@ impl Client {
     }
 }
 
-/// The methods `chat.*`. Their errors are those of [`Client::call`].
-///
-/// A malformed id is `invalid`, and is not sent. An id that does not exist is `not_found`.
+/// The methods `chat.*`. Most of them are a [`Call`], to be completed and awaited.
 #[derive(Debug, Clone)]
 pub struct Chat {
     pub(super) client: Client,
@@ -58,184 +57,122 @@ impl Chat {
     }
 
     /// Starts a conversation; it becomes the current one.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn start_conversation(&self, params: StartParams) -> Result<Reply<Conversation>> {
-        self.client.call::<StartConversation>(params).await
+    pub fn start_conversation(&self) -> Call<StartConversation> {
+        Call::new(&self.client, Ok(StartParams::default()))
     }
 
-    /// Returns the current conversation; starts one if there is none.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn ensure_current(&self) -> Result<Reply<Conversation>> {
-        self.client.call::<EnsureCurrent>(NoParams {}).await
+    /// Answers the current conversation; starts one if there is none.
+    pub fn ensure_current(&self) -> Call<EnsureCurrent> {
+        Call::new(&self.client, Ok(NoParams {}))
     }
 
     /// Reads the current conversation, if there is one.
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn current(&self) -> Result<Option<Conversation>> {
-        let entry = self.client.kv().get(CURRENT_KEY).await?.value;
-        let Some(current) = entry.and_then(|entry| entry.value.to::<String>().ok()) else { return Ok(None) };
-        // The entry may hold anything, and the conversation may be deleted.
-        match self.get_conversation(current).await {
-            Ok(reply) => Ok(Some(reply.value)),
-            Err(error) if matches!(error.kind(), Some(Error::NotFound { .. } | Error::Invalid { .. })) => {
-                Ok(None)
+    pub fn current(&self) -> BoxFuture<'static, Result<Option<Conversation>>> {
+        let chat = self.clone();
+        Box::pin(async move {
+            let entry = chat.client.kv().get(CURRENT_KEY).await?.value;
+            let Some(current) = entry.and_then(|entry| entry.value.to::<String>().ok()) else {
+                return Ok(None);
+            };
+            // The entry may hold anything, and the conversation may be deleted.
+            match chat.get_conversation(current).await {
+                Ok(reply) => Ok(Some(reply.value)),
+                Err(error)
+                    if matches!(error.kind(), Some(Error::NotFound { .. } | Error::Invalid { .. })) =>
+                {
+                    Ok(None)
+                }
+                Err(error) => Err(error),
             }
-            Err(error) => Err(error),
-        }
+        })
     }
 
-    /// Reads a conversation.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn get_conversation(&self, conversation: impl Into<String>) -> Result<Reply<Conversation>> {
-        self.client.call::<GetConversation>(ById { id: id("id", conversation)? }).await
+    /// Reads a conversation; `not_found` if there is none.
+    pub fn get_conversation(&self, conversation: impl Into<String>) -> Call<GetConversation> {
+        Call::new(&self.client, id("id", conversation).map(|id| ById { id }))
     }
 
     /// Lists one page of conversations, newest first.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn list_conversations(&self, params: Paging) -> Result<Reply<Page<Conversation>>> {
-        self.client.call::<ListConversations>(params).await
+    pub fn list_conversations(&self) -> Call<ListConversations> {
+        Call::new(&self.client, Ok(Paging::default()))
     }
 
     /// Makes a conversation the current one.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn set_current(&self, conversation: impl Into<String>) -> Result<Reply<Conversation>> {
-        let params = SetCurrentParams { conversation_id: id("conversationId", conversation)?, if_rev: None };
-        self.client.call::<SetCurrent>(params).await
+    pub fn set_current(&self, conversation: impl Into<String>) -> Call<SetCurrent> {
+        let id = id("conversationId", conversation);
+        let params = id.map(|conversation_id| SetCurrentParams { conversation_id, if_rev: None });
+        Call::new(&self.client, params)
     }
 
     /// Changes a conversation's title, provider or model.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn update_conversation(&self, params: UpdateParams) -> Result<Reply<Conversation>> {
-        self.client.call::<UpdateConversation>(params).await
+    pub fn update_conversation(&self, conversation: impl Into<String>) -> Call<UpdateConversation> {
+        Call::new(&self.client, id("id", conversation).map(|id| Target::any(id).into()))
     }
 
-    /// Deletes a conversation and everything in it; returns it. If it was current, the newest remaining one becomes
+    /// Deletes a conversation and everything in it; answers it. If it was current, the newest remaining one becomes
     /// current.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn delete_conversation(&self, conversation: impl Into<String>) -> Result<Reply<Conversation>> {
-        self.client.call::<DeleteConversation>(Target::any(id("id", conversation)?)).await
-    }
-
-    /// As [`Self::delete_conversation`], if its `rev` is `if_rev`.
-    ///
-    /// # Errors
-    /// As [`Client::call`]; `conflict` with the conversation as it is.
-    pub async fn delete_conversation_if(
-        &self,
-        conversation: impl Into<String>,
-        if_rev: u64,
-    ) -> Result<Reply<Conversation>> {
-        let target = Target { id: id("id", conversation)?, if_rev: Some(if_rev) };
-        self.client.call::<DeleteConversation>(target).await
+    pub fn delete_conversation(&self, conversation: impl Into<String>) -> Call<DeleteConversation> {
+        Call::new(&self.client, id("id", conversation).map(Target::any))
     }
 
     /// Deletes every conversation except the current one.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn clear_history(&self) -> Result<Reply<Cleared>> {
-        self.client.call::<ClearHistory>(NoParams {}).await
+    pub fn clear_history(&self) -> Call<ClearHistory> {
+        Call::new(&self.client, Ok(NoParams {}))
     }
 
-    /// Adds a message; creates its conversation and interaction if they are missing.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn append(&self, message: AppendParams) -> Result<Reply<Message>> {
-        self.client.call::<AppendMessage>(message).await
+    /// Lists messages of the current conversation, oldest first: the newest ones, or those next to a cursor.
+    pub fn list_messages(&self) -> Call<ListMessages> {
+        Call::new(&self.client, Ok(WindowParams::default()))
     }
 
-    /// Lists messages of a conversation, oldest first: the newest ones, or those next to a cursor.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn list_messages(&self, params: WindowParams) -> Result<Reply<Page<Message>>> {
-        self.client.call::<ListMessages>(params).await
-    }
-
-    /// Counts the messages of a conversation, by default of the current one.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn count_messages(&self, conversation: Option<&str>) -> Result<Reply<u64>> {
-        let conversation_id = conversation.map(|text| id("conversationId", text)).transpose()?;
-        self.client.call::<CountMessages>(CountParams { conversation_id }).await
+    /// Counts the messages of the current conversation.
+    pub fn count_messages(&self) -> Call<CountMessages> {
+        Call::new(&self.client, Ok(CountParams::default()))
     }
 
     /// Searches messages, best match first, with a snippet of each.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn search(&self, params: SearchParams) -> Result<Reply<Page<Hit>>> {
-        self.client.call::<Search>(params).await
+    pub fn search(&self, query: impl Into<String>) -> Call<Search> {
+        let params = SearchParams { query: query.into(), conversation_id: None, limit: Limit::default() };
+        Call::new(&self.client, Ok(params))
     }
 
-    /// Lists interactions of a conversation with their messages, oldest first: the newest ones, or those next to a
-    /// cursor.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn list_interactions(&self, params: WindowParams) -> Result<Reply<Page<Interaction>>> {
-        self.client.call::<ListInteractions>(params).await
+    /// Lists interactions of the current conversation with their messages, oldest first: the newest ones, or those next
+    /// to a cursor.
+    pub fn list_interactions(&self) -> Call<ListInteractions> {
+        Call::new(&self.client, Ok(WindowParams::default()))
     }
 
     /// Reads an interaction with its messages.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn get_interaction(&self, interaction: impl Into<String>) -> Result<Reply<Interaction>> {
-        self.client.call::<GetInteraction>(ById { id: id("id", interaction)? }).await
+    pub fn get_interaction(&self, interaction: impl Into<String>) -> Call<GetInteraction> {
+        Call::new(&self.client, id("id", interaction).map(|id| ById { id }))
     }
 
     /// Marks an interaction and its messages as aborted; the owners of streaming ones are asked to end them.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn abort_interaction(&self, interaction: impl Into<String>) -> Result<Reply<Interaction>> {
-        self.client.call::<AbortInteraction>(Target::any(id("id", interaction)?)).await
+    pub fn abort_interaction(&self, interaction: impl Into<String>) -> Call<AbortInteraction> {
+        Call::new(&self.client, id("id", interaction).map(Target::any))
     }
 
-    /// Deletes an interaction and its messages; returns it.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn delete_interaction(&self, interaction: impl Into<String>) -> Result<Reply<Interaction>> {
-        self.client.call::<DeleteInteraction>(Target::any(id("id", interaction)?)).await
+    /// Deletes an interaction and its messages; answers it.
+    pub fn delete_interaction(&self, interaction: impl Into<String>) -> Call<DeleteInteraction> {
+        Call::new(&self.client, id("id", interaction).map(Target::any))
     }
 
-    /// Asks the owner of a streaming message to end it; the daemon aborts it after two seconds. Returns whether it was
+    /// Asks the owner of a streaming message to end it; the daemon aborts it after two seconds. Answers whether it was
     /// streaming.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub async fn cancel_message(&self, message: impl Into<String>) -> Result<bool> {
-        let params = CancelParams { message_id: id("messageId", message)? };
-        Ok(self.client.call::<CancelMessage>(params).await?.cancelled)
+    pub fn cancel_message(&self, message: impl Into<String>) -> Call<CancelMessage, bool> {
+        let params = id("messageId", message).map(|message_id| CancelParams { message_id });
+        Call::with(&self.client, params, |client, params, options| {
+            Box::pin(async move { Ok(client.execute::<CancelMessage>(params, options).await?.cancelled) })
+        })
     }
 
-    /// Aborts a streaming message of any owner, and keeps the text so far.
-    ///
-    /// # Errors
-    /// As [`Client::call`]; `invalid` when it is complete.
-    pub async fn abort_message(&self, message: impl Into<String>) -> Result<Reply<Message>> {
-        let params = AbortMessageParams { message_id: id("messageId", message)?, if_rev: None };
-        self.client.call::<AbortMessage>(params).await
+    /// Aborts a streaming message of any owner, and keeps the text so far. `invalid` when it is complete.
+    pub fn abort_message(&self, message: impl Into<String>) -> Call<AbortMessage> {
+        let id = id("messageId", message);
+        Call::new(&self.client, id.map(|message_id| AbortMessageParams { message_id, if_rev: None }))
     }
 
     /// Subscribes to the chat, deltas included.
@@ -244,7 +181,84 @@ impl Chat {
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn subscribe(&self, params: SubscribeParams) -> Result<Subscription> {
-        self.client.subscribe::<Subscribe>(params).await
+    pub fn subscribe(&self, params: SubscribeParams) -> BoxFuture<'static, Result<Subscription>> {
+        let client = self.client.clone();
+        Box::pin(async move { client.subscribe::<Subscribe>(params).await })
     }
 }
+
+/// The fields of a conversation.
+macro_rules! conversation {
+    ($method:ty) => {
+        impl Call<$method> {
+            /// Its title; `None` clears it.
+            pub fn title(self, text: impl OptionalText) -> Self {
+                self.try_set(|params| {
+                    params.fields.title = Some(field::optional_text("title", text)?);
+                    Ok(())
+                })
+            }
+
+            /// The provider that answers in it, such as `openai`; `None` clears it.
+            pub fn provider(self, text: impl OptionalText) -> Self {
+                self.try_set(|params| {
+                    params.fields.provider = Some(field::optional_text("provider", text)?);
+                    Ok(())
+                })
+            }
+
+            /// The model that answers in it; `None` clears it.
+            pub fn ai_model(self, text: impl OptionalText) -> Self {
+                self.try_set(|params| {
+                    params.fields.ai_model = Some(field::optional_text("aiModel", text)?);
+                    Ok(())
+                })
+            }
+        }
+    };
+}
+
+conversation!(StartConversation);
+conversation!(UpdateConversation);
+
+impl Call<StartConversation> {
+    /// Its id; generated otherwise. `already_exists` when it is taken.
+    pub fn id(self, id: EntityId) -> Self {
+        self.set(|params| params.head.id = Some(id))
+    }
+}
+
+/// Reads in one conversation.
+macro_rules! in_conversation {
+    ($method:ty) => {
+        impl Call<$method> {
+            /// In this conversation.
+            pub fn conversation(self, conversation: impl Into<String>) -> Self {
+                self.try_set(|params| {
+                    params.conversation_id = Some(id("conversationId", conversation)?);
+                    Ok(())
+                })
+            }
+        }
+    };
+    ($method:ty, window) => {
+        in_conversation!($method);
+
+        impl Call<$method> {
+            /// Only items older than this one: an id, or the `next` of an earlier page.
+            pub fn before(self, item: impl Into<String>) -> Self {
+                self.set(|params| params.before = Some(item.into()))
+            }
+
+            /// Only items newer than this one: an id, or the `next` of an earlier page.
+            pub fn after(self, item: impl Into<String>) -> Self {
+                self.set(|params| params.after = Some(item.into()))
+            }
+        }
+    };
+}
+
+in_conversation!(CountMessages);
+in_conversation!(Search);
+in_conversation!(ListMessages, window);
+in_conversation!(ListInteractions, window);

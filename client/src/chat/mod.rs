@@ -5,6 +5,7 @@
 
 mod interaction;
 mod listener;
+mod message;
 mod methods;
 mod stream;
 

@@ -2,14 +2,14 @@
 
 use super::listener::{IsStreaming, StopReceiver, Stopped};
 use super::methods::Chat;
+use crate::field::generated;
 use crate::timer::sleep_until;
-use crate::{CallOptions, Client, Error, Result, entities};
+use crate::{CallOptions, Client, Error, Result};
 use stina_protocol::chat::{
     AppendDelta, BeginMessage, BeginParams, DeltaParams, Filter, FinishMessage, FinishParams, Message,
     MessageFields, SubscribeParams,
 };
 use stina_protocol::{EntityId, Json, Method, Reply, With};
-use uuid::Uuid;
 
 /// Params of the subscription for stop signals.
 fn without_deltas() -> SubscribeParams {
@@ -18,20 +18,8 @@ fn without_deltas() -> SubscribeParams {
 }
 
 /// Whether a message is streaming and belongs to this connection: only then the daemon accepts text, here none.
-async fn is_streaming(client: Client, message: String) -> bool {
-    let Ok(message_id) = EntityId::new(message) else { return false };
+async fn is_streaming(client: Client, message_id: EntityId) -> bool {
     client.call::<AppendDelta>(DeltaParams { message_id, offset: 0, text: String::new() }).await.is_ok()
-}
-
-impl Chat {
-    /// Begins a streaming message. Dropping the future aborts the message in case it begins nevertheless, unless the
-    /// caller chose its id.
-    ///
-    /// # Errors
-    /// As [`Client::call`](crate::Client::call).
-    pub async fn stream(&self, message: BeginParams) -> Result<MessageStream> {
-        MessageStream::begin(self.clone(), message).await
-    }
 }
 
 /// Writes a streaming message. Dropping it before it is finished aborts the message.
@@ -62,20 +50,25 @@ struct AbortOnDrop {
 }
 
 impl MessageStream {
-    pub(super) async fn begin(chat: Chat, params: BeginParams) -> Result<Self> {
+    pub(super) async fn begin(chat: Chat, params: BeginParams, options: CallOptions) -> Result<Self> {
         // The id is generated here, so that the listener is ready before the message begins.
         let BeginParams { head, fields } = params;
         let is_chosen = fields.id.is_some();
-        let id = match &fields.id {
-            Some(id) => id.clone(),
-            None => entities::id("messageId", format!("m_{}", Uuid::now_v7()))?,
-        };
+        let id = fields.id.clone().unwrap_or_else(|| generated("m_"));
         let client = &chat.client;
-        let deadline = client.deadline(&CallOptions::default());
+        let deadline = client.deadline(&options);
         let subscribe = async || chat.subscribe(without_deltas()).await;
         let is_streaming: IsStreaming = {
             let client = client.clone();
-            Box::new(move |message| Box::pin(is_streaming(client.clone(), message.to_owned())))
+            Box::new(move |message| {
+                let (client, id) = (client.clone(), EntityId::new(message));
+                Box::pin(async move {
+                    match id {
+                        Ok(id) => is_streaming(client, id).await,
+                        Err(_) => false,
+                    }
+                })
+            })
         };
         let listening = client.listener().listen(id.as_str(), client.runtime(), subscribe, is_streaming);
         let stop = tokio::select! {
@@ -92,7 +85,7 @@ impl MessageStream {
         let Reply { value: message, .. } = client
             .call_until::<BeginMessage>(
                 With { head, fields: MessageFields { id: Some(id), ..fields } },
-                CallOptions::default(),
+                options,
                 deadline,
             )
             .await?;
@@ -112,7 +105,7 @@ impl MessageStream {
     /// Appends text. Dropping the future loses none of it: it is sent with the next text, or before the end.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call).crate::Client::call); `invalid` when the message or its connection has ended.
+    /// As [`Client::call`](crate::Client::call); `invalid` when the message or its connection has ended.
     /// After an error, only [`Self::abort`] is useful.
     pub async fn push(&mut self, text: &str) -> Result<()> {
         self.unconfirmed.push_str(text);
@@ -168,9 +161,9 @@ impl MessageStream {
     /// Aborts the message, and keeps the text so far. An aborted message stays unchanged.
     ///
     /// # Errors
-    /// As [`Client::call`](crate::Client::call).crate::Client::call).
+    /// As [`Client::call`](crate::Client::call).
     pub async fn abort(mut self) -> Result<Reply<Message>> {
-        let reply = self.chat.abort_message(self.abort.id.as_str()).await?;
+        let reply = self.chat.abort_message(&self.abort.id).await?;
         self.abort.is_disarmed = true;
         Ok(reply)
     }

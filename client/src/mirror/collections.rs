@@ -49,8 +49,7 @@ impl Collection for Todos {
     }
 
     fn until(&self, todo: &Todo) -> Option<i64> {
-        let is_closed = matches!(todo.status, Status::Completed | Status::Cancelled);
-        let may_be_archived = is_closed && !self.include_archived;
+        let may_be_archived = todo.status.is_closed() && !self.include_archived;
         may_be_archived.then(|| archived_at(todo.updated_at, TimeZone::system())).flatten()
     }
 }
@@ -67,7 +66,7 @@ pub struct Memories {
 impl Collection for Memories {
     type Subscription = memory::Subscribe;
     type Item = Memory;
-    type SortKey = (Reverse<i64>, Reverse<String>);
+    type SortKey = (Reverse<i64>, Reverse<EntityId>);
     const ENTITY: &'static str = Memory::ENTITY;
 
     fn sort_key(&self, memory: &Memory) -> Self::SortKey {

@@ -1,16 +1,22 @@
 //! [`Patch`] and [`Diff`]: the changes of a list.
 
 use super::collection::Item;
+use serde::{Serialize, Serializer};
 use std::sync::Arc;
 
 /// One change of a list. Its indices are valid after all earlier changes were applied.
-#[derive(Debug)]
+///
+/// Its JSON: `{"op":"inserted","at":0,"item":{…}}`, `{"op":"updated","at":0,"item":{…}}`,
+/// `{"op":"moved","from":2,"to":0,"item":{…}}`, `{"op":"removed","at":0}`, `{"op":"cleared"}`.
+#[derive(Debug, Serialize)]
+#[serde(tag = "op", rename_all = "snake_case", bound = "T: Serialize")]
 pub enum Diff<T> {
     /// An entity was added.
     Inserted {
         /// Its index.
         at: usize,
         /// The entity.
+        #[serde(serialize_with = "shared")]
         item: Arc<T>,
     },
     /// An entity changed, and kept its index.
@@ -18,6 +24,7 @@ pub enum Diff<T> {
         /// Its index.
         at: usize,
         /// The changed entity.
+        #[serde(serialize_with = "shared")]
         item: Arc<T>,
     },
     /// A streaming message got new text, and kept its index. Its text is now the first `offset` bytes of what it was,
@@ -37,6 +44,7 @@ pub enum Diff<T> {
         /// Its new index, after its removal from the old one.
         to: usize,
         /// The changed entity.
+        #[serde(serialize_with = "shared")]
         item: Arc<T>,
     },
     /// An entity was removed.
@@ -47,6 +55,10 @@ pub enum Diff<T> {
     /// All entities were removed. A watcher that is too far behind gets this; the current entities follow in the same
     /// patch.
     Cleared,
+}
+
+fn shared<T: Serialize, S: Serializer>(item: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    T::serialize(item, serializer)
 }
 
 impl<T> Clone for Diff<T> {
@@ -65,8 +77,9 @@ impl<T> Clone for Diff<T> {
 }
 
 /// The changes of one transaction, one reset, or one expiry; or all new text of streaming messages since the last
-/// patch.
-#[derive(Debug)]
+/// patch. Its JSON: `{"rev":7,"diffs":[…]}`.
+#[derive(Debug, Serialize)]
+#[serde(bound = "T: Serialize")]
 pub struct Patch<T> {
     /// The revision of the list after this patch.
     pub rev: u64,

@@ -81,8 +81,7 @@ impl<C: Collection> Driver<C> {
 
     fn take(&mut self, next: Next) -> Result<()> {
         let event = match next {
-            Next::Event { event: Some(event), .. } => event,
-            Next::Event { event: None, .. } => return Ok(()),
+            Next::Event { event, .. } => event,
             Next::Lost => {
                 self.shared.set_live(false);
                 return Ok(());
@@ -124,7 +123,7 @@ impl<C: Collection> Driver<C> {
                 let offset = usize::try_from(offset).unwrap_or(usize::MAX);
                 self.shared.append(&message_id, offset, &text);
             }
-            Event::Cancel { .. } => {}
+            _ => {}
         }
         Ok(())
     }
@@ -166,7 +165,7 @@ impl<C: Collection> Driver<C> {
             return Ok(None);
         }
         let id = change.id.clone();
-        let value = change.value.as_ref().filter(|_| change.op == Op::Put);
+        let value = change.value.as_ref().filter(|_| change.op != Op::Delete);
         let Some(value) = value else { return Ok(Some(RowChange::Remove(id))) };
         let item = value.to::<C::Item>();
         let item = item.map_err(|e| Error::Protocol(format!("unreadable {} `{id}`: {e}", C::ENTITY)))?;

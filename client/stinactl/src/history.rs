@@ -9,13 +9,9 @@ use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 use stina_client::Client;
 use stina_protocol::event::Op;
-use stina_protocol::kv::{Filter as KvFilter, ListParams as KvParams};
-use stina_protocol::memory::Filter as MemoryFilter;
-use stina_protocol::store::Filter;
-use stina_protocol::todo::Filter as TodoFilter;
-use stina_protocol::types::{Limit, Paging};
+use stina_protocol::types::Limit;
 use stina_protocol::undo::{EntityRevision, Subject};
-use stina_protocol::{Error, Json, With};
+use stina_protocol::{Error, Json};
 
 /// List the revisions of one entity, newest first
 ///
@@ -36,8 +32,9 @@ impl History {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let Context { client, out, .. } = context;
         let subject = find(client, &self.id, self.entity.as_deref()).await?;
-        let page = async |limit, cursor| {
-            client.store().history(With { head: Paging { limit, cursor }, fields: subject.clone() }).await
+        let Subject { entity, id } = &subject;
+        let page = async |limit: Limit, cursor| {
+            client.store().history(entity, id).limit(limit.into()).cursor(cursor).await
         };
         pages::list(out, COLUMNS, self.limit, page).await
     }
@@ -57,11 +54,10 @@ const COLUMNS: &[Column<EntityRevision>] = &[
 ];
 
 fn what(revision: &EntityRevision) -> String {
-    let what = match (revision.op, &revision.before) {
+    let what = match (&revision.op, &revision.before) {
         (Op::Delete, _) => "deleted",
-        (Op::Put, Some(_)) => "changed",
-        (Op::Put, None) if revision.omitted => "changed",
-        (Op::Put, None) => "created",
+        (Op::Put, None) if !revision.omitted => "created",
+        _ => "changed",
     };
     match revision.origin.undoes {
         Some(undone) => format!("{what} (undo of {undone})"),
@@ -95,10 +91,8 @@ async fn find(client: &Client, typed: &str, entity: Option<&str>) -> Result<Subj
     };
     let mut found = BTreeSet::new();
     for entity in kinds {
-        let fields = Subject { entity, id: typed.to_owned() };
-        let head = Paging { limit: Limit::new(1).unwrap_or_default(), cursor: None };
-        if !client.store().history(With { head, fields: fields.clone() }).await?.value.items.is_empty() {
-            found.insert((fields.entity, fields.id));
+        if !client.store().history(&entity, typed).limit(1).await?.value.items.is_empty() {
+            found.insert((entity, typed.to_owned()));
         }
     }
     if found.is_empty() {
@@ -140,26 +134,21 @@ async fn known(client: &Client) -> Result<Vec<(String, String)>, Failure> {
         known.push((kind.to_owned(), id));
         Ok(())
     };
-    let todos = async |limit, cursor| {
-        let fields = TodoFilter { include_archived: true, ..TodoFilter::default() };
-        client.todos().list(With { head: Paging { limit, cursor }, fields }).await
+    let todos = async |limit: Limit, cursor| {
+        client.todos().list().include_archived().limit(limit.into()).cursor(cursor).await
     };
-    pages::walk(None, todos, |todo| add("todo", todo.id)).await?;
-    let memories = async |limit, cursor| {
-        let fields = MemoryFilter { include_expired: true, ..MemoryFilter::default() };
-        client.memories().list(With { head: Paging { limit, cursor }, fields }).await
+    pages::walk(None, todos, |todo| add("todo", todo.id.into())).await?;
+    let memories = async |limit: Limit, cursor| {
+        client.memories().list().include_expired().limit(limit.into()).cursor(cursor).await
     };
-    pages::walk(None, memories, |memory| add("memory", memory.id)).await?;
-    let conversations =
-        async |limit, cursor| client.chat().list_conversations(Paging { limit, cursor }).await;
-    pages::walk(None, conversations, |conversation| add("conversation", conversation.id)).await?;
-    let entries = async |limit, cursor| {
-        client.kv().list(KvParams { head: Paging { limit, cursor }, fields: KvFilter::default() }).await
+    pages::walk(None, memories, |memory| add("memory", memory.id.into())).await?;
+    let conversations = async |limit: Limit, cursor| {
+        client.chat().list_conversations().limit(limit.into()).cursor(cursor).await
     };
-    pages::walk(None, entries, |entry| add("kv", entry.key)).await?;
-    let trash = async |limit, cursor| {
-        client.store().trash(With { head: Paging { limit, cursor }, fields: Filter::default() }).await
-    };
+    pages::walk(None, conversations, |conversation| add("conversation", conversation.id.into())).await?;
+    let entries = async |limit: Limit, cursor| client.kv().list().limit(limit.into()).cursor(cursor).await;
+    pages::walk(None, entries, |entry| add("kv", entry.key.into())).await?;
+    let trash = async |limit: Limit, cursor| client.store().trash().limit(limit.into()).cursor(cursor).await;
     pages::walk(None, trash, |item| add(&item.entity, item.id)).await?;
     Ok(known)
 }

@@ -6,7 +6,7 @@ use super::output::{Look, Output};
 use super::stdin::text_or_stdin;
 use super::table::Column;
 use super::{pages, text};
-use stina_protocol::kv::{Delete, DeleteParams, Entry, Filter, Key, ListParams, Set, SetParams};
+use stina_protocol::kv::{Entry, Filter, List, ListParams};
 use stina_protocol::types::Paging;
 use stina_protocol::{Error, Json, Reply};
 
@@ -76,7 +76,7 @@ impl Kv {
             }
             Self::Set { key, value, string, if_rev } => {
                 let value = if string { Json::of(&value) } else { parse_or_string(&value) }?;
-                let reply = client.call::<Set>(SetParams { key: parse(&key)?, value, if_rev }).await?;
+                let reply = client.kv().set(&key, value).if_rev(if_rev).await?;
                 if out.json {
                     return Ok(out.json(&reply)?);
                 }
@@ -85,7 +85,7 @@ impl Kv {
                 Ok(out.line(&format!("{} = {} {rev}", text::clean(key), text::clean(value.get())))?)
             }
             Self::Delete { key, if_rev } => {
-                let reply = client.call::<Delete>(DeleteParams { key: parse(&key)?, if_rev }).await?;
+                let reply = client.kv().delete(&key).if_rev(if_rev).await?;
                 found(out, &key, &reply)?;
                 if out.json {
                     return Ok(());
@@ -99,10 +99,6 @@ impl Kv {
             Self::List { prefix, limit } => list(context, prefix, limit).await,
         }
     }
-}
-
-fn parse(key: &str) -> Result<Key, Failure> {
-    Ok(Key::new(key).map_err(|reason| Error::invalid("key", reason))?)
 }
 
 /// A value that begins as an object, an array or a quoted string must be JSON: a typing error in it is an error, not a
@@ -144,7 +140,7 @@ async fn list(context: &Context, prefix: Option<String>, limit: Option<u64>) -> 
     let Context { client, out, .. } = context;
     let page = async |limit, cursor| {
         let (head, fields) = (Paging { limit, cursor }, Filter { prefix: prefix.clone() });
-        client.kv().list(ListParams { head, fields }).await
+        client.call::<List>(ListParams { head, fields }).await
     };
     pages::list(out, COLUMNS, limit, page).await
 }

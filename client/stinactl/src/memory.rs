@@ -10,10 +10,11 @@ use super::search;
 use super::table::{Cell, Column};
 use super::{text, when};
 use stina_protocol::memory::{
-    Changes, CreateParams, Edit as Head, Fields, Filter, Hit, Memory as Entity, New, SearchParams, Tag, Tags,
+    Changes, CreateParams, Edit as Head, Fields, Filter, Hit, Memory as Entity, New,
+    Search as SearchMemories, SearchParams, Tag, Tags,
 };
 use stina_protocol::text::{Content, Line};
-use stina_protocol::{EntityId, Error, With};
+use stina_protocol::{EntityId, Error, ValidationError, With};
 use when::When;
 
 /// What the assistant remembers
@@ -106,12 +107,12 @@ pub(super) struct List {
     all: bool,
 }
 
-fn tag(text: &str) -> Result<Tag, String> {
+fn tag(text: &str) -> Result<Tag, ValidationError> {
     Tag::new(text)
 }
 
 fn tags(tags: Vec<Tag>) -> Result<Tags, Error> {
-    Tags::new(tags).ok_or_else(|| Error::invalid("tags", format!("more than {} tags", Tags::MAX)))
+    Tags::new(tags).map_err(refused("tags"))
 }
 
 impl Arguments for Add {
@@ -223,7 +224,7 @@ impl Noun for Entity {
 
     fn amend(&self, edit: &Edit, changes: &mut Changes) -> Result<(), Error> {
         let old = self.tags.iter().map(|text| Tag::new(text.as_str()));
-        let old = old.collect::<Result<Vec<Tag>, String>>().map_err(refused("tags"))?;
+        let old = old.collect::<Result<Vec<Tag>, _>>().map_err(refused("tags"))?;
         let new = old.iter().chain(&edit.tags).filter(|tag| !edit.untags.contains(tag));
         changes.fields.tags = Some(Some(tags(new.cloned().collect())?));
         Ok(())
@@ -252,7 +253,7 @@ impl Memory {
             Self::Verb(verb) => verb.run(context).await,
             Self::Search { search, all: include_expired } => {
                 let find = async |query, limit| {
-                    client.memories().search(SearchParams { query, limit, include_expired }).await
+                    client.call::<SearchMemories>(SearchParams { query, limit, include_expired }).await
                 };
                 search.run(out, HITS, find).await
             }

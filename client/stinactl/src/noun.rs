@@ -190,7 +190,7 @@ impl<N: Noun> Which<N> {
     pub(super) async fn find(&self, client: &Client, likely: impl Fn(&N) -> bool) -> Result<N, Failure> {
         let entities = client.entities::<N>();
         let list = async |limit, cursor| {
-            entities.list(With { head: Paging { limit, cursor }, fields: N::all() }).await
+            client.call::<N::List>(With { head: Paging { limit, cursor }, fields: N::all() }).await
         };
         identify(&self.typed, async |id: EntityId| entities.get(id).await, list, likely).await
     }
@@ -217,16 +217,17 @@ impl<N: Noun> Verb<N> {
     pub(super) async fn run(self, Context { client, out, .. }: &Context) -> Result<(), Failure> {
         let entities = client.entities::<N>();
         match self {
-            Self::Add(add) => confirm(out, "added", &entities.create(add.params()?).await?),
+            Self::Add(add) => confirm(out, "added", &client.call::<N::Create>(add.params()?).await?),
             Self::List { filter, limit } => {
                 let filter = filter.params()?;
                 let page = async |limit, cursor| {
-                    entities.list(With { head: Paging { limit, cursor }, fields: filter.clone() }).await
+                    let head = Paging { limit, cursor };
+                    client.call::<N::List>(With { head, fields: filter.clone() }).await
                 };
                 pages::list(out, N::COLUMNS, limit, page).await
             }
             Self::Show(which) => {
-                let id = which.find(client, N::is_likely).await?.id().to_owned();
+                let id = which.find(client, N::is_likely).await?.id().clone();
                 let reply = entities.get(id).await?;
                 if out.json {
                     out.json(&reply)?
@@ -243,7 +244,7 @@ impl<N: Noun> Verb<N> {
                 // `rm` deletes only the revision that it looked up: an entity that changed since is a `conflict`.
                 let entity = which.find(client, |_| true).await?;
                 let if_rev = condition.if_rev.unwrap_or(entity.rev());
-                let reply = entities.delete_if(entity.id(), if_rev).await?;
+                let reply = entities.delete(entity.id()).if_rev(if_rev).await?;
                 let name = format!("{}{}", reply.value.name(), reply.value.removed_with());
                 done(out, "deleted", &name, &reply)
             }
@@ -268,11 +269,7 @@ async fn edit<N: Noun>(
             entity.amend(fields, &mut changes)?;
             expected = expected.or(Some(entity.rev()));
         }
-        let updated = match expected {
-            Some(rev) => entities.update_if(entity.id(), rev, changes.clone()).await,
-            None => entities.update(entity.id(), changes.clone()).await,
-        };
-        match updated {
+        match entities.update(entity.id()).changes(changes.clone()).if_rev(expected).await {
             Err(error)
                 if matches!(error.kind(), Some(Error::Conflict { .. }))
                     && if_rev.is_none()

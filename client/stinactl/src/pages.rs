@@ -16,7 +16,7 @@ pub(super) async fn walk<T>(
 ) -> std::result::Result<bool, Failure> {
     let mut left = most.unwrap_or(u64::MAX);
     let mut cursor = None;
-    while let Some(limit) = Limit::new(left.min(Limit::MAX.into())) {
+    while let Ok(limit) = Limit::new(left.min(Limit::MAX.into())) {
         let Page { items, next } = page(limit, cursor).await?.value;
         left = left.saturating_sub(items.len() as u64);
         items.into_iter().try_for_each(&mut each)?;

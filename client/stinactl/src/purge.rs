@@ -61,13 +61,13 @@ impl Purge {
         let (what, reply) = match &self.id {
             Some(id) => one(context, id, self.entity).await?,
             None => {
-                let time = self.deleted_before.or(Millis::new(Millis::MAX));
+                let time = self.deleted_before.or(Millis::new(Millis::MAX).ok());
                 let params = PurgeParams { deleted_before: time, ..PurgeParams::default() };
                 (None, context.client.store().purge(params).await?)
             }
         };
         let out = &context.out;
-        let PurgeOutput { erased, pending } = reply.value;
+        let PurgeOutput { erased, pending, .. } = reply.value;
         if out.json {
             out.json(&reply)?;
         } else {

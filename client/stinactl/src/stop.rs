@@ -23,7 +23,7 @@ impl Stop {
                 let socket = client.options().socket.clone();
                 return Err(Error::NotReachable { socket, why, reason, source: None }.into());
             }
-            ConnectionState::Closed => return Err(Error::Closed.into()),
+            _ => return Err(Error::Closed.into()),
         };
         let rev = client.store().stop().await?;
         client.close().await;

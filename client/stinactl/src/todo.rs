@@ -119,7 +119,7 @@ impl Arguments for Add {
         let head = New {
             id: self.id.as_deref().map(EntityId::new).transpose().map_err(refused("id"))?,
             title: Title::new(self.title.join(" ")).map_err(refused("title"))?,
-            status: self.status,
+            status: self.status.clone(),
         };
         Ok(With { head, fields: self.details.fields()? })
     }
@@ -134,7 +134,7 @@ impl Arguments for Edit {
 
     fn params(&self) -> Result<Changes, Error> {
         let title = self.title.clone().map(Title::new).transpose().map_err(refused("title"))?;
-        Ok(With { head: Head { title, status: self.status }, fields: self.details.fields()? })
+        Ok(With { head: Head { title, status: self.status.clone() }, fields: self.details.fields()? })
     }
 }
 
@@ -173,12 +173,12 @@ impl Noun for Entity {
         Some("With --json: the result of todo.get, then each comment on a line.");
     const COLUMNS: &'static [Column<Self>] = &[
         Column::id(|todo, _| Cell::new(Look::Faint, &todo.id)),
-        Column::new("STATUS", |todo, _| Cell::new(looks(todo.status).0, word(todo.status))),
+        Column::new("STATUS", |todo, _| Cell::new(looks(&todo.status).0, word(&todo.status))),
         Column::new("DUE", |todo, _| {
-            let look = if is_late(todo) { Look::Bad } else { looks(todo.status).1 };
+            let look = if is_late(todo) { Look::Bad } else { looks(&todo.status).1 };
             Cell::new(look, todo.due_at.map_or("-".to_owned(), |at| when::due(at).text))
         }),
-        Column::flexible("TITLE", |todo, _| Cell::new(looks(todo.status).1, text::one_line(&todo.title))),
+        Column::flexible("TITLE", |todo, _| Cell::new(looks(&todo.status).1, text::one_line(&todo.title))),
     ];
     const LIST_ALL: &'static str = "todo list --all";
 
@@ -191,7 +191,7 @@ impl Noun for Entity {
     }
 
     fn remark(&self) -> String {
-        format!("{}, created {}", word(self.status), text::time(self.created_at, "%Y-%m-%d %H:%M"))
+        format!("{}, created {}", word(&self.status), text::time(self.created_at, "%Y-%m-%d %H:%M"))
     }
 
     fn note(&self) -> String {
@@ -213,7 +213,7 @@ impl Noun for Entity {
     fn details(&self) -> Vec<(&'static str, Option<String>)> {
         let late = if is_late(self) { ", overdue" } else { "" };
         vec![
-            ("status", Some(word(self.status))),
+            ("status", Some(word(&self.status))),
             ("due", self.due_at.map(|at| format!("{}{late}", when::exact(at)))),
             ("source", self.source.clone()),
             ("metadata", self.metadata.as_ref().map(|metadata| metadata.json().get().to_owned())),

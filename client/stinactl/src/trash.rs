@@ -9,7 +9,7 @@ use std::collections::hash_map::Entry;
 use stina_protocol::With;
 use stina_protocol::store::Filter;
 use stina_protocol::types::Paging;
-use stina_protocol::undo::TrashItem;
+use stina_protocol::undo::{Trash as ListTrash, TrashItem};
 
 /// List what was deleted and can still be put back with `stinactl undo REV`, newest first
 ///
@@ -34,7 +34,7 @@ impl Trash {
         let modules = Some(self.modules).filter(|modules| !modules.is_empty());
         let page = async |limit, cursor| {
             let fields = Filter { modules: modules.clone() };
-            client.store().trash(With { head: Paging { limit, cursor }, fields }).await
+            client.call::<ListTrash>(With { head: Paging { limit, cursor }, fields }).await
         };
         // A deletion logs what goes with an entity before the entity: newest first, the entity comes first.
         let mut deletions: Vec<Deletion> = Vec::new();

@@ -78,11 +78,8 @@ impl How {
             let printed = if out.json { out.json(revision) } else { out.line(&format!("{would} {what}")) };
             return Ok(printed?);
         }
-        let store = client.store();
-        let reply = match self.force {
-            true => store.undo_by_force(revision.rev).await,
-            false => store.undo(revision.rev).await,
-        };
+        let undo = client.store().undo(revision.rev);
+        let reply = if self.force { undo.force().await } else { undo.await };
         let reply = reply.map_err(|error| in_the_way(error.into()))?;
         if out.json {
             return Ok(out.json(&reply)?);
@@ -101,7 +98,7 @@ fn in_the_way(failure: Failure) -> Failure {
     let Some(changed) = changed else { return failure };
     let mut can_be_forced = true;
     let failure = changed.iter().take(10).fold(failure, |failure, changed| {
-        let ChangedSince { entity, id, value, deleted_by } = changed;
+        let ChangedSince { entity, id, value, deleted_by, .. } = changed;
         let name =
             value.as_ref().and_then(undo_plan::name).map(|name| format!(" ({name})")).unwrap_or_default();
         let what = match (value, deleted_by) {

@@ -126,7 +126,7 @@ pub(super) fn gist(revision: &LogRevision) -> (String, &'static str) {
 }
 
 fn did(first: &LogChange, last: &LogChange) -> Did {
-    match (first.op, first.before.is_some(), last.op) {
+    match (&first.op, first.before.is_some(), &last.op) {
         (_, _, Op::Delete) => Did::Deleted,
         (Op::Put, false, Op::Put) => Did::Created,
         _ => Did::Changed,

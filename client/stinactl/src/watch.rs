@@ -115,12 +115,10 @@ fn print(out: &Output, event: &Event) -> Result<(String, u64), Failure> {
         }
         Event::Reset { .. } if out.json => Ok((json()?, 0)),
         Event::Reset { reason, rev } => {
-            let reason = serde_json::to_value(reason).ok();
-            let reason = reason.as_ref().and_then(|r| r.as_str()).unwrap_or_default();
             let text = format!("reset ({reason}): discard everything read before revision {rev}");
             Ok((out.paint(Look::Bad, &text) + "\n", 0))
         }
-        Event::Synced { .. } | Event::Delta(_) | Event::Cancel { .. } => Ok((String::new(), 0)),
+        _ => Ok((String::new(), 0)),
     }
 }
 
@@ -128,15 +126,16 @@ fn print(out: &Output, event: &Event) -> Result<(String, u64), Failure> {
 const VALUE: usize = 100;
 
 fn line(out: &Output, Changes { rev, at, origin, .. }: &Changes, change: &Change) -> String {
-    let (op, look) = match change.op {
-        Op::Put => ("put   ", Look::Good),
-        Op::Delete => ("delete", Look::Bad),
+    let look = match change.op {
+        Op::Put => Look::Good,
+        Op::Delete => Look::Bad,
+        _ => Look::Plain,
     };
     let parts = [
         (Look::Faint, time(*at, "%Y-%m-%d %H:%M:%S")),
         (Look::Strong, rev.to_string()),
         (Look::Plain, clean(origin.client.as_deref().unwrap_or("-")).into_owned()),
-        (look, op.to_owned()),
+        (look, format!("{:6}", clean(change.op.as_str()))),
         (Look::Plain, clean(&change.entity).into_owned()),
         (Look::Strong, clean(&change.id).into_owned()),
     ];

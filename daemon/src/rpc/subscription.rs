@@ -275,7 +275,7 @@ impl SubscriptionCursor {
 
     fn take_in(&mut self, revisions: Vec<Arc<Revision>>, is_filtered: bool) -> Stage {
         for revision in revisions {
-            if let Some(reason) = revision.reset {
+            if let Some(reason) = revision.reset.clone() {
                 return self.reset(reason, revision.rev);
             }
             self.send_revision(&revision, is_filtered);

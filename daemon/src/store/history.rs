@@ -108,7 +108,7 @@ fn revision(
     let item = EntityRevision {
         rev,
         at: logged.at,
-        op: last.op.unwrap_or(Op::Put),
+        op: last.op.clone().unwrap_or(Op::Put),
         before: json(before)?,
         after: json(after)?,
         omitted,

@@ -44,7 +44,7 @@ impl Row {
         match self.op {
             Some(Op::Put) => !self.has_after,
             Some(Op::Delete) => !self.has_before,
-            None => true,
+            _ => true,
         }
     }
 

@@ -105,7 +105,7 @@ pub(super) fn append(
             c.module,
             c.entity,
             c.id,
-            op_name(c.op),
+            c.op.as_str(),
             c.before,
             c.after,
             origin.client,
@@ -146,13 +146,6 @@ pub(super) fn append_reset(
         changes: Vec::new(),
         wanted: String::new(),
     })
-}
-
-fn op_name(op: Op) -> &'static str {
-    match op {
-        Op::Put => "put",
-        Op::Delete => "delete",
-    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(super) struct Reset {
 pub(super) enum Foreign {
     /// It wrote nothing.
     Nothing,
-    Logged(Reset),
+    Logged(Box<Reset>),
     /// It is a database that this daemon does not serve.
     Exchanged,
 }
@@ -61,7 +61,7 @@ impl Served {
         };
         tracing::warn!(?reason, "another process wrote to the database");
         let revision = recording::append_reset(conn, head + 1, now, reason)?;
-        Ok(Foreign::Logged(Reset { seen, revision, epoch }))
+        Ok(Foreign::Logged(Box::new(Reset { seen, revision, epoch })))
     }
 }
 

@@ -58,13 +58,12 @@ impl LiveChange {
         scope: Option<String>,
         after: Option<&JsonText>,
     ) -> Self {
-        let op_name = if op == Op::Put { "put" } else { "delete" };
         // A string always serializes.
         let quoted = serde_json::to_string(&id).unwrap_or_default();
         let (name, after) = after.map_or(("", ""), |after| (",\"value\":", after.get()));
         // In one piece: a text that grows may take twice its length.
         let json =
-            ["{\"entity\":\"", &entity, "\",\"op\":\"", op_name, "\",\"id\":", &quoted, name, after, "}"]
+            ["{\"entity\":\"", &entity, "\",\"op\":\"", op.as_str(), "\",\"id\":", &quoted, name, after, "}"]
                 .concat();
         Self { module, entity, id, op, scope, json: JsonText::assembled(json) }
     }

@@ -324,7 +324,7 @@ impl Thread {
             Ok(Foreign::Nothing) => None,
             Ok(Foreign::Logged(reset)) => {
                 *rev = reset.revision.rev;
-                Some(reset)
+                Some(*reset)
             }
             Ok(Foreign::Exchanged) => {
                 self.witness.iter().for_each(Witness::disown);

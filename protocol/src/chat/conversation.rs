@@ -1,17 +1,19 @@
 //! Conversations.
 
 use crate::text::Line;
-use crate::types::{Target, given};
+use crate::types::{Target, given, stored_id};
 use crate::{EntityId, With};
 use serde::{Deserialize, Serialize};
 
 /// A conversation.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Conversation {
     /// Its id, `c_…` unless its creator chose another.
-    pub id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub id: EntityId,
     /// Orders conversations with the same `createdAt`; never reused.
     pub seq: u64,
     /// Its title.
@@ -26,6 +28,13 @@ pub struct Conversation {
     pub updated_at: i64,
     /// Revision that last changed it.
     pub rev: u64,
+}
+
+impl Conversation {
+    /// A conversation without a title.
+    pub fn new(id: EntityId) -> Self {
+        Self { id, seq: 0, title: None, provider: None, ai_model: None, created_at: 0, updated_at: 0, rev: 0 }
+    }
 }
 
 /// The fields of a conversation that callers can set. Null clears a field.

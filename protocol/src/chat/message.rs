@@ -1,81 +1,56 @@
 //! Messages, and the interactions that group them.
 
+use crate::names::{known, names};
 use crate::text::Line;
-use crate::types::{Millis, null_is_default};
+use crate::types::{Millis, null_is_default, stored_id};
 use crate::{EntityId, Json, With};
 use serde::{Deserialize, Serialize};
 
-/// The author of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// The user.
-    User,
-    /// The model.
-    Assistant,
-    /// Instructions to the model, from the program or an automation.
-    Instructions,
-    /// A note from the program.
-    Info,
-    /// A tool call.
-    Tool,
-    /// A note for developers.
-    Debug,
-    /// An error.
-    Error,
-}
-
-impl Role {
-    /// All roles.
-    pub const ALL: [Self; 7] =
-        [Self::User, Self::Assistant, Self::Instructions, Self::Info, Self::Tool, Self::Debug, Self::Error];
-
-    /// Its name on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::Instructions => "instructions",
-            Self::Info => "info",
-            Self::Tool => "tool",
-            Self::Debug => "debug",
-            Self::Error => "error",
-        }
+names! {
+    /// The author of a message.
+    pub enum Role: "role" {
+        /// The user.
+        User = "user",
+        /// The model.
+        Assistant = "assistant",
+        /// Instructions to the model, from the program or an automation.
+        Instructions = "instructions",
+        /// A note from the program.
+        Info = "info",
+        /// A tool call.
+        Tool = "tool",
+        /// A note for developers.
+        Debug = "debug",
+        /// An error.
+        Error = "error",
     }
 }
 
-impl std::str::FromStr for Role {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let role = Self::ALL.into_iter().find(|role| role.as_str() == name);
-        role.ok_or_else(|| format!("unknown role `{name}`"))
+names! {
+    /// Whether a message is complete or still streaming.
+    pub enum MessageState: "state" {
+        /// Its text is final.
+        Complete = "complete",
+        /// Deltas follow; `content` is the text saved so far.
+        Streaming = "streaming",
     }
-}
-
-/// Whether a message is complete or still streaming.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum MessageState {
-    /// Its text is final.
-    Complete,
-    /// Deltas follow; `content` is the text saved so far.
-    Streaming,
 }
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Message {
     /// Its id, `m_…` unless its creator chose another.
-    pub id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub id: EntityId,
     /// Its conversation.
-    pub conversation_id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub conversation_id: EntityId,
     /// Its interaction.
-    pub interaction_id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub interaction_id: EntityId,
     /// Orders messages with the same `createdAt`; never reused.
     pub seq: u64,
     /// Its author.
@@ -96,15 +71,43 @@ pub struct Message {
     pub rev: u64,
 }
 
+impl Message {
+    /// A complete message with a text, in a conversation and an interaction.
+    pub fn new(
+        id: EntityId,
+        (conversation_id, interaction_id): (EntityId, EntityId),
+        role: Role,
+        content: impl Into<String>,
+    ) -> Self {
+        Self {
+            id,
+            conversation_id,
+            interaction_id,
+            seq: 0,
+            role,
+            content: content.into(),
+            provider: None,
+            aborted: false,
+            metadata: Json::default(),
+            state: MessageState::Complete,
+            created_at: 0,
+            rev: 0,
+        }
+    }
+}
+
 /// An interaction: a user's message and everything that follows from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Interaction {
     /// Its id, `ia_…` unless its creator chose another.
-    pub id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub id: EntityId,
     /// Its conversation.
-    pub conversation_id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub conversation_id: EntityId,
     /// Orders interactions with the same `createdAt`; never reused.
     pub seq: u64,
     /// The provider that answers: the first message's, else the conversation's at that time.
@@ -122,12 +125,31 @@ pub struct Interaction {
     pub messages: Option<Vec<Message>>,
 }
 
+impl Interaction {
+    /// An interaction of a conversation, without messages.
+    pub fn new(id: EntityId, conversation_id: EntityId) -> Self {
+        Self {
+            id,
+            conversation_id,
+            seq: 0,
+            provider: None,
+            ai_model: None,
+            aborted: false,
+            created_at: 0,
+            rev: 0,
+            messages: None,
+        }
+    }
+}
+
 /// The fields of a message besides its text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fields {
     /// Its author.
+    #[serde(deserialize_with = "known")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::names::Known<Role>"))]
     pub role: Role,
     /// Its conversation. Defaults to the interaction's, else to the current one, which is created if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -195,19 +217,5 @@ impl BeginParams {
     /// A streaming message with a role and no text yet.
     pub fn new(role: Role) -> Self {
         Self { head: Beginning::default(), fields: Fields::new(role) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_role_has_one_name() {
-        for role in Role::ALL {
-            assert_eq!(serde_json::to_string(&role).unwrap(), format!("\"{}\"", role.as_str()));
-            assert_eq!(role.as_str().parse(), Ok(role));
-        }
-        assert!("User".parse::<Role>().is_err());
     }
 }

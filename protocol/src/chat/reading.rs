@@ -2,7 +2,7 @@
 
 use super::Role;
 use crate::EntityId;
-use crate::types::{Limit, null_is_default};
+use crate::types::{Limit, null_is_default, stored_id};
 use serde::{Deserialize, Serialize};
 
 /// Params of [`ListMessages`](super::ListMessages) and [`ListInteractions`](super::ListInteractions).
@@ -60,13 +60,17 @@ pub struct SearchParams {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", schemars(rename = "MessageHit"))]
+#[cfg_attr(not(feature = "schema"), non_exhaustive)]
 pub struct Hit {
     /// The message.
-    pub message_id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub message_id: EntityId,
     /// Its conversation.
-    pub conversation_id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub conversation_id: EntityId,
     /// Its interaction.
-    pub interaction_id: String,
+    #[serde(deserialize_with = "stored_id")]
+    pub interaction_id: EntityId,
     /// Its author.
     pub role: Role,
     /// Creation time, in milliseconds since the Unix epoch.

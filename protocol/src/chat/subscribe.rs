@@ -2,7 +2,7 @@
 
 use crate::event::Start;
 use crate::types::null_is_default;
-use crate::{EntityId, With};
+use crate::{EntityId, ValidationError, With};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Number of messages that `initial` sends: 0 to 1000, 50 when omitted.
@@ -16,8 +16,13 @@ impl InitialMessages {
     pub const MAX: u16 = 1000;
 
     /// Accepts a number up to [`Self::MAX`].
-    pub fn new(messages: u64) -> Option<Self> {
-        u16::try_from(messages).ok().filter(|n| *n <= Self::MAX).map(Self)
+    ///
+    /// # Errors
+    /// When it is more.
+    pub fn new(messages: u64) -> Result<Self, ValidationError> {
+        let accepted = u16::try_from(messages).ok().filter(|n| *n <= Self::MAX);
+        let refused = || ValidationError::new(format!("must be from 0 to {}", Self::MAX));
+        accepted.map(Self).ok_or_else(refused)
     }
 
     /// The number.
@@ -34,8 +39,7 @@ impl Default for InitialMessages {
 
 impl<'de> Deserialize<'de> for InitialMessages {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(u64::deserialize(deserializer)?)
-            .ok_or_else(|| serde::de::Error::custom(format_args!("must be from 0 to {}", Self::MAX)))
+        Self::new(u64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 

@@ -4,11 +4,9 @@ use super::{builder, connect, ready, soon};
 use crate::{STINAD, daemon};
 use serde_json::json;
 use std::time::Duration;
+use stina_client::protocol::Error as Kind;
 use stina_client::protocol::event::Event;
-use stina_client::protocol::kv::{
-    Increment, IncrementParams, Key, ListParams, Set, SetParams, Subscribe, SubscribeParams,
-};
-use stina_client::protocol::{Error as Kind, Json};
+use stina_client::protocol::kv::{Key, Subscribe, SubscribeParams};
 use stina_client::{CallOptions, Client, Error};
 use stina_tests::{Daemon, Scripted, eventually};
 
@@ -24,18 +22,18 @@ async fn calls_answer_with_types() {
     assert_eq!((set.rev, set.value.rev, set.value.value.get()), (1, 1, r#"{"x":[1,null]}"#));
     assert_eq!(client.kv().get("a").await.unwrap().value, Some(set.value));
     assert_eq!(client.kv().increment("n", -2).await.unwrap().value.value.get(), "-2");
-    assert_eq!(client.kv().list(ListParams::default()).await.unwrap().value.items.len(), 2);
+    assert_eq!(client.kv().list().await.unwrap().value.items.len(), 2);
     assert_eq!(client.kv().delete("a").await.unwrap().value.unwrap().key, "a");
     assert_eq!(client.kv().delete("a").await.unwrap().value, None);
     assert_eq!(client.store().info().await.unwrap().pid, daemon.pid());
     let server = client.server().unwrap();
     assert_eq!((server.server.pid, server.rev), (daemon.pid(), 0));
     let b = client.kv().set("b", 1).await.unwrap().rev;
-    let conflict = client.kv().delete_if("b", b - 1).await.unwrap_err();
+    let conflict = client.kv().delete("b").if_rev(b - 1).await.unwrap_err();
     assert!(matches!(conflict.kind(), Some(Kind::Conflict { .. })), "{conflict:?}");
-    assert!(client.kv().delete_if("b", b).await.unwrap().value.is_some());
+    assert!(client.kv().delete("b").if_rev(b).await.unwrap().value.is_some());
     assert_eq!(client.store().clients().await.unwrap().clients[0].name.as_deref(), Some("test"));
-    let conflict = client.kv().set_if("n", 1, 77).await.unwrap_err();
+    let conflict = client.kv().set("n", 1).if_rev(77).await.unwrap_err();
     assert!(matches!(conflict.kind(), Some(Kind::Conflict { current: Some(_) })), "{conflict:?}");
     let raw = client.call_raw("kv.get", Some(r#"{"key":"n"}"#), CallOptions::default()).await.unwrap();
     assert!(raw.get().contains(r#""value":-2"#));
@@ -62,18 +60,18 @@ async fn calls_from_many_tasks_share_one_connection() {
 async fn a_transaction_answers_each_step_or_names_the_one_that_failed() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
-    let set = |name| SetParams { key: key(name), value: Json::of("v").unwrap(), if_rev: None };
+    let kv = client.kv();
     let mut transaction = client.transact();
-    let first = transaction.add::<Set>(&set("a")).unwrap();
-    let counted =
-        transaction.add::<Increment>(&IncrementParams { key: key("n"), by: Some(7), if_rev: None }).unwrap();
+    let first = transaction.add(kv.set("a", "v")).unwrap();
+    let counted = transaction.add(kv.increment("n", 7)).unwrap();
     let done = transaction.commit().await.unwrap();
-    assert_eq!((done.rev, done.get(first).unwrap().key), (1, "a".to_owned()));
+    assert_eq!((done.rev, done.get(first).unwrap().key), (1, key("a")));
     assert_eq!(done.get(counted).unwrap().value.get(), "7");
 
     let mut failing = client.transact();
-    failing.add::<Set>(&set("b")).unwrap();
-    failing.add::<Set>(&SetParams { if_rev: Some(9), ..set("a") }).unwrap();
+    failing.add(kv.set("b", "v")).unwrap();
+    failing.add(kv.set("a", "v").if_rev(9)).unwrap();
+    assert!(failing.add(kv.set("", "v")).is_err(), "it is no key");
     let Err(Error::Rpc(fault)) = failing.commit().await else { panic!("it must fail") };
     assert_eq!(fault.index, Some(1));
     assert_eq!(client.kv().get("b").await.unwrap().value, None);
@@ -109,9 +107,7 @@ async fn without_a_daemon_calls_wait_for_one_until_their_deadline() {
     let now = builder(&daemon.socket()).connect().await;
     assert!(matches!(now, Err(Error::NotReachable { .. })), "{now:?}");
     let client = builder(&daemon.socket()).start().unwrap();
-    let soon_over = CallOptions { deadline: Some(Duration::from_millis(50)), ..CallOptions::default() };
-    let params = SetParams { key: key("a"), value: Json::of(&1).unwrap(), if_rev: None };
-    let in_vain = client.call_with::<Set>(params, soon_over).await;
+    let in_vain = client.kv().set("a", 1).timeout(Duration::from_millis(50)).await;
     assert!(matches!(in_vain, Err(Error::NotReachable { .. })), "nothing was sent: {in_vain:?}");
     let waiting = tokio::spawn({
         let client = client.clone();

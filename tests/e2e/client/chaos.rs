@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use stina_client::protocol::event::{Changes, Event};
-use stina_client::protocol::kv::{Increment, IncrementParams, Key, Subscribe, SubscribeParams};
+use stina_client::protocol::kv::{Subscribe, SubscribeParams};
 use stina_client::{Client, Entries, Mirror};
 use stina_tests::{DEADLINE, Daemon, Peer, Proxy, eventually};
 
@@ -42,8 +42,7 @@ async fn write(client: Client, name: u64, stop: Arc<AtomicBool>, acknowledged: A
     while !stop.load(Ordering::Relaxed) {
         let mut transaction = client.transact();
         for side in ["left", "right"] {
-            let key = Key::new(format!("{name}/{side}")).unwrap();
-            transaction.add::<Increment>(&IncrementParams { key, by: None, if_rev: None }).unwrap();
+            transaction.add(client.kv().increment(format!("{name}/{side}"), 1)).unwrap();
         }
         transaction.commit().await.unwrap();
         acknowledged.fetch_add(1, Ordering::Relaxed);

@@ -4,9 +4,9 @@ use super::{connect, soon, state};
 use crate::daemon;
 use serde_json::{Value, json};
 use std::time::Duration;
-use stina_client::protocol::chat::{BeginParams, MessageState, Role, StartParams, SubscribeParams};
+use stina_client::protocol::chat::{MessageState, Role, SubscribeParams};
 use stina_client::protocol::event::Event;
-use stina_client::protocol::{EntityId, Json};
+use stina_client::protocol::{EntityId, Error as Kind, Json};
 use stina_client::{ConnectionState, Error, Stopped, Subscription};
 use stina_tests::{Peer, Scripted, eventually};
 
@@ -36,11 +36,11 @@ async fn messages_of_one_scope_are_one_interaction() {
     let client = connect(&daemon.socket()).await;
     let chat = client.chat();
     assert!(chat.current().await.unwrap().is_none());
-    let scope = chat.interaction(None).unwrap().answered_by("openai").unwrap();
+    let scope = chat.interaction().answered_by("openai");
     assert!(matches!(scope.abort().await, Err(Error::Rpc(_))), "it has no messages");
     let first = scope.instruction("be kind").await.unwrap().value;
     // Another conversation becomes current: what belongs together stays together.
-    let other = chat.start_conversation(StartParams::default()).await.unwrap().value;
+    let other = chat.start_conversation().await.unwrap().value;
     scope.user("hej").await.unwrap();
     scope.tool("weather.now", json!({"place": "Umeå"})).await.unwrap();
     scope.info("a note").await.unwrap();
@@ -76,11 +76,12 @@ async fn messages_of_one_scope_are_one_interaction() {
     ];
     assert_eq!(messages, expected.map(|(role, text, metadata)| (role, text.to_owned(), metadata.to_owned())));
     // In a conversation that is named, and in none that is not there.
-    let named = chat.interaction(Some(&other.id)).unwrap().user("here").await.unwrap().value;
+    let named = chat.interaction().conversation(&other.id).user("here").await.unwrap().value;
     assert_eq!(named.conversation_id, other.id);
-    assert_eq!(chat.count_messages(Some(&other.id)).await.unwrap().value, 1);
-    assert!(chat.interaction(Some("c_unknown")).unwrap().user("x").await.is_err());
-    assert!(chat.interaction(Some("not an id")).is_err());
+    assert_eq!(chat.count_messages().conversation(&other.id).await.unwrap().value, 1);
+    assert!(chat.interaction().conversation("c_unknown").user("x").await.is_err());
+    let invalid = chat.interaction().conversation("not an id").user("x").await.unwrap_err();
+    assert!(matches!(invalid.kind(), Some(Kind::Invalid { field, .. }) if field == "conversationId"));
     assert!(scope.abort().await.unwrap().value.aborted);
 }
 
@@ -88,7 +89,7 @@ async fn messages_of_one_scope_are_one_interaction() {
 async fn text_arrives_once_for_any_bytes_and_any_dropped_call() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
-    let mut stream = client.chat().interaction(None).unwrap().stream(Role::Assistant).await.unwrap();
+    let mut stream = client.chat().interaction().stream(Role::Assistant).await.unwrap();
     let message = stream.message().clone();
     let mut events =
         connect(&daemon.socket()).await.chat().subscribe(SubscribeParams::default()).await.unwrap();
@@ -109,7 +110,7 @@ async fn an_unfinished_message_is_aborted() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     let client = connect(&daemon.socket()).await;
-    let scope = client.chat().interaction(None).unwrap();
+    let scope = client.chat().interaction();
     let mut dropped = scope.stream(Role::Assistant).await.unwrap();
     dropped.push("half").await.unwrap();
     let id = dropped.message().id.clone();
@@ -118,7 +119,7 @@ async fn an_unfinished_message_is_aborted() {
     eventually("it is aborted", || stored(&mut peer, &id)["state"] == "complete");
     let message = stored(&mut peer, &id);
     assert_eq!((&message["aborted"], &message["content"]), (&json!(true), &json!("half")));
-    let whole = client.chat().interaction(None).unwrap().stream(Role::Assistant).await.unwrap();
+    let whole = client.chat().interaction().stream(Role::Assistant).await.unwrap();
     assert!(!whole.finish_with(Some("other".to_owned()), None).await.unwrap().value.aborted);
 }
 
@@ -131,7 +132,7 @@ async fn the_writer_of_a_message_receives_its_cancel() {
     // Ten at once, of which one is cancelled.
     let mut streams = Vec::new();
     for _ in 0..10 {
-        streams.push(chat.interaction(None).unwrap().stream(Role::Assistant).await.unwrap());
+        streams.push(chat.interaction().stream(Role::Assistant).await.unwrap());
     }
     let mut cancelled = streams.swap_remove(3);
     cancelled.push("so far").await.unwrap();
@@ -162,7 +163,7 @@ async fn all_streams_of_a_client_share_one_subscription() {
         let clients = clients["clients"].as_array().unwrap();
         clients.iter().map(|client| client["subscriptions"].as_array().unwrap().len()).sum()
     };
-    let scope = chat.interaction(None).unwrap();
+    let scope = chat.interaction();
     let mut streams = Vec::new();
     // As many as the daemon lets be open, which is also how many subscriptions a connection may have.
     for _ in 0..64 {
@@ -190,7 +191,7 @@ async fn a_message_whose_begin_call_is_dropped_is_aborted() {
     let daemon = daemon();
     let mut peer = daemon.peer();
     let client = connect(&daemon.socket()).await;
-    let scope = || client.chat().interaction(None).unwrap();
+    let scope = || client.chat().interaction();
     let steady = scope().stream(Role::Assistant).await.unwrap();
     let mut dropped = 0;
     for tenths in 0..40 {
@@ -212,24 +213,20 @@ async fn a_message_whose_begin_call_is_dropped_is_aborted() {
 async fn an_id_that_is_taken_leaves_its_message_as_it_is() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
-    let begin = || {
-        let mut message = BeginParams::new(Role::Assistant);
-        message.fields.id = Some(EntityId::new("m").unwrap());
-        message
-    };
-    let mut stream = client.chat().stream(begin()).await.unwrap();
+    let begin = || client.chat().stream(Role::Assistant).id(EntityId::new("m").unwrap());
+    let mut stream = begin().await.unwrap();
     let mut conversation = stream.message().conversation_id.clone();
-    assert!(matches!(client.chat().stream(begin()).await, Err(Error::Rpc(_))));
+    assert!(matches!(begin().await, Err(Error::Rpc(_))));
     client.chat().cancel_message("m").await.unwrap();
     assert_eq!(soon("the cancel", stream.stopped()).await, Stopped::Cancelled);
     stream.push("whole").await.unwrap();
     assert!(!stream.finish().await.unwrap().value.aborted);
     // Once it is gone the id is free, and what is still on its way of it is not of the next.
-    let _keeps_listening = client.chat().stream(BeginParams::new(Role::Assistant)).await.unwrap();
+    let _keeps_listening = client.chat().stream(Role::Assistant).await.unwrap();
     for _ in 0..20 {
         let chat = client.chat();
         chat.delete_conversation(conversation).await.unwrap();
-        let mut stream = chat.stream(begin()).await.unwrap();
+        let mut stream = begin().await.unwrap();
         stream.push("x").await.unwrap();
         assert!(tokio::time::timeout(Duration::ZERO, stream.stopped()).await.is_err());
         conversation = stream.message().conversation_id.clone();
@@ -241,7 +238,7 @@ async fn an_id_that_is_taken_leaves_its_message_as_it_is() {
 async fn a_broken_connection_ends_the_message_and_not_the_scope() {
     let mut daemon = daemon();
     let client = connect(&daemon.socket()).await;
-    let scope = client.chat().interaction(None).unwrap();
+    let scope = client.chat().interaction();
     let mut stream = scope.stream(Role::Assistant).await.unwrap();
     stream.push("before").await.unwrap();
     let id = stream.message().id.clone();
@@ -260,14 +257,14 @@ async fn a_broken_connection_ends_the_message_and_not_the_scope() {
     assert_eq!((&message["aborted"], &message["state"]), (&json!(true), &json!("complete")));
     assert!("before".starts_with(message["content"].as_str().unwrap()));
     let again = scope.stream(Role::Assistant).await.unwrap();
-    assert_eq!(again.message().interaction_id, scope.id());
+    assert_eq!(&again.message().interaction_id, scope.id());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_is_finished_or_dropped_is_stopped() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
-    let scope = client.chat().interaction(None).unwrap();
+    let scope = client.chat().interaction();
     let _keeps_listening = scope.stream(Role::Assistant).await.unwrap();
     let finished = scope.stream(Role::Assistant).await.unwrap();
     let stopped = finished.stopped();
@@ -310,11 +307,7 @@ async fn a_message_that_ended_among_missed_changes_is_stopped_and_no_other() {
         _ => stage.reply(json!({"rev": 300, "value": null})),
     });
     let client = connect(&scripted.socket()).await;
-    let begin = async |id: &str| {
-        let mut message = BeginParams::new(Role::Assistant);
-        message.fields.id = Some(EntityId::new(id).unwrap());
-        client.chat().stream(message).await
-    };
+    let begin = async |id: &str| client.chat().stream(Role::Assistant).id(EntityId::new(id).unwrap()).await;
     let first = begin("m1").await.unwrap();
     let second = begin("m2").await.unwrap();
     assert_eq!(soon("the end", second.stopped()).await, Stopped::Ended);

@@ -28,7 +28,7 @@ async fn a_mirror_of_todos_has_the_order_of_the_list_and_drops_done_todos() {
     peer.call("todo.update", json!({"id": "b", "dueAt": 1}));
     let rev = peer.call("todo.update", json!({"id": "e", "status": "done"}))["rev"].as_u64().unwrap();
     mirror.wait(rev).await.unwrap();
-    let shown: Vec<String> = mirror.snapshot().items.iter().map(|todo| todo.id.clone()).collect();
+    let shown: Vec<String> = mirror.snapshot().items.iter().map(|todo| todo.id.to_string()).collect();
     assert_eq!(shown, ids(&mut peer, "todo.list", json!({"status": ["not_started", "in_progress"]})));
     assert_eq!(shown, ["b", "c", "a", "d"]);
 }
@@ -47,10 +47,10 @@ async fn mirrors_of_memories_and_conversations_have_the_order_of_their_lists() {
     let client = connect(&daemon.socket()).await;
     let memories =
         ready(client.memories().mirror(Memories { tag: Some("even".into()), ..Memories::default() })).await;
-    let shown: Vec<String> = memories.snapshot().items.iter().map(|memory| memory.id.clone()).collect();
+    let shown: Vec<String> = memories.snapshot().items.iter().map(|memory| memory.id.to_string()).collect();
     assert_eq!(shown, ids(&mut peer, "memory.list", json!({"tag": "even"})));
     let conversations = ready(client.mirror(Conversations)).await;
-    let shown: Vec<String> = conversations.snapshot().items.iter().map(|c| c.id.clone()).collect();
+    let shown: Vec<String> = conversations.snapshot().items.iter().map(|c| c.id.to_string()).collect();
     assert_eq!((shown.len(), &shown), (5, &ids(&mut peer, "chat.listConversations", json!({}))));
 }
 
@@ -97,7 +97,7 @@ async fn a_mirror_of_todos_has_the_same_todos_as_the_list() {
     for include_archived in [false, true] {
         let which = Todos { include_archived, ..Todos::default() };
         let mirror = ready(client.todos().mirror(which)).await;
-        let shown: Vec<String> = mirror.snapshot().items.iter().map(|todo| todo.id.clone()).collect();
+        let shown: Vec<String> = mirror.snapshot().items.iter().map(|todo| todo.id.to_string()).collect();
         assert_eq!(shown, ids(&mut peer, "todo.list", json!({"includeArchived": include_archived})));
         assert_eq!(shown.len(), 2 + usize::from(include_archived));
     }
@@ -171,7 +171,7 @@ async fn a_mirror_of_the_last_messages_has_no_older_ones_among_them() {
     let which =
         Messages { last: InitialMessages::new(2).unwrap(), ..Messages::of(EntityId::new("c").unwrap()) };
     let mirror = ready(client.chat().mirror_messages(which)).await;
-    let shown = || mirror.snapshot().items.iter().map(|m| (m.id.clone(), m.aborted)).collect::<Vec<_>>();
+    let shown = || mirror.snapshot().items.iter().map(|m| (m.id.to_string(), m.aborted)).collect::<Vec<_>>();
     let is = |id: &str, aborted| (id.to_owned(), aborted);
     assert_eq!(shown(), [is("3", false), is("4", false)]);
     peer.call("chat.abortInteraction", json!({"id": "1"}));

@@ -4,10 +4,9 @@ use super::{builder, connect, event, soon};
 use crate::daemon;
 use serde_json::json;
 use std::time::{Duration, Instant};
-use stina_client::protocol::Json;
-use stina_client::protocol::chat::{BeginParams, Role};
+use stina_client::protocol::chat::Role;
 use stina_client::protocol::event::Event;
-use stina_client::protocol::kv::{Get, GetParams, Key, Set, SetParams, Subscribe, SubscribeParams};
+use stina_client::protocol::kv::{Subscribe, SubscribeParams};
 use stina_client::{CallOptions, Error, Limits};
 use stina_tests::Scripted;
 
@@ -15,19 +14,14 @@ fn within(deadline: Duration) -> CallOptions {
     CallOptions { deadline: Some(deadline), ..CallOptions::default() }
 }
 
-fn set() -> SetParams {
-    SetParams { key: Key::new("a").unwrap(), value: Json::of("v").unwrap(), if_rev: None }
-}
-
 #[tokio::test]
 async fn a_deadline_may_be_as_short_or_as_long_as_can_be() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
-    let never = client.call_with::<Set>(set(), within(Duration::ZERO)).await.unwrap_err();
+    let never = client.kv().set("a", "v").timeout(Duration::ZERO).await.unwrap_err();
     assert!(matches!(&never, Error::TimedOut { after, .. } if after.is_zero()), "{never:?}");
-    client.call_with::<Set>(set(), within(Duration::MAX)).await.unwrap();
-    let get = GetParams { key: Key::new("a").unwrap() };
-    assert_eq!(client.call_with::<Get>(get, within(Duration::MAX)).await.unwrap().rev, 1, "written once");
+    client.kv().set("a", "v").timeout(Duration::MAX).await.unwrap();
+    assert_eq!(client.kv().get("a").timeout(Duration::MAX).await.unwrap().rev, 1, "written once");
 }
 
 #[tokio::test]
@@ -47,7 +41,7 @@ async fn streams_that_begin_at_once_share_no_deadline() {
     let streams: Vec<_> = (0..20)
         .map(|_| {
             let chat = client.chat();
-            tokio::spawn(async move { chat.stream(BeginParams::new(Role::Assistant)).await.unwrap_err() })
+            tokio::spawn(async move { chat.stream(Role::Assistant).await.unwrap_err() })
         })
         .collect();
     for stream in streams {

@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use stina_client::protocol::kv::{Increment, IncrementParams, Key, Set, SetParams};
-use stina_client::protocol::{Error as Kind, Json, RequestId};
-use stina_client::{CallOptions, Client, ConnectionState, Error};
+use stina_client::protocol::{Error as Kind, RequestId};
+use stina_client::{Client, ConnectionState, Error};
 use stina_tests::{DEADLINE, Daemon, Peer, Proxy, Scripted, Way};
 
 /// The outcome of a call, in short.
@@ -87,14 +86,14 @@ async fn other_writes_cut_off_happen_once() {
         note(peer);
     };
     // The first answer, with the entry that was removed, not that of a second attempt that finds none.
-    let delete =
-        |client: Client| async move { Ok(client.kv().delete("d").await?.value.expect("an entry").key) };
+    let delete = |client: Client| async move {
+        Ok(client.kv().delete("d").await?.value.expect("an entry").key.into())
+    };
     cut_everywhere(&daemon, 7, prepare_delete, delete, one_more).await;
     let transact = |client: Client| async move {
         let mut transaction = client.transact();
         for name in ["x", "y"] {
-            let key = Key::new(name).unwrap();
-            transaction.add::<Increment>(&IncrementParams { key, by: None, if_rev: None })?;
+            transaction.add(client.kv().increment(name, 1))?;
         }
         Ok(transaction.commit().await?.rev.to_string())
     };
@@ -174,11 +173,10 @@ async fn past_the_deadline_the_outcome_is_unknown_and_can_be_asked_for() {
     let daemon = daemon();
     let client = connect(&daemon.socket()).await;
     daemon.signal(Signal::STOP);
-    let hasty = CallOptions { deadline: Some(Duration::from_millis(100)), ..CallOptions::default() };
-    let params = SetParams { key: Key::new("a").unwrap(), value: Json::of("v").unwrap(), if_rev: None };
-    let unknown = client.call_with::<Set>(params.clone(), hasty.clone()).await;
+    let hasty = Duration::from_millis(100);
+    let unknown = client.kv().set("a", "v").timeout(hasty).await;
     let Err(Error::OutcomeUnknown { request_id }) = unknown else { panic!("{unknown:?}") };
-    let read = client.call_with::<stina_client::protocol::store::Ping>(Default::default(), hasty).await;
+    let read = client.store().ping().timeout(hasty).await;
     assert!(matches!(read, Err(Error::TimedOut { .. })), "{read:?}");
     daemon.signal(Signal::CONT);
     // Writes of one connection commit in the order sent.
@@ -186,10 +184,8 @@ async fn past_the_deadline_the_outcome_is_unknown_and_can_be_asked_for() {
     let stored = client.store().result(request_id.clone()).await.unwrap();
     assert_eq!(stored.rev, 1);
     // The same write with the same id is not made again.
-    let again = CallOptions { request_id: Some(request_id.clone()), ..CallOptions::default() };
-    assert_eq!(client.call_with::<Set>(params.clone(), again.clone()).await.unwrap().rev, 1);
-    let other = SetParams { value: Json::of("other").unwrap(), ..params };
-    let mismatch = client.call_with::<Set>(other, again).await.unwrap_err();
+    assert_eq!(client.kv().set("a", "v").request_id(request_id.clone()).await.unwrap().rev, 1);
+    let mismatch = client.kv().set("a", "other").request_id(request_id).await.unwrap_err();
     assert_eq!(mismatch.kind(), Some(&Kind::RequestMismatch));
     let never = client.store().result(RequestId::new("never").unwrap()).await.unwrap_err();
     assert!(matches!(never.kind(), Some(Kind::NotFound { .. })));

@@ -52,6 +52,17 @@ fn the_transaction_over_three_modules_runs() {
 }
 
 #[test]
+fn the_calls_and_the_script_run() {
+    let daemon = daemon();
+    for (name, last) in [("calls", "cakes = 1"), ("blocking", "Water the plants")] {
+        let Some(path) = example(name) else { return };
+        let output = daemon.command(&path.display().to_string()).output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(printed.lines().last(), Some(last), "{output:?}");
+    }
+}
+
+#[test]
 fn the_live_lists_run() {
     let daemon = daemon();
     let mut peer = daemon.peer();

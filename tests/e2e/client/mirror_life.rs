@@ -152,7 +152,7 @@ fn everything_works_on_a_thread_without_a_runtime() {
     assert_eq!(block_on(patches.next()).unwrap().rev, rev);
     while block_on(events.next()).unwrap().is_ok_and(|event| !format!("{event:?}").contains("Change")) {}
     let mut message = block_on(async {
-        let scope = client.chat().interaction(None).unwrap();
+        let scope = client.chat().interaction();
         scope.stream(stina_client::protocol::chat::Role::Assistant).await.unwrap()
     });
     block_on(message.push("hej")).unwrap();

@@ -12,7 +12,7 @@ use stina_tests::{Peer, Scripted};
 type List = Vec<(String, String)>;
 
 fn shown(items: &[Arc<Entry>]) -> List {
-    items.iter().map(|entry| (entry.key.clone(), entry.value.get().to_owned())).collect()
+    items.iter().map(|entry| (entry.key.to_string(), entry.value.get().to_owned())).collect()
 }
 
 /// Entries as the store lists them.

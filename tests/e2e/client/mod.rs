@@ -1,5 +1,7 @@
 //! `stina-client` against the real daemon, through crashes, stalls and cut connections.
 
+mod api;
+mod blocking;
 mod calls;
 mod chaos;
 mod chat;
@@ -8,8 +10,10 @@ mod deadlines;
 mod errors;
 mod exactly_once;
 pub(crate) mod examples;
+mod json;
 mod mirror_life;
 mod mirrors;
+mod newer;
 mod reconnect;
 mod resets;
 mod subscriptions;

@@ -294,19 +294,6 @@ async fn a_snapshot_that_was_cut_off_is_void_and_sent_again() {
     assert_eq!(scripted.requests().last().unwrap()["params"]["since"], json!(null));
 }
 
-#[tokio::test]
-async fn unknown_events_of_a_newer_daemon_are_ignored() {
-    let newer = Scripted::start(|stage| {
-        stage.reply(json!(1));
-        stage.send_event(1, json!({"type": "synced", "rev": 5}));
-        stage.send_event(1, json!({"type": "of tomorrow", "rev": {"not": "a number"}}));
-        stage.send_event(1, change_event(6, 5, false, "a"));
-    });
-    let client = connect(&newer.socket()).await;
-    let mut events = client.subscribe::<Subscribe>(SubscribeParams::default()).await.unwrap();
-    assert_eq!(change(&mut events).await.rev, 6);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_subscription_is_an_error() {
     let daemon = daemon();

@@ -3,8 +3,8 @@
 use super::{InConversation, find};
 use crate::context::Context;
 use crate::failure::Failure;
-use stina_protocol::Error;
 use stina_protocol::chat::MessageState;
+use stina_protocol::{EntityId, Error};
 
 /// How many of the newest messages are searched for streaming ones.
 const LOOKED_AT: u64 = 1000;
@@ -49,7 +49,7 @@ impl Cancel {
 }
 
 /// Ids of the streaming messages of a conversation.
-async fn open(context: &Context, conversation: Option<&str>) -> Result<Vec<String>, Failure> {
+async fn open(context: &Context, conversation: Option<&str>) -> Result<Vec<EntityId>, Failure> {
     let conversation = find::named_or_current(&context.client, conversation).await?;
     let (_, messages) = find::newest(&context.client, &conversation.id, LOOKED_AT).await?;
     let open = messages.into_iter().filter(|message| message.state == MessageState::Streaming);

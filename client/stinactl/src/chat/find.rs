@@ -5,14 +5,9 @@ use crate::identify::{Named, identify};
 use crate::text::time;
 use std::collections::VecDeque;
 use stina_client::Client;
-use stina_protocol::chat::{Conversation, Message, WindowParams};
+use stina_protocol::EntityId;
+use stina_protocol::chat::{Conversation, ListConversations, ListMessages, Message, WindowParams};
 use stina_protocol::types::{Limit, Paging};
-use stina_protocol::{EntityId, Error};
-
-/// An id of the protocol.
-pub(super) fn id(text: impl Into<String>) -> Result<EntityId, Failure> {
-    Ok(EntityId::new(text).map_err(|reason| Error::invalid("id", reason))?)
-}
 
 /// The conversation with that name; without a name, the current one.
 pub(super) async fn named_or_current(client: &Client, text: Option<&str>) -> Result<Conversation, Failure> {
@@ -45,14 +40,14 @@ impl Named for Conversation {
 /// The conversation with that name.
 pub(super) async fn conversation(client: &Client, typed: &str) -> Result<Conversation, Failure> {
     let chat = client.chat();
-    let list = async |limit, cursor| chat.list_conversations(Paging { limit, cursor }).await;
+    let list = async |limit, cursor| client.call::<ListConversations>(Paging { limit, cursor }).await;
     identify(typed, async |id| chat.get_conversation(id).await, list, |_| true).await
 }
 
 /// The newest messages of a conversation, oldest first, and the revision after which they may have changed.
 pub(super) async fn newest(
     client: &Client,
-    conversation: &str,
+    conversation: &EntityId,
     count: u64,
 ) -> Result<(u64, VecDeque<Message>), Failure> {
     let mut messages = VecDeque::new();
@@ -61,9 +56,9 @@ pub(super) async fn newest(
         let left = count.saturating_sub(messages.len() as u64);
         // At least one is read, because its page has the revision.
         let limit = Limit::new(left.clamp(1, Limit::MAX.into())).unwrap_or_default();
-        let conversation_id = Some(id(conversation)?);
+        let conversation_id = Some(conversation.clone());
         let params = WindowParams { conversation_id, before, after: None, limit };
-        let page = client.chat().list_messages(params).await?;
+        let page = client.call::<ListMessages>(params).await?;
         let rev = *rev.get_or_insert(page.rev);
         if left > 0 {
             page.value.items.into_iter().rev().for_each(|message| messages.push_front(message));

@@ -54,9 +54,9 @@ impl Follow {
     }
 
     async fn events(&self, client: &Client, out: &Output, of: &Conversation) -> Result<(), Failure> {
-        let initial_messages = InitialMessages::new(self.count)
-            .ok_or_else(|| Error::invalid("messages", format!("at most {}", InitialMessages::MAX)))?;
-        let conversation_id = Some(find::id(of.id.as_str())?);
+        let initial_messages =
+            InitialMessages::new(self.count).map_err(|reason| Error::invalid("messages", reason))?;
+        let conversation_id = Some(of.id.clone());
         let params = SubscribeParams {
             head: Start { initial: true, ..Start::default() },
             fields: Filter { conversation_id, initial_messages, ..Filter::default() },
@@ -104,7 +104,7 @@ impl<'a> Live<'a> {
             live.out.send(live.transcript.whole(message, Instant::now())).await?;
         }
         live.transcript.skip_to(highest(&messages));
-        let conversation_id = Some(find::id(conversation.id.as_str())?);
+        let conversation_id = Some(conversation.id.clone());
         let params = SubscribeParams {
             head: Start { epoch, ..Start::after(rev) },
             fields: Filter { conversation_id, ..Filter::default() },
@@ -134,8 +134,8 @@ impl<'a> Live<'a> {
                     }
                 }
                 Event::Delta(delta) => self.out.send(self.transcript.delta(&delta, Instant::now())).await?,
-                Event::Reset { reason, .. } => self.catch_up(reason).await?,
-                Event::Synced { .. } | Event::Cancel { .. } => {}
+                Event::Reset { reason, .. } => self.catch_up(&reason).await?,
+                _ => {}
             }
         }
     }
@@ -144,8 +144,8 @@ impl<'a> Live<'a> {
         if change.entity != MESSAGE {
             return Ok(());
         }
-        let printed = match (change.op, &change.value) {
-            (Op::Put, Some(value)) => {
+        let printed = match &change.value {
+            Some(value) if change.op != Op::Delete => {
                 let message = value.to().map_err(|e| unreadable(&e))?;
                 self.transcript.put(&message, Instant::now())
             }
@@ -155,7 +155,7 @@ impl<'a> Live<'a> {
     }
 
     /// After a reset: shows what is new among the newest messages.
-    async fn catch_up(&mut self, reason: ResetReason) -> Result<(), Failure> {
+    async fn catch_up(&mut self, reason: &ResetReason) -> Result<(), Failure> {
         let (_, messages) = find::newest(self.client, &self.conversation.id, LOOKED_AT).await?;
         let is_other = matches!(reason, ResetReason::Epoch | ResetReason::Restored);
         if is_other {

@@ -9,19 +9,14 @@ mod transcript;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::field::refused;
 use super::noun::{Condition, done};
 use super::output::{Look, Output};
 use super::stdin::text_or_stdin;
 use super::table::{Cell, Column, Table};
 use super::{pages, search, text};
-use stina_protocol::chat::{
-    AppendParams, Conversation, ConversationFields as Fields, Hit, Role, SearchParams, StartParams,
-    UpdateParams,
-};
-use stina_protocol::text::Line;
-use stina_protocol::types::{Paging, Target};
-use stina_protocol::{EntityId, Reply};
+use stina_protocol::chat::{Conversation, Hit, ListConversations, Role};
+use stina_protocol::types::{Limit, Paging};
+use stina_protocol::{EntityId, Reply, ValidationError};
 use transcript::Transcript;
 
 /// Conversations and their messages
@@ -109,11 +104,8 @@ pub(super) struct InConversation {
     conversation: Option<String>,
 }
 
-fn role(text: &str) -> Result<Role, String> {
-    text.parse().map_err(|_| {
-        let names: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
-        format!("one of {}", names.join(", "))
-    })
+fn role(text: &str) -> Result<Role, ValidationError> {
+    text.parse()
 }
 
 impl Chat {
@@ -131,10 +123,8 @@ impl Chat {
         match self {
             Self::List { limit } => list(context, limit).await,
             Self::New { title } => {
-                let title = line(&title)?;
-                let fields = Fields { title: Some(title), ..Fields::default() };
-                let reply = chat.start_conversation(StartParams { fields, ..StartParams::default() }).await?;
-                confirm(out, "started", &reply)
+                let new = chat.start_conversation().title(or_none(&title.join(" ")));
+                confirm(out, "started", &new.await?)
             }
             Self::Use { id } => {
                 let conversation = find::conversation(client, &id).await?;
@@ -142,10 +132,11 @@ impl Chat {
             }
             Self::Show { id, count } => show(context, id, count).await,
             Self::Send { text, within, role } => {
-                let conversation_id = within.find(context).await?;
-                let mut message = AppendParams::new(role, text.concat());
-                message.fields.conversation_id = conversation_id;
-                let reply = chat.append(message).await?;
+                let mut message = chat.append(role, text.concat());
+                if let Some(conversation) = within.find(context).await? {
+                    message = message.conversation(conversation);
+                }
+                let reply = message.await?;
                 done(out, "sent", &reply.value.id, &reply)
             }
             Self::Search { query, within, limit } => {
@@ -153,19 +144,14 @@ impl Chat {
             }
             Self::Rename { id, title } => {
                 let conversation = find::conversation(client, &id).await?;
-                let title = line(&title)?;
-                let fields = Fields { title: Some(title), ..Fields::default() };
-                let params = UpdateParams { head: Target::any(find::id(conversation.id)?), fields };
-                confirm(out, "renamed", &chat.update_conversation(params).await?)
+                let renamed = chat.update_conversation(conversation.id).title(or_none(&title.join(" ")));
+                confirm(out, "renamed", &renamed.await?)
             }
             Self::Rm { id, condition } => {
                 // Only the revision that was looked up is deleted: a conversation that changed since is a `conflict`.
                 let Conversation { id, rev, .. } = find::conversation(client, &id).await?;
-                confirm(
-                    out,
-                    "deleted",
-                    &chat.delete_conversation_if(id, condition.if_rev.unwrap_or(rev)).await?,
-                )
+                let deleted = chat.delete_conversation(id).if_rev(condition.if_rev.unwrap_or(rev));
+                confirm(out, "deleted", &deleted.await?)
             }
             Self::Stream(stream) => stream.run(context).await,
             Self::Cancel(cancel) => cancel.run(context).await,
@@ -178,21 +164,19 @@ impl InConversation {
     async fn find(&self, context: &Context) -> Result<Option<EntityId>, Failure> {
         let Some(text) = &self.conversation else { return Ok(None) };
         let conversation = find::conversation(&context.client, text).await?;
-        Ok(Some(find::id(conversation.id)?))
+        Ok(Some(conversation.id))
     }
 }
 
 /// A title, if there is one.
-fn line(words: &[String]) -> Result<Option<Line>, Failure> {
-    let title = words.join(" ");
-    let title = (!title.is_empty()).then(|| Line::new(title)).transpose();
-    Ok(title.map_err(refused("title"))?)
+fn or_none(title: &str) -> Option<&str> {
+    (!title.is_empty()).then_some(title)
 }
 
 /// Confirms a write to a conversation.
 fn confirm(out: &Output, what: &str, reply: &Reply<Conversation>) -> Result<(), Failure> {
     let Conversation { id, title, .. } = &reply.value;
-    let name = title.as_ref().map_or(id.clone(), |title| format!("{id} {title}"));
+    let name = title.as_ref().map_or(id.to_string(), |title| format!("{id} {title}"));
     done(out, what, &name, reply)
 }
 
@@ -221,7 +205,7 @@ const COLUMNS: &[Column<Listed>] = &[
 async fn list(context: &Context, limit: Option<u64>) -> Result<(), Failure> {
     let Context { client, out, .. } = context;
     let chat = client.chat();
-    let page = async |limit, cursor| chat.list_conversations(Paging { limit, cursor }).await;
+    let page = async |limit, cursor| client.call::<ListConversations>(Paging { limit, cursor }).await;
     if out.json {
         return pages::list(out, &[], limit, page).await;
     }
@@ -267,11 +251,13 @@ async fn find_messages(
     limit: u64,
 ) -> Result<(), Failure> {
     let Context { client, out, .. } = context;
-    let conversation_id = within.find(context).await?;
-    let chat = client.chat();
-    let find = async |limit| {
-        let (query, conversation_id) = (query.clone(), conversation_id.clone());
-        chat.search(SearchParams { query, conversation_id, limit }).await
+    let conversation = within.find(context).await?;
+    let find = async |limit: Limit| {
+        let search = client.chat().search(query.as_str()).limit(limit.into());
+        match &conversation {
+            Some(conversation) => search.conversation(conversation).await,
+            None => search.await,
+        }
     };
     search::list(out, HITS, limit, find).await
 }

@@ -8,7 +8,7 @@ use crate::noun::done;
 use stina_client::{MessageStream, Stopped};
 use stina_protocol::Error;
 use stina_protocol::Reply;
-use stina_protocol::chat::{BeginParams, Role};
+use stina_protocol::chat::Role;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Stream standard input into a message that every client sees grow
@@ -35,15 +35,15 @@ enum Outcome {
 
 impl Stream {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let conversation_id = self.within.find(context).await?;
-        let mut message = BeginParams::new(self.role);
-        message.fields.conversation_id = conversation_id;
+        let mut message = context.client.chat().stream(self.role);
+        if let Some(conversation) = self.within.find(context).await? {
+            message = message.conversation(conversation);
+        }
         // From here on Ctrl-C does not end the program: the message is aborted first.
         let mut interrupts = signal(SignalKind::interrupt())?;
-        let Context { client, out, .. } = context;
-        let chat = client.chat();
+        let out = &context.out;
         let mut stream = tokio::select! {
-            begun = chat.stream(message) => begun?,
+            begun = message => begun?,
             _ = interrupts.recv() => return Err(interrupted()),
         };
         let begun = stream.message().clone();

@@ -68,13 +68,13 @@ impl<'o> Transcript<'o> {
 
     /// A message was created or changed.
     pub(super) fn put(&mut self, message: &Message, now: Instant) -> String {
-        if let Some(open) = self.open.get_mut(&message.id) {
+        if let Some(open) = self.open.get_mut(message.id.as_str()) {
             return match message.state {
-                MessageState::Complete => self.end(message, now),
                 MessageState::Streaming => {
                     open.message = message.clone();
                     String::new()
                 }
+                _ => self.end(message, now),
             };
         }
         if message.seq <= self.seen {
@@ -89,7 +89,7 @@ impl<'o> Transcript<'o> {
         if message.state == MessageState::Streaming {
             let text = message.content.clone();
             let open = StreamingMessage { message: message.clone(), text, printed: 0, announced: false };
-            self.open.insert(message.id.clone(), open);
+            self.open.insert(message.id.to_string(), open);
             return self.advance(&message.id, now);
         }
         self.still(message)
@@ -100,10 +100,10 @@ impl<'o> Transcript<'o> {
         let mut printed = String::new();
         self.header(&mut printed, message, false);
         self.text(&mut printed, &message.content);
-        match (message.state, message.aborted) {
+        match (&message.state, message.aborted) {
             (MessageState::Streaming, _) => self.mark(&mut printed, "[streaming]"),
-            (MessageState::Complete, true) => self.mark(&mut printed, "[aborted]"),
-            (MessageState::Complete, false) => self.break_line(&mut printed),
+            (_, true) => self.mark(&mut printed, "[aborted]"),
+            (_, false) => self.break_line(&mut printed),
         }
         self.shown = None;
         printed
@@ -124,7 +124,7 @@ impl<'o> Transcript<'o> {
 
     /// Text of a streaming message arrived.
     pub(super) fn delta(&mut self, delta: &Delta, now: Instant) -> String {
-        let Some(open) = self.open.get_mut(&delta.message_id) else { return String::new() };
+        let Some(open) = self.open.get_mut(delta.message_id.as_str()) else { return String::new() };
         let known = usize::try_from(delta.offset).ok().and_then(|offset| open.text.get(offset..));
         let is_known = known.is_some_and(|known| known.starts_with(&delta.text));
         let new = known.and_then(|known| delta.text.strip_prefix(known));
@@ -189,7 +189,7 @@ impl<'o> Transcript<'o> {
 
     /// A streaming message has ended: the rest of it is shown, then the next waiting one.
     fn end(&mut self, message: &Message, now: Instant) -> String {
-        let Some(open) = self.open.remove(&message.id) else { return String::new() };
+        let Some(open) = self.open.remove(message.id.as_str()) else { return String::new() };
         let shown = &open.text[..open.printed];
         let mut printed = String::new();
         let rest = message.content.strip_prefix(shown);
@@ -239,7 +239,7 @@ impl<'o> Transcript<'o> {
         if self.last.is_some() {
             printed.push('\n');
         }
-        let role = self.out.paint(look(message.role), message.role.as_str());
+        let role = self.out.paint(look(&message.role), message.role.as_str());
         let mut about = time(message.created_at, "%Y-%m-%d %H:%M:%S");
         if is_continued {
             about.push_str(", continued");
@@ -273,12 +273,12 @@ impl StreamingMessage {
     }
 }
 
-fn look(role: Role) -> Look {
+fn look(role: &Role) -> Look {
     match role {
         Role::User => Look::Strong,
         Role::Assistant => Look::Good,
         Role::Error => Look::Bad,
-        Role::Instructions | Role::Info | Role::Tool | Role::Debug => Look::Plain,
+        _ => Look::Plain,
     }
 }
 

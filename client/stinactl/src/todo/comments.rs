@@ -2,15 +2,14 @@
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::field::refused;
 use crate::noun::{Noun, Which, done};
 use crate::output::{Look, Output};
 use crate::stdin::read_stdin;
 use crate::{pages, text};
 use stina_client::Client;
-use stina_protocol::todo::{Comment as Entity, CommentFilter, Todo};
-use stina_protocol::types::{Ids, Paging};
-use stina_protocol::{EntityId, With};
+use stina_protocol::EntityId;
+use stina_protocol::todo::{Comment as Entity, Todo};
+use stina_protocol::types::Limit;
 
 /// Comment on a todo
 #[derive(Debug, clap::Args)]
@@ -51,11 +50,9 @@ impl Uncomment {
 }
 
 /// Prints the comments of a todo, oldest first.
-pub(super) async fn show(client: &Client, out: &Output, todo: &str) -> Result<(), Failure> {
-    let todo_ids = Ids::new(vec![EntityId::new(todo).map_err(refused("id"))?]).unwrap_or_default();
-    let page = async |limit, cursor| {
-        let fields = CommentFilter { todo_ids: todo_ids.clone() };
-        client.todos().list_comments(With { head: Paging { limit, cursor }, fields }).await
+pub(super) async fn show(client: &Client, out: &Output, todo: &EntityId) -> Result<(), Failure> {
+    let page = async |limit: Limit, cursor| {
+        client.todos().list_comments([todo]).limit(limit.into()).cursor(cursor).await
     };
     pages::walk(None, page, |comment: Entity| {
         if out.json {

@@ -40,8 +40,8 @@ impl Entity for Conversation {
 
     fn remove_parts(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
         let those = "WHERE conversation_id = ? ORDER BY created_at, seq";
-        Ok(entity::remove_all::<Message>(tx, those, [&self.id])?
-            && entity::remove_all::<Interaction>(tx, those, [&self.id])?)
+        Ok(entity::remove_all::<Message>(tx, those, [self.id.as_str()])?
+            && entity::remove_all::<Interaction>(tx, those, [self.id.as_str()])?)
     }
 }
 
@@ -80,7 +80,11 @@ impl Entity for Interaction {
     }
 
     fn remove_parts(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
-        entity::remove_all::<Message>(tx, "WHERE interaction_id = ? ORDER BY created_at, seq", [&self.id])
+        entity::remove_all::<Message>(
+            tx,
+            "WHERE interaction_id = ? ORDER BY created_at, seq",
+            [self.id.as_str()],
+        )
     }
 }
 
@@ -128,11 +132,11 @@ impl Entity for Message {
     }
 
     /// A streaming message comes back without its writer: complete and aborted, with the text that was saved.
-    fn put_back(self, _: i64) -> Self {
-        match self.state {
-            MessageState::Streaming => Self { state: MessageState::Complete, aborted: true, ..self },
-            MessageState::Complete => self,
+    fn put_back(mut self, _: i64) -> Self {
+        if self.state == MessageState::Streaming {
+            (self.state, self.aborted) = (MessageState::Complete, true);
         }
+        self
     }
 
     /// The index has complete messages only.

@@ -56,7 +56,7 @@ impl Feed for ChatFeed {
         }
         let shown = match &self.conversation {
             Some(id) => Some(id.clone()),
-            None => current::get(tx)?.map(|conversation| conversation.id),
+            None => current::get(tx)?.map(|conversation| conversation.id.into()),
         };
         shown.map_or(Ok(()), |id| last_messages(tx, &id, self.initial_messages, out))
     }

@@ -11,9 +11,9 @@ use crate::store::{Caller, Entity, JsonText, Position, Result, Store, Transient,
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use stina_protocol::Error;
 use stina_protocol::chat::{Appended, DeltaParams, Message};
 use stina_protocol::event::{Delta, Event};
+use stina_protocol::{EntityId, Error};
 use tokio::sync::Notify;
 
 /// All streaming messages.
@@ -101,7 +101,7 @@ impl Streams {
             let what = "streaming over HTTP, which has no lasting connection";
             return Err(Error::Unsupported { what: what.to_owned() }.into());
         };
-        if open.by_message.contains_key(&message.id) {
+        if open.by_message.contains_key(message.id.as_str()) {
             // An earlier write of this batch deleted the row of the old message.
             return Err(Error::already_exists(Message::KIND.name, &message.id).into());
         }
@@ -114,7 +114,7 @@ impl Streams {
         }
         open.bytes += message.content.len();
         let stream = Stream {
-            conversation: message.conversation_id.clone(),
+            conversation: message.conversation_id.to_string(),
             owner: owner.id,
             begun: tx.rev(),
             text: message.content.clone(),
@@ -126,7 +126,7 @@ impl Streams {
             abort_at: None,
             retry: Retry::default(),
         };
-        open.by_message.insert(message.id.clone(), stream);
+        open.by_message.insert(message.id.to_string(), stream);
         drop(open);
         let (streams, id) = (Arc::clone(self), message.id.clone());
         tx.on_end(move |committed| {
@@ -286,7 +286,7 @@ impl Stream {
     /// A delta with the text from `offset` on.
     fn delta(&self, message: &str, offset: usize) -> Event {
         let text = self.text.get(offset..).unwrap_or_default().to_owned();
-        let (message_id, conversation_id) = (message.to_owned(), self.conversation.clone());
+        let (message_id, conversation_id) = (EntityId::stored(message), EntityId::stored(&self.conversation));
         Event::Delta(Delta { message_id, conversation_id, offset: offset as u64, text })
     }
 
@@ -297,7 +297,7 @@ impl Stream {
 }
 
 fn cancel(message: &str) -> Event {
-    Event::Cancel { message_id: message.to_owned() }
+    Event::Cancel { message_id: EntityId::stored(message) }
 }
 
 fn json(event: &Event) -> JsonText {

@@ -5,7 +5,7 @@ use crate::store::{Entity, EntityKind, ReadTx, Result, Table, WriteTx};
 use rusqlite::params;
 use std::sync::LazyLock;
 use stina_protocol::Json;
-use stina_protocol::kv::Entry;
+use stina_protocol::kv::{Entry, Key};
 
 impl Entity for Entry {
     const KIND: EntityKind = EntityKind::of::<Self>("kv", "kv", "kv_entries");
@@ -44,7 +44,8 @@ pub fn get(tx: &ReadTx<'_>, key: &str) -> Result<Option<Entry>> {
 pub fn set(tx: &mut WriteTx<'_>, key: &str, value: Json, if_rev: Option<u64>) -> Result<Entry> {
     let before: Option<Entry> = entity::find(tx, key)?;
     check_rev(before.as_ref(), if_rev)?;
-    let entry = Entry { key: key.to_owned(), value, rev: tx.rev(), updated_at: tx.now() };
+    let mut entry = Entry::new(Key::stored(key), value);
+    (entry.rev, entry.updated_at) = (tx.rev(), tx.now());
     entity::save(tx, before.as_ref(), entry)
 }
 

@@ -39,8 +39,8 @@ impl Entity for Memory {
         }
         if let Some(before) = before {
             let sql = "DELETE FROM memory_search WHERE rowid = (SELECT seq FROM memories WHERE id = ?)";
-            tx.execute(sql, [&before.id])?;
-            tx.execute("DELETE FROM memory_tags WHERE id = ?", [&before.id])?;
+            tx.execute(sql, [before.id.as_str()])?;
+            tx.execute("DELETE FROM memory_tags WHERE id = ?", [before.id.as_str()])?;
         }
         let Some(after) = after else { return Ok(()) };
         tx.execute(
@@ -49,12 +49,12 @@ impl Entity for Memory {
                 index_text(&after.title),
                 index_text(&after.content),
                 index_text(&after.tags.join("\n")),
-                after.id
+                after.id.as_str()
             ],
         )?;
         for tag in &after.tags {
             let sql = "INSERT INTO memory_tags (tag, created_at, id) VALUES (?, ?, ?)";
-            tx.execute(sql, params![tag, after.created_at, after.id])?;
+            tx.execute(sql, params![tag, after.created_at, after.id.as_str()])?;
         }
         Ok(())
     }

@@ -58,14 +58,8 @@ pub fn find_by_content(tx: &ReadTx<'_>, content: &str, valid: Valid) -> Result<O
 /// `already_exists` when the id is taken, and SQLite's.
 pub fn create(tx: &mut WriteTx<'_>, params: CreateParams) -> Result<Memory> {
     let With { head: new, fields } = params;
-    let memory = Memory {
-        id: id_or_new(new.id, "mem_"),
-        title: new.title.into(),
-        content: new.content.into(),
-        created_at: tx.now(),
-        updated_at: tx.now(),
-        ..Memory::default()
-    };
+    let mut memory = Memory::new(id_or_new(new.id, "mem_"), new.title, new.content);
+    (memory.created_at, memory.updated_at) = (tx.now(), tx.now());
     entity::create(tx, entity::with(&memory, &fields)?)
 }
 

@@ -13,7 +13,7 @@ pub(super) fn add(tx: &mut WriteTx<'_>, new: NewComment) -> Result<Comment> {
     let todo: Todo = entity::get(tx, new.todo_id.as_str())?;
     let comment = Comment {
         id: id_or_new(new.id, "tc_"),
-        todo_id: new.todo_id.into(),
+        todo_id: new.todo_id,
         content: new.content.into(),
         created_at: tx.now(),
         rev: tx.rev(),

@@ -35,7 +35,7 @@ impl Entity for Todo {
     }
 
     fn remove_parts(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
-        entity::remove_all::<Comment>(tx, "WHERE todo_id = ? ORDER BY created_at, id", [&self.id])
+        entity::remove_all::<Comment>(tx, "WHERE todo_id = ? ORDER BY created_at, id", [self.id.as_str()])
     }
 }
 

@@ -13,7 +13,7 @@ use stina_protocol::{Method, Page};
 type SortKey = (i64, i64, String);
 
 fn sort_key(todo: &Todo) -> SortKey {
-    (todo.due_at.unwrap_or(NO_DUE_DATE), todo.created_at, todo.id.clone())
+    (todo.due_at.unwrap_or(NO_DUE_DATE), todo.created_at, todo.id.to_string())
 }
 
 pub(super) fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Todo>> {
@@ -30,7 +30,7 @@ pub(super) fn list(tx: &ReadTx<'_>, params: ListParams) -> Result<Page<Todo>> {
     let (due, created_at, id) = cursor.map_or(first.clone(), |cursor| cursor.max(first));
     let day_start = archive::day_start(tx.now(), &TimeZone::system());
     let closed = if filter.include_archived { Closed::All } else { closed_since(tx, day_start)? };
-    let sql = ordered_ids(filter.status.as_deref().unwrap_or(&Status::ALL), closed);
+    let sql = ordered_ids(filter.status.as_deref().unwrap_or(Status::ALL), closed);
     let rows = params![due, created_at, id, last, day_start, limit + 1];
     let ids: Vec<String> = tx.all(&sql, rows, |row| row.get(0))?;
     PageBuilder::of(tx, ids, limit)?.finish(List::NAME, sort_key)
@@ -74,7 +74,7 @@ fn ordered_ids(statuses: &[Status], closed: Closed) -> String {
             "SELECT * FROM (SELECT due_order, created_at, id FROM todos INDEXED BY {index}
                  WHERE status = '{}' {recent} AND (due_order, created_at, id) > (?1, ?2, ?3) AND due_order <= ?4
                  ORDER BY due_order, created_at, id LIMIT ?6)",
-            status.name()
+            status.as_str()
         )
     };
     let wanted = Status::ALL.iter().filter(|status| statuses.contains(status));
@@ -94,7 +94,7 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(super::super::MODULE.migrations[0].sql).unwrap();
         for (closed, expected) in [(Closed::Few, (2, 2)), (Closed::Many, (4, 2)), (Closed::All, (4, 4))] {
-            let sql = format!("EXPLAIN QUERY PLAN {}", ordered_ids(&Status::ALL, closed));
+            let sql = format!("EXPLAIN QUERY PLAN {}", ordered_ids(Status::ALL, closed));
             let mut plan = conn.prepare(&sql).unwrap();
             let steps = plan
                 .query_map(params![0, 0, "", 0, 0, 1], |row| row.get::<_, String>(3))

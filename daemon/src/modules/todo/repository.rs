@@ -21,14 +21,9 @@ pub fn find_by_title(tx: &ReadTx<'_>, title: &str) -> Result<Option<Todo>> {
 /// `already_exists` when the id is taken, and SQLite's.
 pub fn create(tx: &mut WriteTx<'_>, params: CreateParams) -> Result<Todo> {
     let With { head: new, fields } = params;
-    let todo = Todo {
-        id: id_or_new(new.id, "td_"),
-        title: new.title.into(),
-        status: new.status.unwrap_or_default(),
-        created_at: tx.now(),
-        updated_at: tx.now(),
-        ..Todo::default()
-    };
+    let mut todo = Todo::new(id_or_new(new.id, "td_"), new.title);
+    todo.status = new.status.unwrap_or_default();
+    (todo.created_at, todo.updated_at) = (tx.now(), tx.now());
     entity::create(tx, entity::with(&todo, &fields)?)
 }
 

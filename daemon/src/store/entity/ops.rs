@@ -120,8 +120,8 @@ pub fn select<T: Entity>(from: &str) -> String {
 }
 
 /// The chosen id, or a new one: `prefix` and a UUIDv7.
-pub fn id_or_new(chosen: Option<EntityId>, prefix: &str) -> String {
-    chosen.map_or_else(|| format!("{prefix}{}", Uuid::now_v7()), String::from)
+pub fn id_or_new(chosen: Option<EntityId>, prefix: &str) -> EntityId {
+    chosen.unwrap_or_else(|| EntityId::stored(format!("{prefix}{}", Uuid::now_v7())))
 }
 
 /// Checks `ifRev` against an entity; a missing entity counts as revision 0.

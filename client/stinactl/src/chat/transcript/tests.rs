@@ -1,21 +1,12 @@
 use super::*;
-use stina_protocol::Json;
+use serde_json::json;
+use stina_protocol::EntityId;
 
-fn message(id: &str, seq: u64, content: &str, state: MessageState) -> Message {
-    Message {
-        id: id.to_owned(),
-        conversation_id: "c".to_owned(),
-        interaction_id: "i".to_owned(),
-        seq,
-        role: Role::Assistant,
-        content: content.to_owned(),
-        provider: None,
-        aborted: false,
-        metadata: Json::default(),
-        state,
-        created_at: 0,
-        rev: seq,
-    }
+fn message(name: &str, seq: u64, content: &str, state: MessageState) -> Message {
+    let id = |text: &str| EntityId::new(text).unwrap();
+    let mut message = Message::new(id(name), (id("c"), id("i")), Role::Assistant, content);
+    (message.seq, message.rev, message.state) = (seq, seq, state);
+    message
 }
 
 fn open(id: &str, seq: u64, content: &str) -> Message {
@@ -27,7 +18,9 @@ fn whole(id: &str, seq: u64, content: &str) -> Message {
 }
 
 fn aborted(id: &str, seq: u64, content: &str) -> Message {
-    Message { aborted: true, ..whole(id, seq, content) }
+    let mut message = whole(id, seq, content);
+    message.aborted = true;
+    message
 }
 
 /// One event, or time that passes.
@@ -50,12 +43,8 @@ fn printed(steps: Vec<Step>) -> String {
         printed.push_str(&match step {
             Put(message) => transcript.put(&message, now),
             Words(id, offset, text) => {
-                let delta = Delta {
-                    message_id: id.to_owned(),
-                    conversation_id: "c".to_owned(),
-                    offset,
-                    text: text.to_owned(),
-                };
+                let delta = json!({"messageId": id, "conversationId": "c", "offset": offset, "text": text});
+                let delta = serde_json::from_value(delta).unwrap();
                 transcript.delta(&delta, now)
             }
             Delete(id) => transcript.delete(id),

@@ -53,40 +53,24 @@ pub(super) fn add(
                 None => ensure_current(tx)?,
             };
             conversations::touch(tx, &conversation.id)?;
-            let new = Interaction {
-                id: id_or_new(params.interaction_id, "ia_"),
-                conversation_id: conversation.id,
-                seq: 0,
-                provider: provider.clone().or(conversation.provider),
-                ai_model: conversation.ai_model,
-                aborted,
-                created_at,
-                rev: tx.rev(),
-                messages: None,
-            };
+            let mut new = Interaction::new(id_or_new(params.interaction_id, "ia_"), conversation.id);
+            new.provider = provider.clone().or(conversation.provider);
+            new.ai_model = conversation.ai_model;
+            (new.aborted, new.created_at, new.rev) = (aborted, created_at, tx.rev());
             entity::save(tx, None, new)?
         }
     };
-    let message = Message {
-        id: id_or_new(params.id, "m_"),
-        conversation_id: interaction.conversation_id,
-        interaction_id: interaction.id,
-        seq: 0,
-        role: params.role,
-        content,
-        provider,
-        aborted: interaction.aborted,
-        metadata: params.metadata.unwrap_or_default(),
-        state,
-        created_at,
-        rev: tx.rev(),
-    };
+    let place = (interaction.conversation_id, interaction.id);
+    let mut message = Message::new(id_or_new(params.id, "m_"), place, params.role, content);
+    (message.provider, message.metadata) = (provider, params.metadata.unwrap_or_default());
+    (message.aborted, message.state) = (interaction.aborted, state);
+    (message.created_at, message.rev) = (created_at, tx.rev());
     entity::create(tx, message)
 }
 
 /// Checks that an existing interaction is in the requested conversation, and marks the conversation as changed.
 fn join(tx: &mut WriteTx<'_>, interaction: &Interaction, conversation: Option<&str>) -> Result<()> {
-    if let Some(wanted) = conversation.filter(|id| *id != interaction.conversation_id) {
+    if let Some(wanted) = conversation.filter(|id| interaction.conversation_id != *id) {
         entity::get::<Conversation>(tx, wanted)?;
         return Err(Error::invalid("interactionId", "the interaction belongs to another conversation").into());
     }
@@ -99,7 +83,8 @@ pub(super) fn mark_aborted(tx: &mut WriteTx<'_>, interaction: Interaction) -> Re
         return Ok(interaction);
     }
     conversations::touch(tx, &interaction.conversation_id)?;
-    let after = Interaction { aborted: true, ..interaction.clone() };
+    let mut after = interaction.clone();
+    after.aborted = true;
     let interaction = entity::save(tx, Some(&interaction), after)?;
     messages::set_aborted(tx, &interaction.id, true)?;
     Ok(interaction)

@@ -46,12 +46,8 @@ pub(super) fn ensure_current(tx: &mut WriteTx<'_>) -> Result<Conversation> {
 }
 
 fn start(tx: &mut WriteTx<'_>, params: StartParams) -> Result<Conversation> {
-    let conversation = Conversation {
-        id: id_or_new(params.head.id, "c_"),
-        created_at: tx.now(),
-        updated_at: tx.now(),
-        ..Conversation::default()
-    };
+    let mut conversation = Conversation::new(id_or_new(params.head.id, "c_"));
+    (conversation.created_at, conversation.updated_at) = (tx.now(), tx.now());
     let conversation = entity::create(tx, entity::with(&conversation, &params.fields)?)?;
     current::set(tx, Some(&conversation.id))?;
     Ok(conversation)
@@ -97,7 +93,7 @@ fn delete_rest(
 fn clear_history(tx: &mut WriteTx<'_>, streams: &Arc<Streams>) -> Result<Written<Cleared>> {
     let current = current::get(tx)?.map(|conversation| conversation.id);
     let mut ids = VecDeque::from(conversations::ids(tx)?);
-    ids.retain(|id| current.as_ref() != Some(id));
+    ids.retain(|id| current.as_deref() != Some(id.as_str()));
     clear_rest(tx, Arc::clone(streams), ids, Cleared::default())
 }
 

@@ -32,7 +32,7 @@ pub(super) fn register(registry: &mut Registry) {
 /// A page of the messages or interactions of a conversation, from its newest end or from a cursor.
 struct Window<T> {
     /// `None` when the params name none and there is no current one.
-    conversation: Option<String>,
+    conversation: Option<EntityId>,
     direction: Direction,
     from: Option<SortKey>,
     page: PageBuilder<T>,
@@ -68,7 +68,7 @@ impl<T: Serialize> Window<T> {
         };
         let from = match (cursor, start) {
             (None, _) => None,
-            (Some(_), Some((of, sort_key))) if Some(&of) == conversation.as_ref() => Some(sort_key),
+            (Some(_), Some((of, sort_key))) if Some(of.as_str()) == conversation.as_deref() => Some(sort_key),
             _ => {
                 let reason = "neither a cursor nor an id in this conversation";
                 return Err(Error::invalid(field, reason).into());
@@ -88,7 +88,7 @@ impl<T: Serialize> Window<T> {
 }
 
 /// The id of the requested or the current conversation; `None` if there is none.
-fn conversation_or_current(tx: &ReadTx<'_>, id: Option<&EntityId>) -> Result<Option<String>> {
+fn conversation_or_current(tx: &ReadTx<'_>, id: Option<&EntityId>) -> Result<Option<EntityId>> {
     let conversation = match id {
         Some(id) => Some(entity::get(tx, id.as_str())?),
         None => current::get(tx)?,
@@ -97,11 +97,11 @@ fn conversation_or_current(tx: &ReadTx<'_>, id: Option<&EntityId>) -> Result<Opt
 }
 
 fn cursor_of_message(message: &Message) -> Cursor {
-    (message.conversation_id.clone(), messages::sort_key(message))
+    (message.conversation_id.to_string(), messages::sort_key(message))
 }
 
 fn cursor_of_interaction(interaction: &Interaction) -> Cursor {
-    (interaction.conversation_id.clone(), interactions::sort_key(interaction))
+    (interaction.conversation_id.to_string(), interactions::sort_key(interaction))
 }
 
 fn list_messages(tx: &ReadTx<'_>, params: WindowParams) -> Result<Page<Message>> {

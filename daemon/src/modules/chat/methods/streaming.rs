@@ -65,8 +65,8 @@ async fn not_open(store: &Store, id: EntityId) -> Failure {
 
 fn not_yours(message: &Message) -> Error {
     let reason = match message.state {
-        MessageState::Complete => "the message has ended",
         MessageState::Streaming => "another connection owns the message",
+        _ => "the message has ended",
     };
     Error::invalid("messageId", reason)
 }
@@ -86,11 +86,11 @@ fn finish(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: FinishParams) ->
 fn abort_asked(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, params: &AbortMessageParams) -> Result<Message> {
     let message: Message = entity::get(tx, params.message_id.as_str())?;
     check_rev(Some(&message), params.if_rev)?;
-    match (message.state, message.aborted) {
+    match (&message.state, message.aborted) {
         (MessageState::Streaming, _) => abort(tx, streams, message),
         // Another abort came first.
-        (MessageState::Complete, true) => Ok(message),
-        (MessageState::Complete, false) => Err(not_yours(&message).into()),
+        (_, true) => Ok(message),
+        (_, false) => Err(not_yours(&message).into()),
     }
 }
 
@@ -110,9 +110,9 @@ pub(super) fn follow_undo(tx: &mut WriteTx<'_>, streams: &Arc<Streams>) -> Resul
         }
         if let Some(message) = message {
             if message.aborted {
-                aborted.insert(message.interaction_id.clone());
+                aborted.insert(message.interaction_id.to_string());
             }
-            interactions.insert(message.interaction_id);
+            interactions.insert(message.interaction_id.into());
         }
     }
     for id in interactions {

@@ -13,7 +13,8 @@ use stina_protocol::chat::Conversation;
 pub fn touch(tx: &mut WriteTx<'_>, id: &str) -> Result<()> {
     let before: Conversation = get(tx, id)?;
     if before.rev != tx.rev() {
-        let after = Conversation { updated_at: tx.now(), ..before.clone() };
+        let mut after = before.clone();
+        after.updated_at = tx.now();
         entity::save(tx, Some(&before), after)?;
     }
     Ok(())

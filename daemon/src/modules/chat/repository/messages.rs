@@ -51,7 +51,8 @@ pub fn set_aborted(tx: &mut WriteTx<'_>, interaction: &str, aborted: bool) -> Re
     )?;
     for id in ids {
         let before: Message = entity::get(tx, &id)?;
-        let after = Message { aborted, ..before.clone() };
+        let mut after = before.clone();
+        after.aborted = aborted;
         entity::save(tx, Some(&before), after)?;
     }
     Ok(())

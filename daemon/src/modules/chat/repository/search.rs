@@ -4,6 +4,7 @@ use crate::modules::text_search::{Plan, Query};
 use crate::store::{ReadTx, Result, entity};
 use rusqlite::params;
 use serde::Deserialize;
+use stina_protocol::EntityId;
 use stina_protocol::chat::{Hit, Role};
 
 /// The columns of a message that a search reads.
@@ -21,9 +22,9 @@ const COLUMNS: &str = "id, conversation_id, interaction_id, role, created_at, co
 
 fn hit(found: Found, query: &Query) -> Hit {
     Hit {
-        message_id: found.id,
-        conversation_id: found.conversation_id,
-        interaction_id: found.interaction_id,
+        message_id: EntityId::stored(found.id),
+        conversation_id: EntityId::stored(found.conversation_id),
+        interaction_id: EntityId::stored(found.interaction_id),
         role: found.role,
         created_at: found.created_at,
         snippet: query.snippet(&found.content).unwrap_or_default(),

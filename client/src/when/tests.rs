@@ -7,7 +7,7 @@ const FRIDAY: &str = "2026-03-27T15:30:00[Europe/Stockholm]";
 
 fn at(now: &str, text: &str) -> Option<String> {
     let now: Zoned = now.parse().unwrap();
-    let millis = parse(text, &now).ok()?;
+    let millis = parse_at(text, &now).ok()?;
     let at = Timestamp::from_millisecond(millis.get()).unwrap();
     Some(at.to_zoned(now.time_zone().clone()).strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string())
 }
@@ -181,7 +181,7 @@ fn due_times_at_midnight_are_shown_as_days() {
         ("2026-03-25", "2026-03-25", true),
         ("2027-03-28 8:05", "2027-03-28 08:05", false),
     ] {
-        let due = Due::seen_at(parse(typed, &now).unwrap().get(), &now);
+        let due = Due::seen_at(parse_at(typed, &now).unwrap().get(), &now);
         assert_eq!((due.text.as_str(), due.is_past), (shown, is_past), "{typed}");
     }
     assert!(!Due::seen_at(Millis::MAX, &now).is_past);

@@ -8,6 +8,8 @@ pub(crate) struct Divided {
     pub(super) has_begun: bool,
     /// Its first revision.
     pub(super) first: Option<u64>,
+    /// Its newest revision.
+    pub(super) last: Option<u64>,
     /// Changes of the steps so far.
     pub(super) logged: usize,
     /// Name and key of entities whose parts are not all gone, with the number of changes before the first of them.

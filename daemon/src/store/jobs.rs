@@ -107,7 +107,8 @@ impl Jobs {
                 Written::Done(value) => value,
                 Written::More(next) => return Ok((Ran::More(next), revision)),
             };
-            let done = Done { rev: *rev + u64::from(revision.is_some()), value, forgotten: false };
+            // Of its own last step: somebody else may have ended what it was doing.
+            let done = Done { rev: tx.divided.last.unwrap_or(*rev), value, forgotten: false };
             if let Some(once) = &once {
                 idempotency::keep(conn, once, now, done.rev, &done.value, revision.is_some())?;
             }

@@ -124,11 +124,18 @@ impl WriteTx<'_> {
 
     /// Makes this write the rest of the one that began with the revision `first`.
     pub(super) fn resume(&mut self, first: u64) -> Result<()> {
-        let sql = "SELECT logged, removing FROM core_steps WHERE first = ? ORDER BY rev DESC LIMIT 1";
-        let last: Option<(usize, String)> = self.first(sql, [first], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let (logged, removing) = last.unwrap_or((0, "[]".to_owned()));
+        let sql = "SELECT rev, logged, removing FROM core_steps WHERE first = ? ORDER BY rev DESC LIMIT 1";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let (last, logged, removing) = self.first(sql, [first], read)?.unwrap_or((first, 0, "[]".to_owned()));
         let removing = serde_json::from_str(&removing)?;
-        self.divided = Divided { has_begun: false, first: Some(first), logged, removing, chosen: None };
+        self.divided = Divided {
+            has_begun: false,
+            first: Some(first),
+            last: Some(last),
+            logged,
+            removing,
+            chosen: None,
+        };
         Ok(())
     }
 
@@ -152,6 +159,9 @@ impl WriteTx<'_> {
         let rev = self.rev();
         let divided = &mut self.divided;
         divided.has_begun = true;
+        if changes > 0 {
+            divided.last = Some(rev);
+        }
         if divided.first.is_none() && (is_last || changes == 0) {
             return Ok(());
         }

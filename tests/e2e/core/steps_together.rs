@@ -1,7 +1,8 @@
 //! What others do between two steps of a large delete.
 
-use super::steps::{converse, count, database_of, first_step, small_steps, watch};
+use super::steps::{converse, count, database_of, first_step, log, newest_rev, small_steps, watch};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use stina_tests::Peer;
 
 fn current(peer: &mut Peer) -> Value {
@@ -42,4 +43,26 @@ fn a_clear_never_leaves_what_it_deleted_as_the_current_conversation() {
     peer.reply();
     assert_eq!(other.fail("chat.getConversation", json!({"id": "b"}))["kind"], "not_found");
     assert_eq!(current(&mut other), "b_after");
+}
+
+#[test]
+fn each_of_two_deletes_of_the_same_is_answered_with_its_own_last_step() {
+    let daemon = small_steps(5, None);
+    let (mut peer, mut third, mut watcher) = (daemon.peer(), daemon.peer(), daemon.peer());
+    converse(&database_of(&daemon), &mut peer, "a", 1_000);
+    let before = newest_rev(&mut peer);
+    watch(&mut watcher);
+    peer.send("chat.deleteConversation", json!({"id": "a"}));
+    first_step(&mut watcher);
+    third.send("chat.deleteConversation", json!({"id": "a"}));
+    let mut answered =
+        [peer.reply(), third.reply()].map(|reply| reply.unwrap()["result"]["rev"].as_u64().unwrap());
+    let mut last = BTreeMap::new();
+    for (rev, origin) in log(&mut peer, before) {
+        last.insert(origin["continues"].as_u64().unwrap_or(rev), rev);
+    }
+    answered.sort_unstable();
+    let mut last: Vec<u64> = last.into_values().collect();
+    last.sort_unstable();
+    assert_eq!(answered.as_slice(), last);
 }

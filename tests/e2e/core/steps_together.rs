@@ -1,6 +1,6 @@
 //! What others do between two steps of a large delete.
 
-use super::steps::{converse, count, database_of, first_step, log, newest_rev, small_steps, watch};
+use super::steps::{converse, count, database_of, first_step, gather, log, newest_rev, small_steps, watch};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use stina_tests::Peer;
@@ -65,4 +65,40 @@ fn each_of_two_deletes_of_the_same_is_answered_with_its_own_last_step() {
     let mut last: Vec<u64> = last.into_values().collect();
     last.sort_unstable();
     assert_eq!(answered.as_slice(), last);
+}
+
+#[test]
+fn every_step_that_leaves_the_conversation_puts_it() {
+    let daemon = small_steps(5, None);
+    let (mut peer, mut watcher) = (daemon.peer(), daemon.peer());
+    for id in ["a", "b", "c"] {
+        converse(&database_of(&daemon), &mut peer, id, 100);
+    }
+    gather(&database_of(&daemon), "a");
+    watch(&mut watcher);
+    for (method, params) in [
+        ("chat.deleteInteraction", json!({"id": "a_i0"})),
+        ("chat.deleteConversation", json!({"id": "b"})),
+        ("chat.clearHistory", json!({})),
+    ] {
+        let ended = peer.call(method, params)["rev"].as_u64().unwrap();
+        let mut steps = 0;
+        loop {
+            let event = watcher.event_of("change");
+            let (rev, changes) = (event["rev"].as_u64().unwrap(), event["changes"].as_array().unwrap());
+            let of = |change: &&Value| change["entity"] == "conversation";
+            // What a message or an interaction was deleted from.
+            for part in changes.iter().filter(|change| change["entity"] == "message") {
+                let id = part["id"].as_str().unwrap().split('_').next().unwrap();
+                let put = changes.iter().filter(of).find(|change| change["id"] == id);
+                let put = put.unwrap_or_else(|| panic!("{method}, revision {rev}: no put of {id}"));
+                assert!(put["op"] == "delete" || put["value"]["rev"] == rev, "{put}");
+            }
+            steps += 1;
+            if rev == ended {
+                break;
+            }
+        }
+        assert!(steps > 10, "{method}: {steps} steps");
+    }
 }

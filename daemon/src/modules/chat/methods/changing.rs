@@ -127,6 +127,8 @@ fn delete_rest(
 ) -> Result<Written<Interaction>> {
     let Some(left) = entity::find_again(tx, &interaction)? else { return Ok(Written::Done(interaction)) };
     let is_gone = remove_some(tx, &streams, &left, Scope::Interaction(&left.id))?;
+    // After the parts, which each step must have room for.
+    conversations::touch(tx, &left.conversation_id)?;
     Ok(match is_gone {
         true => Written::Done(interaction),
         false => Written::more(move |tx| delete_rest(tx, streams, interaction)),

@@ -86,10 +86,11 @@ fn delete_rest(
         // Already in the first step, so that no new message goes into what is being deleted.
         make_newest_current(tx, &HashSet::from([left.seq]))?;
     }
-    Ok(match is_gone {
-        true => Written::Done(conversation),
-        false => Written::more(move |tx| delete_rest(tx, streams, conversation)),
-    })
+    if is_gone {
+        return Ok(Written::Done(conversation));
+    }
+    conversations::touch(tx, &left.id)?;
+    Ok(Written::more(move |tx| delete_rest(tx, streams, conversation)))
 }
 
 /// Deletes all conversations but the current one, as they are when it begins: what comes to be meanwhile stays.
@@ -126,6 +127,9 @@ fn clear_rest(
                 let is_gone = remove_some(tx, &streams, &conversation, Scope::Conversation(id))?;
                 cleared.messages += before - conversations::count_messages(tx, id)?;
                 cleared.conversations += u64::from(is_gone);
+                if !is_gone {
+                    conversations::touch(tx, id)?;
+                }
                 is_gone
             }
             // Somebody else has deleted it meanwhile.

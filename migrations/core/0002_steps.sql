@@ -14,5 +14,6 @@ CREATE TABLE core_unfinished (
     request_id  TEXT    NOT NULL PRIMARY KEY,
     at          INTEGER NOT NULL,
     fingerprint BLOB    NOT NULL, -- SHA-256 of method and params
-    first       INTEGER NOT NULL  -- the first revision of the write
+    first       INTEGER NOT NULL, -- the first revision of the write
+    chosen      TEXT              -- JSON: what the write has chosen at its beginning, such as what it deletes; no values
 ) STRICT;

@@ -4,9 +4,7 @@ use super::call::CallContext;
 use super::methods::{Entry, LongRead, Methods, Opening, Run, UnsubscribeParams};
 use super::peer_guard::PeerGuard;
 use super::{openrpc, purge, transact, undo};
-use crate::store::{
-    Admission, Author, Called, Divided, Done, Failure, Fingerprint, Job, JsonText, Once, WriteFn,
-};
+use crate::store::{Admission, Author, Called, Done, Failure, Fingerprint, Job, JsonText, Once, WriteFn};
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -188,7 +186,7 @@ fn write(
         is_call: true,
         bytes: params.map_or(0, |p| p.get().len()),
         called,
-        divided: Divided::default(),
+        divided: Box::default(),
         reply,
     };
     let outcome: BoxFuture<'static, Reply> = Box::pin(async move {

@@ -8,12 +8,14 @@ pub(crate) struct Divided {
     pub(super) has_begun: bool,
     /// Its first revision.
     pub(super) first: Option<u64>,
+    /// Its newest revision.
+    pub(super) last: Option<u64>,
     /// Changes of the steps so far.
     pub(super) logged: usize,
     /// Name and key of entities whose parts are not all gone, with the number of changes before the first of them.
     pub(super) removing: Vec<(String, String, usize)>,
-    /// Whether it repeats a write that ended before its last step.
-    pub(super) resumes: bool,
+    /// JSON of what it has chosen at its beginning, until the database has it.
+    pub(super) chosen: Option<String>,
 }
 
 impl Divided {

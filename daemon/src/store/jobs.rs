@@ -73,7 +73,7 @@ impl Jobs {
         let now = self.clock.now();
         let mut tx = WriteTx::new(conn, *rev + 1, now, &author, self.limits.ring_bytes);
         let mut view = ReadTx::new(conn, *rev, now);
-        (tx.divided, tx.room, tx.unfinished) = (divided, Some(Room::of(&self.limits)), unfinished);
+        (tx.divided, tx.room, tx.unfinished) = (*divided, Some(Room::of(&self.limits)), unfinished);
         let ending = &self.interrupt.ending;
         if is_call {
             (tx, view) = (tx.ending_with(ending), view.ending_with(ending));
@@ -107,7 +107,8 @@ impl Jobs {
                 Written::Done(value) => value,
                 Written::More(next) => return Ok((Ran::More(next), revision)),
             };
-            let done = Done { rev: *rev + u64::from(revision.is_some()), value, forgotten: false };
+            // Of its own last step: somebody else may have ended what it was doing.
+            let done = Done { rev: tx.divided.last.unwrap_or(*rev), value, forgotten: false };
             if let Some(once) = &once {
                 idempotency::keep(conn, once, now, done.rev, &done.value, revision.is_some())?;
             }
@@ -127,7 +128,16 @@ impl Jobs {
                     Ran::Done(done) => Outcome::Answered(Ok(done), reply),
                     Ran::More(run) => {
                         self.has_unfinished.set(self.has_unfinished.get() || once.is_some());
-                        Outcome::More(Job { run, author, once, bytes: 0, called, is_call, divided, reply })
+                        Outcome::More(Job {
+                            run,
+                            author,
+                            once,
+                            bytes: 0,
+                            called,
+                            is_call,
+                            divided: Box::new(divided),
+                            reply,
+                        })
                     }
                 };
                 FinishedJob { outcome, revision, on_end }

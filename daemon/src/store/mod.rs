@@ -60,7 +60,6 @@ pub use tx::{Author, Caller, ReadTx, TxChange, WriteTx};
 pub use witness::Witness;
 
 pub(crate) use change_log::{before_write, changes, oldest_rev, read_since};
-pub(crate) use divided::Divided;
 pub(crate) use event_buffer::{CatchUp, EventBuffer, Item};
 pub(crate) use failure::Called;
 pub(crate) use fatal::FatalSignal;
@@ -206,7 +205,7 @@ impl Store {
             is_call: false,
             bytes: 0,
             called: Called::BY_DAEMON,
-            divided: Divided::default(),
+            divided: Box::default(),
             reply,
         };
         self.queue.admit(job).await;

@@ -39,7 +39,7 @@ pub(crate) struct Job {
     pub(crate) bytes: usize,
     pub(crate) called: Called,
     /// What its earlier steps have done.
-    pub(crate) divided: Divided,
+    pub(crate) divided: Box<Divided>,
     pub(crate) reply: oneshot::Sender<Result<Done, Fault>>,
 }
 

@@ -8,8 +8,9 @@ use super::idempotency::Once;
 use super::json_text::JsonText;
 use super::tx::WriteTx;
 use super::{ReadTx, Result};
-use rusqlite::params;
+use rusqlite::{Row, params};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use stina_protocol::Error;
 
 /// How far a write has come.
@@ -80,9 +81,26 @@ impl WriteTx<'_> {
         done
     }
 
-    /// Whether this is the rest of a write that was cut off between two steps: its conditions held when it began.
-    pub fn resumes(&self) -> bool {
-        self.divided.resumes
+    /// What the write has chosen at its beginning, if this is the rest of one that was cut off between two steps: its
+    /// conditions held then.
+    ///
+    /// # Errors
+    /// When the database holds something else.
+    pub fn chosen<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        let chosen = self.divided.chosen.as_deref().filter(|_| self.divided.first.is_some());
+        Ok(chosen.map(serde_json::from_str).transpose()?)
+    }
+
+    /// Keeps what this write has chosen, so that a repeat has [`chosen`](Self::chosen) the same if this is cut off. It holds
+    /// no values of entities: a purge does not look there.
+    ///
+    /// # Errors
+    /// When it can't be JSON.
+    pub fn choose(&mut self, chosen: &impl Serialize) -> Result<()> {
+        if self.room.is_some() {
+            self.divided.chosen = Some(serde_json::to_string(chosen)?);
+        }
+        Ok(())
     }
 
     /// How many changes this write has logged, in all its steps.
@@ -106,22 +124,34 @@ impl WriteTx<'_> {
 
     /// Makes this write the rest of the one that began with the revision `first`.
     pub(super) fn resume(&mut self, first: u64) -> Result<()> {
-        let sql = "SELECT logged, removing FROM core_steps WHERE first = ? ORDER BY rev DESC LIMIT 1";
-        let last: Option<(usize, String)> = self.first(sql, [first], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let (logged, removing) = last.unwrap_or((0, "[]".to_owned()));
+        let sql = "SELECT rev, logged, removing FROM core_steps WHERE first = ? ORDER BY rev DESC LIMIT 1";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let (last, logged, removing) = self.first(sql, [first], read)?.unwrap_or((first, 0, "[]".to_owned()));
         let removing = serde_json::from_str(&removing)?;
-        self.divided = Divided { has_begun: false, first: Some(first), logged, removing, resumes: true };
+        self.divided = Divided {
+            has_begun: false,
+            first: Some(first),
+            last: Some(last),
+            logged,
+            removing,
+            chosen: None,
+        };
         Ok(())
     }
 
     /// Makes this write the rest of an earlier one with that `requestId`, if that was cut off.
     pub(super) fn resume_unfinished(&mut self, once: &Once) -> Result<()> {
-        let sql = "SELECT first, fingerprint FROM core_unfinished WHERE request_id = ?";
-        match self.first(sql, [once.id.as_str()], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)))? {
-            Some((first, fingerprint)) if fingerprint == once.fingerprint.bytes() => self.resume(first),
-            Some(_) => Err(Error::RequestMismatch.into()),
-            None => Ok(()),
+        let sql = "SELECT first, fingerprint, chosen FROM core_unfinished WHERE request_id = ?";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?));
+        let Some((first, fingerprint, chosen)) = self.first(sql, [once.id.as_str()], read)? else {
+            return Ok(());
+        };
+        if fingerprint != once.fingerprint.bytes() {
+            return Err(Error::RequestMismatch.into());
         }
+        self.resume(first)?;
+        self.divided.chosen = chosen;
+        Ok(())
     }
 
     /// Notes in the database what this step has done, if there are others.
@@ -129,6 +159,9 @@ impl WriteTx<'_> {
         let rev = self.rev();
         let divided = &mut self.divided;
         divided.has_begun = true;
+        if changes > 0 {
+            divided.last = Some(rev);
+        }
         if divided.first.is_none() && (is_last || changes == 0) {
             return Ok(());
         }
@@ -140,12 +173,14 @@ impl WriteTx<'_> {
             self.execute(sql, params![rev, first, self.undoes, logged, removing])?;
         }
         let Some(once) = once else { return Ok(()) };
+        let chosen = self.divided.chosen.take();
         if is_last {
             self.execute("DELETE FROM core_unfinished WHERE request_id = ?", [once.id.as_str()])?;
         } else {
             self.execute(
-                "INSERT OR IGNORE INTO core_unfinished (request_id, at, fingerprint, first) VALUES (?, ?, ?, ?)",
-                params![once.id.as_str(), self.now(), once.fingerprint.bytes(), first],
+                "INSERT OR IGNORE INTO core_unfinished (request_id, at, fingerprint, first, chosen)
+                 VALUES (?, ?, ?, ?, ?)",
+                params![once.id.as_str(), self.now(), once.fingerprint.bytes(), first, chosen],
             )?;
         }
         Ok(())

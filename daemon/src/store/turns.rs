@@ -129,7 +129,7 @@ fn request(job: &Job) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Author, Called, Divided, JsonText, Written};
+    use super::super::{Author, Called, JsonText, Written};
     use super::*;
     use tokio::sync::oneshot;
 
@@ -141,7 +141,7 @@ mod tests {
             is_call: false,
             bytes,
             called: Called::BY_DAEMON,
-            divided: Divided::default(),
+            divided: Box::default(),
             reply: oneshot::channel().0,
         }
     }

@@ -21,6 +21,7 @@ mod restored;
 mod slow;
 mod steps;
 mod steps_cut_off;
+mod steps_together;
 mod stopping;
 mod storage;
 mod subscriptions;

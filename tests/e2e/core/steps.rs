@@ -43,6 +43,14 @@ pub(super) fn converse(database: &Path, peer: &mut Peer, id: &str, messages: usi
     peer.call("chat.startConversation", json!({"id": format!("{id}_after")}));
 }
 
+/// Puts all messages of a conversation of [`converse`] into its first interaction.
+pub(super) fn gather(database: &Path, id: &str) {
+    let conn = Connection::open(database).unwrap();
+    conn.busy_timeout(stina_tests::DEADLINE).unwrap();
+    let sql = "UPDATE chat_messages SET interaction_id = ?1 || '_i0' WHERE conversation_id = ?1";
+    conn.execute(sql, [id]).unwrap();
+}
+
 /// A todo `t` with so many comments.
 pub(super) fn comment(peer: &mut Peer, comments: usize) -> Value {
     peer.call("todo.create", json!({"id": "t", "title": "much to say"}));
@@ -83,7 +91,7 @@ pub(super) fn state(peer: &mut Peer) -> BTreeMap<(String, String), Value> {
 }
 
 /// Number and origin of the revisions after `since`.
-fn log(peer: &mut Peer, since: u64) -> Vec<(u64, Value)> {
+pub(super) fn log(peer: &mut Peer, since: u64) -> Vec<(u64, Value)> {
     let (mut since, mut all) = (since, Vec::new());
     loop {
         let page = peer.call("store.changes", json!({"since": since, "limit": 1000}));
@@ -262,7 +270,7 @@ fn one_undo_of_any_step_restores_all_and_one_redo_deletes_it_again() {
     }
 }
 
-fn newest_rev(peer: &mut Peer) -> u64 {
+pub(super) fn newest_rev(peer: &mut Peer) -> u64 {
     peer.call("store.ping", json!({}))["rev"].as_u64().unwrap()
 }
 

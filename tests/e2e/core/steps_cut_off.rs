@@ -1,6 +1,7 @@
 //! Large writes that a stop or a crash cuts off between two steps.
 
-use super::steps::{comment, converse, count, database_of, first_step, small_steps, state, watch};
+use super::steps::{comment, converse, count, database_of, first_step, gather, small_steps, state, watch};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use stina_tests::{InProcess, Peer};
 use tempfile::TempDir;
@@ -104,4 +105,73 @@ fn an_undo_that_was_cut_off_goes_on_and_is_one_write() {
     assert_eq!(state(&mut peer), full);
     peer.call("store.undo", json!({"rev": undone["rev"]}));
     assert_eq!(state(&mut peer), without);
+}
+
+#[test]
+fn the_repeat_of_a_clear_deletes_what_there_was_when_it_began() {
+    let daemon = small_steps(5, None);
+    let mut peer = daemon.peer();
+    converse(&database_of(&daemon), &mut peer, "a", 1_000);
+    converse(&database_of(&daemon), &mut peer, "b", 10);
+    let params = json!({"requestId": "r"});
+    let home = cut_off(daemon, "chat.clearHistory", params.clone());
+    let daemon = small_steps(5, Some(home));
+    let mut peer = daemon.peer();
+    peer.call("chat.startConversation", json!({"id": "new"}));
+    peer.call("chat.startConversation", json!({"id": "newer"}));
+    peer.call("chat.setCurrent", json!({"conversationId": "new"}));
+    assert_eq!(peer.call("chat.clearHistory", params)["value"]["conversations"], 3);
+    let left = peer.call("chat.listConversations", json!({}))["value"]["items"].take();
+    let left: Vec<&str> = left.as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
+    // `b_after` was the current one.
+    assert_eq!(left, ["newer", "new", "b_after"]);
+    // One that has ended is no part of the next.
+    assert_eq!(peer.call("chat.clearHistory", json!({"requestId": "s"}))["value"]["conversations"], 2);
+}
+
+#[test]
+fn the_repeat_of_a_delete_ends_it_also_when_somebody_else_has() {
+    for (method, id, entity) in [
+        ("todo.delete", "t", "todo"),
+        ("chat.deleteConversation", "c", "conversation"),
+        ("chat.deleteInteraction", "c_i0", "interaction"),
+    ] {
+        let daemon = small_steps(5, None);
+        let mut peer = daemon.peer();
+        if entity == "todo" {
+            comment(&mut peer, 500);
+        } else {
+            converse(&database_of(&daemon), &mut peer, "c", 1_000);
+            gather(&database_of(&daemon), "c");
+        }
+        let params = json!({"id": id, "requestId": "r"});
+        let home = cut_off(daemon, method, params.clone());
+        let daemon = small_steps(5, Some(home));
+        let mut peer = daemon.peer();
+        // The interaction goes with its conversation.
+        match entity {
+            "todo" => peer.call("todo.delete", json!({"id": "t"})),
+            _ => peer.call("chat.deleteConversation", json!({"id": "c"})),
+        };
+        // Another of that name is not what was to be deleted.
+        match entity {
+            "todo" => peer.call("todo.create", json!({"id": "other", "title": "anew"})),
+            "conversation" => peer.call("chat.startConversation", json!({"id": "c", "title": "anew"})),
+            _ => peer
+                .call("chat.appendMessage", json!({"role": "user", "content": "anew", "interactionId": id})),
+        };
+        let deleted = peer.call(method, params.clone());
+        assert_eq!(deleted["value"]["id"], id, "{deleted}");
+        assert_ne!(deleted["value"]["title"], "anew");
+        assert_eq!(peer.call(method, params), deleted);
+        let left = match entity {
+            "todo" => peer.call("todo.get", json!({"id": "other"})),
+            "conversation" => peer.call("chat.getConversation", json!({"id": "c"})),
+            _ => peer.call("chat.getInteraction", json!({"id": id})),
+        };
+        assert!(left["rev"].is_u64(), "{left}");
+        let conn = Connection::open(database_of(&daemon)).unwrap();
+        let unfinished = conn.query_row("SELECT count(*) FROM core_unfinished", [], |row| row.get(0));
+        assert_eq!(unfinished, Ok(0_u64), "{method}");
+    }
 }

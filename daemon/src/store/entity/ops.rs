@@ -1,10 +1,10 @@
 //! Operations on entities of every kind.
 
 use super::description::{Entity, EntityKind};
-use crate::store::recording::Recorded;
+use crate::store::recording::{self, Recorded};
 use crate::store::row::{self, RowError};
 use crate::store::{Failure, JsonText, ReadTx, Result, WriteTx, Written};
-use rusqlite::{Params, Row, ToSql};
+use rusqlite::{Params, Row, ToSql, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -267,13 +267,40 @@ fn record<T: Entity>(
     tx.record(change)
 }
 
-/// Reads the entity that `target` names, to remove it. Its `ifRev` is checked once: not again where a removal was cut off
-/// between two steps.
+/// Reads the entity that `target` names, to remove it. It is chosen once: where a removal was cut off between two steps, its
+/// `ifRev` is not checked again, and if somebody else has removed it meanwhile, this is the entity as it was then.
 ///
 /// # Errors
 /// `not_found`, `conflict`, and those of [`find`].
-pub fn get_to_remove<T: Entity>(tx: &WriteTx<'_>, target: &Target) -> Result<T> {
-    if tx.resumes() { get(tx, target.id.as_str()) } else { get_if(tx, target) }
+pub fn get_to_remove<T: Entity>(tx: &mut WriteTx<'_>, target: &Target) -> Result<T> {
+    let Some(row) = tx.chosen()? else {
+        let entity: T = get_if(tx, target)?;
+        tx.choose(&entity.row())?;
+        return Ok(entity);
+    };
+    let key = target.id.as_str();
+    let left = find(tx, key)?.filter(|found: &T| found.row() == row);
+    match (left, tx.divided.first) {
+        (None, Some(since)) => find_removed(tx, key, row, since)?,
+        (left, _) => left,
+    }
+    .ok_or_else(|| Error::not_found(T::KIND.name, key).into())
+}
+
+/// Reads an entity that was removed in the revision `since` or later from the change log, if that still has it.
+fn find_removed<T: Entity>(tx: &ReadTx<'_>, key: &str, row: u64, since: u64) -> Result<Option<T>> {
+    let mut statement = tx.statement(
+        "SELECT before FROM core_changes
+         WHERE seq >= ? AND entity = ? AND id = ? AND op = 'delete' AND before IS NOT NULL ORDER BY seq DESC",
+    )?;
+    let mut rows = statement.query(params![recording::first_seq(since), T::KIND.name, key])?;
+    while let Some(removed) = rows.next()? {
+        let removed: T = from_json(&text(removed, 0)?)?;
+        if removed.row() == row {
+            return Ok(Some(removed));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads the same entity again, in a later step; `None` once it is gone.

@@ -99,7 +99,9 @@ fn abort(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, target: &Target) -> Resul
 
 fn delete(tx: &mut WriteTx<'_>, streams: &Arc<Streams>, target: &Target) -> Result<Written<Interaction>> {
     let interaction: Interaction = entity::get_to_remove(tx, target)?;
-    conversations::touch(tx, &interaction.conversation_id)?;
+    if entity::find_again(tx, &interaction)?.is_some() {
+        conversations::touch(tx, &interaction.conversation_id)?;
+    }
     delete_rest(tx, Arc::clone(streams), interaction)
 }
 
@@ -108,10 +110,12 @@ fn delete_rest(
     streams: Arc<Streams>,
     interaction: Interaction,
 ) -> Result<Written<Interaction>> {
-    Ok(match entity::find_again(tx, &interaction)? {
-        Some(left) if !remove_some(tx, &streams, &left, Scope::Interaction(&left.id))? => {
-            Written::more(move |tx| delete_rest(tx, streams, interaction))
-        }
-        _ => Written::Done(interaction),
+    let Some(left) = entity::find_again(tx, &interaction)? else { return Ok(Written::Done(interaction)) };
+    let is_gone = remove_some(tx, &streams, &left, Scope::Interaction(&left.id))?;
+    // After the parts, which each step must have room for.
+    conversations::touch(tx, &left.conversation_id)?;
+    Ok(match is_gone {
+        true => Written::Done(interaction),
+        false => Written::more(move |tx| delete_rest(tx, streams, interaction)),
     })
 }

@@ -7,7 +7,7 @@ use crate::modules::page::{self, PageBuilder};
 use crate::rpc::Registry;
 use crate::store::entity::{self, check_rev, id_or_new};
 use crate::store::{ReadTx, Result, WriteTx, Written};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use stina_protocol::chat::{
     ClearHistory, Cleared, Conversation, DeleteConversation, EnsureCurrent, GetConversation,
@@ -80,46 +80,67 @@ fn delete_rest(
     let is_gone = remove_some(tx, &streams, &left, Scope::Conversation(&left.id))?;
     if was_current {
         // Already in the first step, so that no new message goes into what is being deleted.
-        let newest = conversations::newest_but(tx, &left.id)?;
-        current::set(tx, newest.as_ref().map(|c| c.id.as_str()))?;
+        make_newest_current(tx, &HashSet::from([left.seq]))?;
     }
-    Ok(match is_gone {
-        true => Written::Done(conversation),
-        false => Written::more(move |tx| delete_rest(tx, streams, conversation)),
-    })
+    if is_gone {
+        return Ok(Written::Done(conversation));
+    }
+    conversations::touch(tx, &left.id)?;
+    Ok(Written::more(move |tx| delete_rest(tx, streams, conversation)))
 }
 
-/// Deletes all conversations but the current one, as they are now: what comes to be meanwhile stays.
+/// Deletes all conversations but the current one, as they are when it begins: what comes to be meanwhile stays.
 fn clear_history(tx: &mut WriteTx<'_>, streams: &Arc<Streams>) -> Result<Written<Cleared>> {
-    let current = current::get(tx)?.map(|conversation| conversation.id);
-    let mut ids = VecDeque::from(conversations::ids(tx)?);
-    ids.retain(|id| current.as_deref() != Some(id.as_str()));
-    clear_rest(tx, Arc::clone(streams), ids, Cleared::default())
+    let seqs = match tx.chosen()? {
+        Some(seqs) => seqs,
+        None => {
+            let current = current::get(tx)?.map(|conversation| conversation.seq);
+            let mut seqs = VecDeque::from(conversations::seqs(tx)?);
+            seqs.retain(|seq| current != Some(*seq));
+            tx.choose(&seqs)?;
+            seqs
+        }
+    };
+    clear_rest(tx, Arc::clone(streams), seqs, Cleared::default())
 }
 
 fn clear_rest(
     tx: &mut WriteTx<'_>,
     streams: Arc<Streams>,
-    mut ids: VecDeque<String>,
+    mut seqs: VecDeque<u64>,
     mut cleared: Cleared,
 ) -> Result<Written<Cleared>> {
-    while let Some(id) = ids.front() {
-        let is_gone = match entity::find::<Conversation>(tx, id)? {
+    if current::get(tx)?.is_some_and(|current| seqs.contains(&current.seq)) {
+        // Somebody has made one of them current meanwhile.
+        make_newest_current(tx, &seqs.iter().copied().collect())?;
+    }
+    while let Some(seq) = seqs.front() {
+        let is_gone = match conversations::find_seq(tx, *seq)? {
             _ if tx.is_full() => false,
             Some(conversation) => {
+                let id = &conversation.id;
                 let before = conversations::count_messages(tx, id)?;
                 let is_gone = remove_some(tx, &streams, &conversation, Scope::Conversation(id))?;
                 cleared.messages += before - conversations::count_messages(tx, id)?;
                 cleared.conversations += u64::from(is_gone);
+                if !is_gone {
+                    conversations::touch(tx, id)?;
+                }
                 is_gone
             }
             // Somebody else has deleted it meanwhile.
             None => true,
         };
         if !is_gone {
-            return Ok(Written::more(move |tx| clear_rest(tx, streams, ids, cleared)));
+            return Ok(Written::more(move |tx| clear_rest(tx, streams, seqs, cleared)));
         }
-        ids.pop_front();
+        seqs.pop_front();
     }
     Ok(Written::Done(cleared))
+}
+
+/// Makes the newest conversation the current one, but for those with these `seq`, which are being deleted.
+fn make_newest_current(tx: &mut WriteTx<'_>, deleted: &HashSet<u64>) -> Result<()> {
+    let newest = conversations::newest_but(tx, deleted)?;
+    current::set(tx, newest.as_ref().map(|c| c.id.as_str()))
 }

@@ -4,6 +4,7 @@ use super::{Direction, SortKey};
 use crate::store::entity::{self, get};
 use crate::store::{ReadTx, Result, WriteTx};
 use rusqlite::params;
+use std::collections::HashSet;
 use stina_protocol::chat::Conversation;
 
 /// Sets `updatedAt` of a conversation, once in a transaction.
@@ -20,20 +21,33 @@ pub fn touch(tx: &mut WriteTx<'_>, id: &str) -> Result<()> {
     Ok(())
 }
 
-/// The newest conversation that is not this one.
+/// The newest conversation but for those with these `seq`.
 ///
 /// # Errors
 /// SQLite's.
-pub fn newest_but(tx: &ReadTx<'_>, id: &str) -> Result<Option<Conversation>> {
-    entity::first(tx, "WHERE id <> ? ORDER BY created_at DESC, seq DESC LIMIT 1", [id])
+pub fn newest_but(tx: &ReadTx<'_>, seqs: &HashSet<u64>) -> Result<Option<Conversation>> {
+    let mut newest = None;
+    walk(tx, None, Direction::Older, |conversation| {
+        newest = Some(conversation).filter(|conversation| !seqs.contains(&conversation.seq));
+        Ok(newest.is_none())
+    })?;
+    Ok(newest)
 }
 
-/// Ids of all conversations, oldest first.
+/// The conversation with a `seq`, which no other ever has: an id may be given again.
 ///
 /// # Errors
 /// SQLite's.
-pub fn ids(tx: &ReadTx<'_>) -> Result<Vec<String>> {
-    tx.all("SELECT id FROM chat_conversations ORDER BY created_at, seq", [], |row| row.get(0))
+pub fn find_seq(tx: &ReadTx<'_>, seq: u64) -> Result<Option<Conversation>> {
+    entity::first(tx, "WHERE seq = ?", [seq])
+}
+
+/// `seq` of all conversations, oldest first.
+///
+/// # Errors
+/// SQLite's.
+pub fn seqs(tx: &ReadTx<'_>) -> Result<Vec<u64>> {
+    tx.all("SELECT seq FROM chat_conversations ORDER BY created_at, seq", [], |row| row.get(0))
 }
 
 /// Counts the messages of a conversation.

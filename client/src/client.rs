@@ -2,6 +2,7 @@
 
 use crate::chat::SharedListener;
 use crate::link::Link;
+use crate::options::countable;
 use crate::retry::{Deadline, Outgoing, checked, new_request_id, stamp};
 use crate::{ClientBuilder, ConnectionState, Error, Options, Result, States};
 use serde_json::value::RawValue;
@@ -81,7 +82,7 @@ impl Client {
     }
 
     fn on(link: Link) -> Self {
-        let subscriptions = link.options().limits.subscriptions.clamp(1, Semaphore::MAX_PERMITS);
+        let subscriptions = countable(link.options().limits.subscriptions);
         let inner = Inner {
             link,
             methods: Mutex::default(),

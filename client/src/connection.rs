@@ -1,8 +1,8 @@
 //! One connection to the daemon: its calls and subscriptions. A [link](crate::link) replaces it when it ends.
 
-use crate::Options;
 use crate::calls::Calls;
 use crate::inbox::{CloseReason, Inbox, Inboxes};
+use crate::options::{Options, countable};
 use crate::transport::{Disconnect, Pulse, Receiver, Sender, TOO_LONG};
 use jsonrpsee_core::client::Error as RpcError;
 use serde::de::DeserializeOwned;
@@ -62,7 +62,7 @@ impl Connection {
             inboxes,
             pulse,
             permits: Arc::new(Semaphore::new(max_calls)),
-            subscriptions: Arc::new(Semaphore::new(limits.subscriptions.clamp(1, Semaphore::MAX_PERMITS))),
+            subscriptions: Arc::new(Semaphore::new(countable(limits.subscriptions))),
             max_calls,
             welcome: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
@@ -152,18 +152,17 @@ impl Connection {
         unsubscribe: &str,
         params: Box<RawValue>,
     ) -> Result<OpenSubscription, CallError> {
-        // Waits here, so that a call whose caller has stopped waiting is not sent.
+        // Waits here, so that a call whose caller has stopped waiting is not sent. The semaphores are never closed.
+        let subscription = Arc::clone(&self.subscriptions).acquire_owned().await.ok();
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let this = Arc::clone(self);
         let (method, unsubscribe): (Box<str>, Box<str>) = (method.into(), unsubscribe.into());
         let opening = self.runtime.spawn(async move {
-            // The semaphore is never closed.
-            let open = Arc::clone(&this.subscriptions).acquire_owned().await.ok();
             let id = this.send(&method, Some(&params)).await?;
             drop(permit);
             let id =
                 serde_json::from_str(id.get()).map_err(|e| CallError::Unusable(format!("{method}: {e}")))?;
-            let inbox = this.inboxes.claim(id, &unsubscribe, open);
+            let inbox = this.inboxes.claim(id, &unsubscribe, subscription);
             Ok(OpenSubscription { id, inbox, connection: this })
         });
         // The task does not panic and is not aborted.

@@ -182,8 +182,11 @@ pub(crate) fn deadline(within: Duration) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::CallOptions;
     use crate::{Client, Limits};
     use futures_util::future::join_all;
+    use stina_protocol::Json;
+    use stina_protocol::kv::{Key, Set, SetParams};
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
     use tokio::net::UnixListener;
 
@@ -227,11 +230,16 @@ mod tests {
         let limits = Limits { calls: 1, ..Limits::default() };
         let client = Client::builder().socket(&socket).limits(limits).connect().await.unwrap();
         // All of them expire at the same time: when the first returns its permit, it is too late for the others.
-        tokio::time::pause();
-        let calls = (0..100).map(|_| {
-            let set = client.kv().set("a", 1).timeout(Duration::from_millis(300));
-            async move { set.await.unwrap_err() }
-        });
+        let deadline = Deadline::after(Duration::from_millis(300));
+        let calls =
+            (0..100).map(|_| {
+                let params =
+                    SetParams { key: Key::new("a").unwrap(), value: Json::of(&1).unwrap(), if_rev: None };
+                let client = client.clone();
+                async move {
+                    client.call_until::<Set>(params, CallOptions::default(), deadline).await.unwrap_err()
+                }
+            });
         let errors = join_all(calls).await;
         assert!(matches!(errors[0], Error::OutcomeUnknown { .. }), "{:?}", errors[0]);
         assert!(errors[1..].iter().all(|error| matches!(error, Error::TimedOut { .. })), "{errors:?}");

@@ -306,7 +306,7 @@ mod tests {
             (r#"{"since":"x"}"#, "since: invalid type"),
             (
                 r#"{"colour":1,"since":1}"#,
-                "colour: unknown field `colour`, expected one of `since`, `epoch`, `initial`, `prefix`",
+                "colour: unknown field `colour`, expected one of `since`, `epoch`, `initial`, `credit`, `prefix`",
             ),
         ] {
             let found = parse::<Both>(text).unwrap_err();

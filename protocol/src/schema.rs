@@ -107,7 +107,7 @@ mod tests {
     fn two_structs_are_described_as_one_object() {
         let schema = With::<Start, Filter>::json_schema(&mut SchemaGenerator::default());
         let properties = schema.get("properties").and_then(|properties| properties.as_object()).unwrap();
-        assert_eq!(properties.keys().collect::<Vec<_>>(), ["epoch", "initial", "prefix", "since"]);
+        assert_eq!(properties.keys().collect::<Vec<_>>(), ["credit", "epoch", "initial", "prefix", "since"]);
     }
 
     #[test]

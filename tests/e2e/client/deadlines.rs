@@ -55,7 +55,7 @@ async fn streams_that_begin_at_once_share_no_deadline() {
 async fn no_limit_is_too_large() {
     let daemon = daemon();
     let mut limits = Limits::default();
-    (limits.calls, limits.subscriptions, limits.subscription_bytes) = (usize::MAX, usize::MAX, usize::MAX);
+    (limits.calls, limits.subscriptions, limits.patch_bytes) = (usize::MAX, usize::MAX, usize::MAX);
     (limits.request_bytes, limits.message_bytes, limits.subscription_bytes) =
         (usize::MAX, usize::MAX, usize::MAX);
     (limits.first_backoff, limits.max_backoff) = (Duration::MAX, Duration::MAX);

@@ -214,7 +214,8 @@ impl<N: Noun> Verb<N> {
         }
     }
 
-    pub(super) async fn run(self, Context { client, out, .. }: &Context) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let Context { client, out, .. } = context;
         let entities = client.entities::<N>();
         match self {
             Self::Add(add) => confirm(out, "added", &client.call::<N::Create>(add.params()?).await?),
@@ -244,7 +245,8 @@ impl<N: Noun> Verb<N> {
                 // `rm` deletes only the revision that it looked up: an entity that changed since is a `conflict`.
                 let entity = which.find(client, |_| true).await?;
                 let if_rev = condition.if_rev.unwrap_or(entity.rev());
-                let reply = entities.delete(entity.id()).if_rev(if_rev).await?;
+                let delete = entities.delete(entity.id()).if_rev(if_rev).timeout(context.large_write());
+                let reply = delete.await?;
                 let name = format!("{}{}", reply.value.name(), reply.value.removed_with());
                 done(out, "deleted", &name, &reply)
             }

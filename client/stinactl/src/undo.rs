@@ -73,12 +73,13 @@ impl How {
         [did, would]: [&str; 2],
         what: &str,
     ) -> Result<(), Failure> {
+        let within = context.large_write();
         let Context { client, out, .. } = context;
         if self.dry_run {
             let printed = if out.json { out.json(revision) } else { out.line(&format!("{would} {what}")) };
             return Ok(printed?);
         }
-        let undo = client.store().undo(revision.rev);
+        let undo = client.store().undo(revision.rev).timeout(within);
         let reply = if self.force { undo.force().await } else { undo.await };
         let reply = reply.map_err(|error| in_the_way(error.into()))?;
         if out.json {

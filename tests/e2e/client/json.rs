@@ -10,9 +10,11 @@ use stina_client::{ConnectionState, Error, Unreachable};
 #[test]
 fn an_error_has_its_kind_a_message_and_its_fields() {
     let fault = Fault { index: Some(2), ..Kind::not_found("todo", "td_1").into() };
+    let message = Error::from(fault.clone()).to_string();
+    assert!(message.starts_with("todo `td_1` not found"), "{message}");
     assert_eq!(
         to_value(Error::from(fault)).unwrap(),
-        json!({"kind": "not_found", "message": "todo `td_1` not found", "rpc": {
+        json!({"kind": "not_found", "message": message, "rpc": {
             "code": -32001, "message": "todo `td_1` not found",
             "data": {"kind": "not_found", "entity": "todo", "id": "td_1", "index": 2},
         }})

@@ -11,7 +11,7 @@ use stina_client::{ConnectionState, Error, Unreachable};
 fn an_error_has_its_kind_a_message_and_its_fields() {
     let fault = Fault { index: Some(2), ..Kind::not_found("todo", "td_1").into() };
     let message = Error::from(fault.clone()).to_string();
-    assert!(message.starts_with("todo `td_1` not found"), "{message}");
+    assert!(message.contains("todo `td_1` not found"), "{message}");
     assert_eq!(
         to_value(Error::from(fault)).unwrap(),
         json!({"kind": "not_found", "message": message, "rpc": {

@@ -46,19 +46,19 @@ fn a_delete_in_steps_is_one_undo_one_redo_and_one_line_of_the_trash() {
     peer.call("chat.startConversation", json!({"id": "trip", "title": "Trip"}));
     let message = json!({"method": "chat.appendMessage", "params":
         {"role": "user", "content": "hej", "conversationId": "trip", "interactionId": "i"}});
-    peer.call("store.transact", json!({"ops": vec![message; 700]}));
+    peer.call("store.transact", json!({"ops": vec![message; 350]}));
     let deleted = peer.call("chat.deleteConversation", json!({"id": "trip"}))["rev"].as_u64().unwrap();
     assert_eq!(deleted, 5, "two steps");
     let trash = ok(&daemon, &["trash"]);
     let lines: Vec<&str> = trash.lines().skip(1).collect();
-    assert!(lines[0].starts_with("5 ") && lines[0].contains("Trip (and 702 more)"), "{trash}");
+    assert!(lines[0].starts_with("5 ") && lines[0].contains("Trip (and 352 more)"), "{trash}");
 
-    let steps = "revision 5 and the other steps of its write, from 4: deleted conversation Trip and at least 201 more";
+    let steps = "revision 5 and the other steps of its write, from 4: deleted conversation Trip and at least 101 more";
     assert_eq!(ok(&daemon, &["undo", "--dry-run"]), format!("would undo {steps} -> restored"));
     assert_eq!(ok(&daemon, &["undo"]), format!("undid {steps} -> restored (revision 7)"));
     let count =
         |peer: &mut stina_tests::Peer| peer.call("chat.countMessages", json!({"conversationId": "trip"}));
-    assert_eq!(count(&mut peer)["value"], 700);
+    assert_eq!(count(&mut peer)["value"], 350);
     assert_eq!(ok(&daemon, &["redo", "--dry-run"]), format!("would redo {steps}"));
     assert_eq!(ok(&daemon, &["redo"]), format!("redid {steps} (revision 9)"));
     assert_eq!(ctl(&daemon, &["redo"]).code, 4);

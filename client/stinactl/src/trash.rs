@@ -45,7 +45,14 @@ impl Trash {
                 return Ok(out.json(&item)?);
             }
             match of_write.entry(item.continues.unwrap_or(item.rev)) {
-                Entry::Occupied(at) => deletions[*at.get()].1 += 1,
+                Entry::Occupied(at) => {
+                    let (first, more) = &mut deletions[*at.get()];
+                    *more += 1;
+                    // What was deleted names the line, rather than a small value that went along, such as a pointer to it.
+                    if first.entity == "kv" && item.entity != "kv" {
+                        *first = item;
+                    }
+                }
                 Entry::Vacant(new) => {
                     new.insert(deletions.len());
                     deletions.push((item, 0));

@@ -70,6 +70,16 @@ fn a_delete_in_steps_is_one_undo_one_redo_and_one_line_of_the_trash() {
 }
 
 #[test]
+fn the_trash_names_what_was_deleted_and_not_what_pointed_to_it() {
+    let daemon = daemon();
+    ok(&daemon, &["chat", "new", "Trip"]);
+    ok(&daemon, &["chat", "send", "hej"]);
+    ok(&daemon, &["chat", "rm", "Trip"]);
+    let trash = ok(&daemon, &["trash"]);
+    assert!(trash.lines().nth(1).is_some_and(|line| line.contains("Trip (and 3 more)")), "{trash}");
+}
+
+#[test]
 fn undo_names_what_people_know_and_what_is_in_the_way() {
     let daemon = daemon();
     ok(&daemon, &["todo", "add", "Buy milk", "--id", "milk"]);

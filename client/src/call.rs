@@ -66,8 +66,9 @@ impl Client {
     /// Calls a method, by its type and its params. A write happens exactly once.
     ///
     /// # Errors
-    /// [`Error::Rpc`] when the daemon refuses the call. Without an answer until the deadline: [`Error::OutcomeUnknown`]
-    /// for a write that was sent, [`Error::TimedOut`] for another call that was sent, else [`Error::NotReachable`].
+    /// [`crate::Error::Rpc`] when the daemon refuses the call. Without an answer until the deadline:
+    /// [`crate::Error::OutcomeUnknown`] for a write that was sent, [`crate::Error::TimedOut`] for another call that was sent,
+    /// else [`crate::Error::NotReachable`].
     pub fn call<M: Method<Kind: Callable>>(&self, params: M::Params) -> Call<M> {
         Call::new(self, Ok(params))
     }

@@ -18,6 +18,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+/// How long the opening of the connections may take, which is nothing but a few reads of the file.
+const OPEN_WAIT: Duration = Duration::from_secs(30);
+
 /// Read-only connections; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Readers {
@@ -140,7 +143,7 @@ impl Lane {
             .max_lifetime(None)
             .test_on_check_out(false)
             // All of them are opened here, and none later.
-            .connection_timeout(config.limits.reader_wait)
+            .connection_timeout(OPEN_WAIT)
             .build(manager)?;
         let permits = Arc::new(Semaphore::new(connections));
         Ok(Self { pool, permits, clock: config.clock.clone(), ending: Ending::default() })
